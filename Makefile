@@ -1,0 +1,36 @@
+# make demo   generate the demo videos, run everything on them, print both tables
+# make test   lint, type checks and all tests (the slow suites only as a sample)
+# Both create .venv from requirements.txt first; they need Python 3.11 and make.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES ?= $(shell nproc)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: demo test lint learning clean
+
+demo: .venv/.complete
+	snakemake --cores $(CORES) --configfile config/demo.yaml -- results/demo_table1.csv results/demo_table2.csv
+	python -m evaluate.show results/demo_table1.csv results/demo_table2.csv
+
+# Does it learn? Every method against chance, itself untrained, and itself trained on shuffled labels.
+learning: .venv/.complete
+	snakemake --cores $(CORES) --configfile config/demo.yaml -- results/demo_learning.csv
+	python -m evaluate.show results/demo_learning.csv
+
+test: lint
+	python -m pytest
+
+lint: .venv/.complete
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile config extract train evaluate
+	snakemake --lint
+
+.venv/.complete: requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+clean:
+	rm -rf .venv work results

@@ -1,0 +1,117 @@
+# checkpoints and test shards -> scores -> metrics -> tables
+
+
+localrules:
+    metrics,
+    table1,
+    table2,
+    another_configuration,
+
+
+rule score:
+    input:
+        checkpoint=rules.train.output,
+        shards=SHARDS["test"],
+        failures=f"{WORK}/failures.csv",
+    output:
+        f"{WORK}/scores/{{method}}/{{control}}/seed{{seed}}.h5",
+    params:
+        shards=lambda wildcards, input: Path(input.shards[0]).parent,
+        settings=flags({"device": config["device"]}),
+    log:
+        f"{LOGS}/score/{{method}}-{{control}}-seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/score/{{method}}-{{control}}-seed{{seed}}.tsv"
+    threads: config["train_threads"]
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=GPU,
+    conda:
+        "../envs/train.yaml"
+    shell:
+        "python -m evaluate.score --checkpoint {input.checkpoint:q} --shards {params.shards:q} {params.settings} "
+        "--threads {threads} --out {output:q} > {log:q} 2>&1"
+
+
+rule metrics:
+    input:
+        scores=rules.score.output,
+        catalog=f"{WORK}/catalog.jsonl",
+    output:
+        f"{WORK}/metrics/{{method}}/{{control}}/seed{{seed}}.json",
+    log:
+        f"{LOGS}/metrics/{{method}}-{{control}}-seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/metrics/{{method}}-{{control}}-seed{{seed}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../envs/evaluate.yaml"
+    shell:
+        "python -m evaluate.metrics --scores {input.scores:q} --catalog {input.catalog:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule table1:
+    input:
+        metrics=metrics_of("trained"),
+        reported="evaluate/reported/xd_table1.csv",
+    output:
+        f"results/{NAME}_table1.csv",
+    params:
+        measured=measured(),
+        settings=flags(config["table1"]),
+    log:
+        f"{LOGS}/table1.log",
+    benchmark:
+        f"{BENCHMARKS}/table1.tsv"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    conda:
+        "../envs/evaluate.yaml"
+    shell:
+        "python -m evaluate.tables --table 1 --reported {input.reported:q} {params.measured} {params.settings} "
+        "--out {output:q} > {log:q} 2>&1"
+
+
+rule table2:
+    input:
+        metrics=metrics_of("trained"),
+        reported="evaluate/reported/xd_table2.csv",
+    output:
+        f"results/{NAME}_table2.csv",
+    params:
+        measured=measured(),
+    log:
+        f"{LOGS}/table2.log",
+    benchmark:
+        f"{BENCHMARKS}/table2.tsv"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    conda:
+        "../envs/evaluate.yaml"
+    shell:
+        "python -m evaluate.tables --table 2 --reported {input.reported:q} {params.measured} "
+        "--out {output:q} > {log:q} 2>&1"
+
+
+rule another_configuration:
+    input:
+        other_configuration,
+    output:
+        "results/{other}_{table}.csv",
+    wildcard_constraints:
+        other=f"(?!{NAME}_)[a-z0-9_]+?",
+        table="table[0-9]+",
+    log:
+        f"{LOGS}/{{other}}_{{table}}.log",
+    conda:
+        "../envs/evaluate.yaml"
+    shell:
+        "exit 1"

@@ -1,0 +1,1 @@
+"""Raw videos to aligned feature shards: catalog, decoding, frozen encoders, HDF5."""

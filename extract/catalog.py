@@ -1,0 +1,234 @@
+"""The catalog: what videos there are, what is known of them and where they lie.
+
+JSON Lines, one object a video, in the order in which everything later is joined:
+
+    {"video_id": "x__#1_label_B1-0-0", "split": "test", "path": "data/x__#1_label_B1-0-0.mp4",
+     "labels": ["B1"], "segments": [{"label": "B1", "start": 96, "end": 2125}], "frames": 3038, "fps": 24.0}
+
+``segments`` belong to test videos and count frames, half open. ``segments``, ``frames`` and ``fps`` may
+be left out. Unknown fields are ignored, so that other tools may add their own.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from extract.errors import InputError
+from extract.files import write_text
+
+SPLITS = ("train", "test")
+# Output files and HDF5 groups are named after the id, so it must fit a file name with a suffix.
+MOST_ID_BYTES = 200
+
+
+@dataclass(frozen=True)
+class Segment:
+    """An annotated event.
+
+    Attributes:
+        label: Label code of the event.
+        start: First frame.
+        end: First frame after the event.
+    """
+
+    label: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Video:
+    """One line of the catalog.
+
+    Attributes:
+        video_id: The file's stem; see ``check_video_id``.
+        split: ``train`` or ``test``.
+        path: Where the video lies, relative to the folder the command runs in, or absolute.
+        labels: Video-level label codes; never empty.
+        segments: Annotated events of a test video; ``None`` where the catalog says nothing.
+        frames: Number of frames, ``None`` if unknown.
+        fps: Frames per second, ``None`` if unknown.
+    """
+
+    video_id: str
+    split: str
+    path: str
+    labels: tuple[str, ...]
+    segments: tuple[Segment, ...] | None = None
+    frames: int | None = None
+    fps: float | None = None
+
+
+def check_video_id(video_id: str) -> str:
+    """Return ``video_id`` if it can safely name a file and an HDF5 group.
+
+    Raises:
+        InputError: If it is empty, longer than 200 bytes, starts with a dot, or contains ``/`` or
+            a control character.
+    """
+    if not video_id:
+        raise InputError("video_id is empty; it must be the video file's stem")
+    if video_id.startswith("."):
+        raise InputError(f"video_id {video_id!r} starts with a dot; rename the video")
+    if "/" in video_id or any(not character.isprintable() and character != " " for character in video_id):
+        raise InputError(f"video_id {video_id!r} contains '/' or a character that does not print; rename the video")
+    if len(video_id.encode()) > MOST_ID_BYTES:
+        raise InputError(f"video_id {video_id!r} is longer than {MOST_ID_BYTES} bytes; rename the video")
+    return video_id
+
+
+def read_catalog(path: Path) -> list[Video]:
+    """Read and check a catalog.
+
+    Args:
+        path: A JSON Lines file as the module describes it. Empty lines are skipped.
+
+    Returns:
+        The videos in file order.
+
+    Raises:
+        InputError: If the file is absent or no UTF-8, a line is no JSON object, a field is missing
+            or malformed, or a ``video_id`` occurs twice. Names file, line and field.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such catalog") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    videos: dict[str, Video] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            video = _parse_video(line)
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+        if video.video_id in videos:
+            raise InputError(f"{path}, line {number}: video_id {video.video_id!r} stands there twice; keep one line")
+        videos[video.video_id] = video
+    return list(videos.values())
+
+
+def write_catalog(path: Path, videos: Iterable[Video]) -> None:
+    """Write ``videos`` to ``path`` in the catalog format, whole or not at all."""
+    write_text(path, "".join(json.dumps(_as_json(video), ensure_ascii=False) + "\n" for video in videos))
+
+
+def ground_truth(video: Video, normal: str, frames: int) -> tuple[Segment, ...]:
+    """Give a test video's annotated segments.
+
+    Args:
+        video: A test video.
+        normal: Code of the normal class.
+        frames: Length of the video in frames.
+
+    Returns:
+        ``video.segments`` as given, ``[]`` included. A normal video for which the catalog says
+        nothing counts as one normal segment over its whole length, as XD-Violence's evaluation has it.
+
+    Raises:
+        InputError: If a video with an abnormal label has no segments.
+    """
+    if video.segments is not None:
+        return video.segments
+    if set(video.labels) == {normal}:
+        return (Segment(normal, 0, frames),)
+    raise InputError(
+        f"test video {video.video_id!r} is labelled {'-'.join(video.labels)} but has no segments; "
+        "add them to the catalog (field segments: label, start, end in frames)"
+    )
+
+
+def part(videos: Sequence[Video], index: int, parts: int) -> Sequence[Video]:
+    """Cut ``videos`` into ``parts`` consecutive pieces whose sizes differ by at most one; give piece ``index``."""
+    return videos[len(videos) * index // parts : len(videos) * (index + 1) // parts]
+
+
+def check_labels(labels: Iterable[str], codes: Sequence[str], where: str) -> None:
+    """Refuse label codes that a data set does not have.
+
+    Raises:
+        InputError: Naming ``where`` (file and video), the code and the codes there are.
+    """
+    for label in labels:
+        if label not in codes:
+            raise InputError(f"{where}: unknown label code {label!r}; this data set has {', '.join(codes)}")
+
+
+def _parse_video(line: str) -> Video:
+    try:
+        fields = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"no JSON: {error}") from None
+    except RecursionError:
+        raise InputError("no JSON that can be read: nested too deeply") from None
+    if not isinstance(fields, dict):
+        raise InputError("no JSON object")
+    split = _field(fields, "split", str)
+    if split not in SPLITS:
+        raise InputError(f"field split is {split!r}; it must be train or test")
+    labels = _field(fields, "labels", list)
+    if not labels or not all(isinstance(label, str) and label for label in labels):
+        raise InputError("field labels must be a list of at least one label code")
+    return Video(
+        video_id=check_video_id(_field(fields, "video_id", str)),
+        split=split,
+        path=_field(fields, "path", str),
+        labels=tuple(labels),
+        segments=_parse_segments(fields),
+        frames=_optional_number(fields, "frames", whole=True),
+        fps=_optional_number(fields, "fps", whole=False),
+    )
+
+
+def _parse_segments(fields: dict[str, Any]) -> tuple[Segment, ...] | None:
+    if fields.get("segments") is None:
+        return None
+    segments = []
+    for entry in _field(fields, "segments", list):
+        if not isinstance(entry, dict):
+            raise InputError("field segments must be a list of objects with label, start and end")
+        label, start, end = _field(entry, "label", str), _field(entry, "start", int), _field(entry, "end", int)
+        if not 0 <= start < end:
+            raise InputError(f"field segments: {label} [{start}, {end}) must satisfy 0 <= start < end")
+        segments.append(Segment(label, start, end))
+    return tuple(segments)
+
+
+def _field(fields: dict[str, Any], name: str, kind: type) -> Any:
+    if name not in fields:
+        raise InputError(f"field {name} is missing")
+    value = fields[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InputError(f"field {name} must be a {kind.__name__}, not {value!r}")
+    return value
+
+
+def _optional_number(fields: dict[str, Any], name: str, *, whole: bool) -> Any:
+    value = fields.get(name)
+    if value is None:
+        return None
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value) or value <= 0:
+        raise InputError(f"field {name} must be a positive {'whole ' if whole else ''}number, not {value!r}")
+    return value
+
+
+def _as_json(video: Video) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "video_id": video.video_id,
+        "split": video.split,
+        "path": video.path,
+        "labels": list(video.labels),
+    }
+    if video.segments is not None:
+        fields["segments"] = [{"label": s.label, "start": s.start, "end": s.end} for s in video.segments]
+    if video.frames is not None:
+        fields["frames"] = video.frames
+    if video.fps is not None:
+        fields["fps"] = video.fps
+    return fields

@@ -1,0 +1,404 @@
+"""The feature shard: aligned visual and audio features of some videos, one HDF5 file.
+
+Root attributes: ``format`` = "avadclip-shard", ``version`` = 1, ``dataset``, ``split``, ``stride`` (frames a
+snippet), ``crops`` (int array, the crop number of each column), ``visual_encoder``, ``visual_weights`` (sha256 or
+"random:<seed>"), ``visual_precision``, ``visual_preprocessing``, the same four for ``audio_*``, and ``note``.
+
+Datasets: ``visual`` [snippets, crops, 512] and ``audio`` [audio rows, 512] (absent if the set has none), float16
+or float32, and the group ``videos`` with equally long arrays ``video_id``, ``labels`` (codes joined by ``-``),
+``start``, ``snippets``, ``audio_start``, ``audio_rows``, ``audio_sounding``, ``frames`` (-1 unknown) and ``fps``
+(NaN unknown). Readers ignore what they do not know.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from extract.catalog import check_video_id
+from extract.errors import InputError
+from extract.files import atomic_path
+
+FORMAT = "avadclip-shard"
+VERSION = 1
+DIMENSIONS = 512
+# One crop of about four minutes of video: a scorer reads one crop, a trainer reads each on its own.
+CHUNK_ROWS = 256
+TEXT = h5py.string_dtype("utf-8")
+VIDEO_COLUMNS: dict[str, Any] = {
+    "video_id": TEXT,
+    "labels": TEXT,
+    "start": np.int64,
+    "snippets": np.int64,
+    "audio_start": np.int64,
+    "audio_rows": np.int64,
+    "audio_sounding": np.int64,
+    "frames": np.int64,
+    "fps": np.float64,
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How one stream was encoded.
+
+    Attributes:
+        encoder: Name of the encoder, for example ``ViT-B-16-quickgelu``.
+        weights: sha256 of the weights file, or ``random:<seed>``.
+        precision: ``fp32`` or ``bf16``.
+        preprocessing: What happened before the encoder, in words.
+    """
+
+    encoder: str
+    weights: str
+    precision: str
+    preprocessing: str
+
+
+@dataclass(frozen=True)
+class ShardHeader:
+    """The root attributes of a shard; see the module.
+
+    Attributes:
+        dataset: Name of the label set (``xd``, ``cctv``, ``ucf``).
+        split: ``train`` or ``test``.
+        stride: Frames a snippet.
+        crops: Crop number of each column of ``visual``.
+        visual: How the frames were encoded.
+        audio: How the sound was encoded; ``None`` for a set without audio.
+        note: Free text that follows the features into every table, for example ``simulated``.
+    """
+
+    dataset: str
+    split: str
+    stride: int
+    crops: tuple[int, ...]
+    visual: Encoding
+    audio: Encoding | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ShardVideo:
+    """One video of a shard.
+
+    Attributes:
+        video_id: The video's id.
+        labels: Video-level label codes.
+        start: First row of the video in ``visual``.
+        snippets: Number of rows in ``visual``.
+        audio_start: First row in ``audio``.
+        audio_rows: Number of rows in ``audio``; 0 for a set without audio.
+        audio_sounding: Rows with real sound; 0 without an audio stream.
+        frames: Frames of the video, -1 if unknown.
+        fps: Frames per second, NaN if unknown.
+    """
+
+    video_id: str
+    labels: tuple[str, ...]
+    start: int
+    snippets: int
+    audio_start: int
+    audio_rows: int
+    audio_sounding: int
+    frames: int
+    fps: float
+
+
+def shard_paths(folder: Path, split: str) -> list[Path]:
+    """List the shards of a split, in order.
+
+    Raises:
+        InputError: If the folder holds none.
+    """
+    paths = sorted(folder.glob(f"{split}-[0-9][0-9][0-9][0-9][0-9].h5"))
+    if not paths:
+        raise InputError(f"{folder}: no shard named {split}-00000.h5 (or a higher number); make the shards first")
+    return paths
+
+
+class Shard:
+    """A shard opened for reading; a context manager.
+
+    Args:
+        path: The HDF5 file.
+
+    Raises:
+        InputError: If the file is no HDF5 or breaks the contract; names the file and the attribute or dataset.
+
+    Attributes:
+        path: The file.
+        header: Its root attributes.
+        videos: Its videos in file order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = h5py.File(path, "r")
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such shard") from None
+        except OSError as error:
+            raise InputError(f"{path}: no readable HDF5 file ({error}); make the shard again") from None
+        try:
+            with _malformed_is_input_error(path):
+                self.header = _read_header(self._file, path)
+                self.videos = _read_videos(self._file, path, with_audio=self.header.audio is not None)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def visual(self, video: ShardVideo, column: int) -> NDArray[np.float32]:
+        """Read the visual features of one video and crop: [snippets, 512] float32."""
+        rows = slice(video.start, video.start + video.snippets)
+        with _malformed_is_input_error(self.path):
+            return np.asarray(self._file["visual"][rows, column], dtype=np.float32)
+
+    def audio(self, video: ShardVideo) -> NDArray[np.float32]:
+        """Read the audio features of one video: [audio_rows, 512] float32; no rows for a set without audio."""
+        if self.header.audio is None:
+            return np.zeros((0, DIMENSIONS), np.float32)
+        rows = slice(video.audio_start, video.audio_start + video.audio_rows)
+        with _malformed_is_input_error(self.path):
+            return np.asarray(self._file["audio"][rows], dtype=np.float32)
+
+    def column_of(self, crop: int) -> int:
+        """Give the column that holds crop number ``crop``.
+
+        Raises:
+            InputError: If the shard does not have that crop.
+        """
+        if crop not in self.header.crops:
+            raise InputError(
+                f"{self.path}: has no crop {crop}, only {', '.join(map(str, self.header.crops))}; "
+                "extract that crop or choose another one to score"
+            )
+        return self.header.crops.index(crop)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class ShardWriter:
+    """Writes a shard row by row; see ``new_shard``."""
+
+    def __init__(self, file: h5py.File, header: ShardHeader, dtype: str) -> None:
+        self._file = file
+        self._audio = header.audio is not None
+        self._columns: dict[str, list[Any]] = {name: [] for name in VIDEO_COLUMNS}
+        _write_header(file, header)
+        crops = len(header.crops)
+        self._visual = file.create_dataset(
+            "visual",
+            (0, crops, DIMENSIONS),
+            dtype,
+            maxshape=(None, crops, DIMENSIONS),
+            chunks=(CHUNK_ROWS, 1, DIMENSIONS),
+        )
+        if self._audio:
+            self._sound = file.create_dataset(
+                "audio", (0, DIMENSIONS), dtype, maxshape=(None, DIMENSIONS), chunks=(CHUNK_ROWS, DIMENSIONS)
+            )
+
+    def add(
+        self,
+        video_id: str,
+        labels: tuple[str, ...],
+        visual: NDArray[Any],
+        audio: NDArray[Any] | None,
+        *,
+        audio_sounding: int,
+        frames: int,
+        fps: float,
+    ) -> None:
+        """Append one video.
+
+        Args:
+            video_id: The video's id.
+            labels: Video-level label codes.
+            visual: [snippets, crops, 512].
+            audio: [audio rows, 512]; ``None`` exactly if the set has no audio.
+            audio_sounding: Audio rows with real sound.
+            frames: Frames of the video, -1 if unknown.
+            fps: Frames per second, NaN if unknown.
+        """
+        if (audio is not None) != self._audio:
+            raise ValueError(f"{video_id}: audio rows given {audio is not None}, header says {self._audio}")
+        start = _append(self._visual, visual)
+        audio_start = 0 if audio is None else _append(self._sound, audio)
+        row = {
+            "video_id": check_video_id(video_id),
+            "labels": "-".join(labels),
+            "start": start,
+            "snippets": len(visual),
+            "audio_start": audio_start,
+            "audio_rows": 0 if audio is None else len(audio),
+            "audio_sounding": audio_sounding,
+            "frames": frames,
+            "fps": fps,
+        }
+        for name, value in row.items():
+            self._columns[name].append(value)
+
+    def finish(self) -> None:
+        """Write the table of videos."""
+        group = self._file.create_group("videos")
+        for name, dtype in VIDEO_COLUMNS.items():
+            group.create_dataset(name, data=np.array(self._columns[name], dtype=dtype), dtype=dtype)
+
+
+@contextmanager
+def new_shard(path: Path, header: ShardHeader, dtype: str) -> Iterator[ShardWriter]:
+    """Write a shard that appears whole or not at all.
+
+    Args:
+        path: The HDF5 file to make.
+        header: Its root attributes.
+        dtype: ``float16`` (half the size; features lose about three decimal digits, as the released ones
+            do) or ``float32``.
+
+    Yields:
+        A writer whose ``add`` appends one video.
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        writer = ShardWriter(file, header, dtype)
+        yield writer
+        writer.finish()
+
+
+def _append(dataset: h5py.Dataset, rows: NDArray[Any]) -> int:
+    start: int = dataset.shape[0]
+    dataset.resize(start + len(rows), axis=0)
+    dataset[start:] = rows
+    return start
+
+
+def _write_header(file: h5py.File, header: ShardHeader) -> None:
+    file.attrs["format"] = FORMAT
+    file.attrs["version"] = VERSION
+    file.attrs["dataset"] = header.dataset
+    file.attrs["split"] = header.split
+    file.attrs["stride"] = header.stride
+    file.attrs["crops"] = np.array(header.crops, dtype=np.int64)
+    file.attrs["note"] = header.note
+    for stream, encoding in (("visual", header.visual), ("audio", header.audio)):
+        if encoding is not None:
+            for name, value in vars(encoding).items():
+                file.attrs[f"{stream}_{name}"] = value
+
+
+@contextmanager
+def _malformed_is_input_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
+        # h5py reports damaged and mistyped content through all of these.
+        raise InputError(f"{path}: cannot be read as a shard: {error}") from error
+
+
+def _read_header(file: h5py.File, path: Path) -> ShardHeader:
+    if _attribute(file, path, "format") != FORMAT:
+        raise InputError(f"{path}: attribute format is {file.attrs['format']!r}, not {FORMAT!r}; this is no shard")
+    if int(_attribute(file, path, "version")) != VERSION:
+        raise InputError(
+            f"{path}: attribute version is {file.attrs['version']!r}; this program reads version {VERSION}"
+        )
+    return ShardHeader(
+        dataset=str(_attribute(file, path, "dataset")),
+        split=str(_attribute(file, path, "split")),
+        stride=int(_attribute(file, path, "stride")),
+        crops=tuple(int(crop) for crop in np.atleast_1d(_attribute(file, path, "crops"))),
+        visual=_read_encoding(file, path, "visual"),
+        audio=_read_encoding(file, path, "audio") if "audio" in file else None,
+        note=str(file.attrs.get("note", "")),
+    )
+
+
+def _read_encoding(file: h5py.File, path: Path, stream: str) -> Encoding:
+    return Encoding(
+        encoder=str(_attribute(file, path, f"{stream}_encoder")),
+        weights=str(_attribute(file, path, f"{stream}_weights")),
+        precision=str(_attribute(file, path, f"{stream}_precision")),
+        preprocessing=str(_attribute(file, path, f"{stream}_preprocessing")),
+    )
+
+
+def _attribute(file: h5py.File, path: Path, name: str) -> Any:
+    if name not in file.attrs:
+        raise InputError(f"{path}: attribute {name} is missing; a shard must have it")
+    return file.attrs[name]
+
+
+def _read_videos(file: h5py.File, path: Path, *, with_audio: bool) -> list[ShardVideo]:
+    crops = len(np.atleast_1d(file.attrs["crops"]))
+    _check_dataset(file, path, "visual", (crops, DIMENSIONS))
+    if with_audio:
+        _check_dataset(file, path, "audio", (DIMENSIONS,))
+    columns = {name: _read_column(file, path, name) for name in VIDEO_COLUMNS}
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"{path}: arrays of group videos differ in length: {lengths}")
+    videos = [
+        ShardVideo(
+            video_id=check_video_id(str(columns["video_id"][i])),
+            labels=tuple(str(columns["labels"][i]).split("-")),
+            start=int(columns["start"][i]),
+            snippets=int(columns["snippets"][i]),
+            audio_start=int(columns["audio_start"][i]),
+            audio_rows=int(columns["audio_rows"][i]),
+            audio_sounding=int(columns["audio_sounding"][i]),
+            frames=int(columns["frames"][i]),
+            fps=float(columns["fps"][i]),
+        )
+        for i in range(lengths["video_id"])
+    ]
+    _check_rows(file, path, videos, with_audio=with_audio)
+    return videos
+
+
+def _read_column(file: h5py.File, path: Path, name: str) -> NDArray[Any]:
+    if f"videos/{name}" not in file:
+        raise InputError(f"{path}: dataset videos/{name} is missing; a shard must have it")
+    dataset = file[f"videos/{name}"]
+    values: NDArray[Any] = dataset.asstr()[:] if VIDEO_COLUMNS[name] is TEXT else dataset[:]
+    return values
+
+
+def _check_dataset(file: h5py.File, path: Path, name: str, row: tuple[int, ...]) -> None:
+    if name not in file:
+        raise InputError(f"{path}: dataset {name} is missing; a shard must have it")
+    dataset = file[name]
+    if dataset.shape[1:] != row or dataset.dtype not in (np.float16, np.float32):
+        raise InputError(
+            f"{path}: dataset {name} is {dataset.dtype} {list(dataset.shape)}; "
+            f"it must be float16 or float32 [rows, {', '.join(map(str, row))}]"
+        )
+
+
+def _check_rows(file: h5py.File, path: Path, videos: list[ShardVideo], *, with_audio: bool) -> None:
+    rows, audio_rows = len(file["visual"]), len(file["audio"]) if with_audio else 0
+    seen: set[str] = set()
+    for video in videos:
+        if video.video_id in seen:
+            raise InputError(f"{path}: video_id {video.video_id!r} stands there twice")
+        seen.add(video.video_id)
+        if video.snippets < 1 or video.start < 0 or video.start + video.snippets > rows:
+            raise InputError(f"{path}: {video.video_id!r}: start and snippets reach outside the {rows} rows of visual")
+        if min(video.audio_start, video.audio_rows) < 0 or video.audio_start + video.audio_rows > audio_rows:
+            raise InputError(
+                f"{path}: {video.video_id!r}: audio_start and audio_rows reach outside the {audio_rows} rows of audio"
+            )
+        if not 0 <= video.audio_sounding <= video.audio_rows:
+            raise InputError(f"{path}: {video.video_id!r}: audio_sounding must lie in 0..audio_rows")

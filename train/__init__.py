@@ -1,0 +1,1 @@
+"""Feature shards to checkpoints: VadCLIP, the AVadCLIP teacher and the distilled student."""
