@@ -175,8 +175,6 @@ def _video_score_problems(where: str, group: "h5py.Group", classes: int) -> Iter
         if name not in group:
             yield f"{where}: dataset {name} is missing"
             return
-    if "frames" not in group.attrs:
-        yield f"{where}: attribute frames is missing (-1 if unknown)"
     snippets = len(group["anomaly"])
     shapes = {"anomaly": (snippets,), "anomaly_alignment": (snippets,), "classes": (snippets, classes)}
     for name, shape in shapes.items():

@@ -1,0 +1,161 @@
+"""``python -m evaluate.metrics``: from scores and a catalog to frame-level AP and AUC and instance-level mAP."""
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extract import command
+from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog
+from extract.errors import InputError
+from extract.files import write_text
+
+if TYPE_CHECKING:
+    from evaluate.detection_map import DetectionAP
+    from evaluate.frame_level import FrameMetrics
+    from evaluate.scores_file import ScoredVideo
+
+FORMAT = "avadclip-metrics"
+VERSION = 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(prog="python -m evaluate.metrics", description=__doc__.splitlines()[0])
+    parser.add_argument("--scores", type=Path, required=True, help="scores of the test videos (HDF5)")
+    parser.add_argument(
+        "--catalog", type=Path, required=True, help="catalog with the test videos' segments (JSON Lines)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="metrics to write (JSON)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure a scores file."""
+    arguments = parser().parse_args(argv)
+    metrics = measure(arguments.scores, arguments.catalog)
+    write_text(arguments.out, json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    ap = metrics["alignment"]["released"]["ap"]
+    print(
+        f"{arguments.out}: {metrics['videos'] - len(metrics['missing'])} of {metrics['videos']} test videos, "
+        f"alignment AP {'undefined' if ap is None else f'{ap:.2f}'}, mAP {metrics['map']['released']['avg']:.2f}"
+    )
+
+
+def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
+    """Measure a scores file against a catalog.
+
+    A test video without scores is listed in ``missing`` and counts in no metric, neither its frames nor its
+    segments. Normal videos without ``segments`` count as one normal segment of T * stride frames.
+
+    Args:
+        scores_path: Scores of the catalog's test videos (HDF5).
+        catalog_path: The catalog (JSON Lines).
+
+    Returns:
+        What the metrics file holds: every value in percent, unrounded; ``None`` where the ground truth leaves a
+        value undefined; ``exact`` is ``None`` unless the scores say how many frames each scored video has.
+
+    Raises:
+        InputError: If a file is malformed, the scores have a video that is no test video of the catalog or none
+            that is, a label is not among the scores' classes, or an abnormal video has no segments.
+    """
+    # Imported here so that --help stays quick.
+    from evaluate.detection_map import abnormal_map, detection_ap, released_map
+    from evaluate.scores_file import read_scores
+
+    header, scored = read_scores(scores_path)
+    tests = [video for video in read_catalog(catalog_path) if video.split == "test"]
+    _check_videos(scored, tests, scores_path, catalog_path)
+    for video in tests:
+        _check_codes(video, header.classes, catalog_path)
+    present = [video for video in tests if video.video_id in scored]
+    videos = [scored[video.video_id] for video in present]
+    normal, stride = header.classes[0], header.stride
+    segments = [
+        _segments(video, normal, len(scores.anomaly) * stride, catalog_path)
+        for video, scores in zip(present, videos, strict=True)
+    ]
+    detection = detection_ap([video.classes for video in videos], segments, header.classes, stride)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "videos": len(tests),
+        "missing": [video.video_id for video in tests if video.video_id not in scored],
+        "classification": _frame_level(videos, "anomaly", segments, normal, stride),
+        "alignment": _frame_level(videos, "anomaly_alignment", segments, normal, stride),
+        "map": {
+            "released": _by_threshold(released_map(detection).tolist()),
+            "abnormal": _by_threshold(abnormal_map(detection).tolist()),
+        },
+        "per_class": _per_class(detection, header.classes),
+        "stride": stride,
+        "classes": list(header.classes),
+        "provenance": asdict(header.provenance),
+    }
+
+
+def _check_videos(scored: "dict[str, ScoredVideo]", tests: list[Video], scores_path: Path, catalog_path: Path) -> None:
+    known = {video.video_id for video in tests}
+    strangers = [video_id for video_id in scored if video_id not in known]
+    if strangers:
+        raise InputError(
+            f"{scores_path}: video {strangers[0]!r} is no test video of {catalog_path} "
+            f"({len(strangers)} such); use the catalog that the scores were made with"
+        )
+    if not scored:
+        raise InputError(f"{scores_path}: has scores of none of the {len(tests)} test videos of {catalog_path}")
+
+
+def _check_codes(video: Video, classes: Sequence[str], catalog_path: Path) -> None:
+    where = f"{catalog_path}: {video.video_id!r}: field"
+    check_labels(video.labels, classes, f"{where} labels")
+    check_labels((segment.label for segment in video.segments or ()), classes, f"{where} segments")
+
+
+def _segments(video: Video, normal: str, frames: int, catalog_path: Path) -> tuple[Segment, ...]:
+    try:
+        return ground_truth(video, normal, frames)
+    except InputError as error:
+        raise InputError(f"{catalog_path}: {error}") from None
+
+
+def _frame_level(
+    videos: "Sequence[ScoredVideo]", branch: str, segments: Sequence[Sequence[Segment]], normal: str, stride: int
+) -> dict[str, Any]:
+    from evaluate.frame_level import frame_metrics
+    from evaluate.scores_file import UNKNOWN_FRAMES
+
+    scores = [getattr(video, branch) for video in videos]
+    frames = [video.frames for video in videos]
+    released = frame_metrics(scores, segments, normal=normal, stride=stride)
+    if UNKNOWN_FRAMES in frames:
+        return {"released": _in_percent(released), "exact": None}
+    exact = frame_metrics(scores, segments, normal=normal, stride=stride, frames=frames)
+    return {"released": _in_percent(released), "exact": _in_percent(exact)}
+
+
+def _in_percent(metrics: "FrameMetrics") -> dict[str, float | None]:
+    return {name: _percent(value) for name, value in metrics._asdict().items()}
+
+
+def _per_class(detection: "DetectionAP", codes: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    return {code: _by_threshold(column) for code, column in zip(codes, detection.ap.T.tolist(), strict=True)}
+
+
+def _by_threshold(values: list[float]) -> dict[str, float | None]:
+    from evaluate.detection_map import IOU_THRESHOLDS
+
+    named = {str(threshold): _percent(value) for threshold, value in zip(IOU_THRESHOLDS, values, strict=True)}
+    return named | {"avg": _percent(sum(values) / len(values))}
+
+
+def _percent(value: float) -> float | None:
+    return None if math.isnan(value) else 100 * value
+
+
+if __name__ == "__main__":
+    command.run(main)

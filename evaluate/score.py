@@ -1,0 +1,176 @@
+"""``python -m evaluate.score``: a checkpoint over the test shards, every snippet of every video scored."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extract import command
+from extract.errors import InputError
+
+if TYPE_CHECKING:
+    from evaluate.provenance import Provenance
+    from evaluate.scores_file import ScoredVideo
+    from extract.shard import Encoding, ShardHeader
+    from train.checkpoint import Checkpoint
+    from train.samples import Split
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(prog="python -m evaluate.score", description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, required=True, help="safetensors file that train.run wrote")
+    parser.add_argument("--shards", type=Path, required=True, help="folder of test-00000.h5, ...")
+    parser.add_argument("--out", type=Path, required=True, help="scores to write (HDF5)")
+    parser.add_argument("--crop", type=int, help="crop to read, if not the checkpoint's own")
+    parser.add_argument(
+        "--allow-mismatch",
+        action="store_true",
+        help="score shards of another encoder, weights, stride or preprocessing; every table will say so",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Score the test videos."""
+    arguments = parser().parse_args(argv)
+
+    import torch
+
+    from evaluate.scores_file import ScoresHeader, write_scores
+    from extract.device import pick_device
+    from extract.labels import label_set
+    from train.checkpoint import load_checkpoint
+    from train.samples import Split
+
+    torch.set_num_threads(arguments.threads)
+    checkpoint = load_checkpoint(arguments.checkpoint, pick_device(arguments.device))
+    crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
+    with Split(arguments.shards, "test") as split:
+        labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
+        columns = class_columns(checkpoint.header.classes, labels.codes, f"{arguments.checkpoint}: classes")
+        mismatch = check_match(checkpoint, split.header, arguments.checkpoint, allowed=arguments.allow_mismatch)
+        header = ScoresHeader(
+            split.header.stride, labels.codes, provenance(checkpoint, split.header, crop, tuple(mismatch))
+        )
+        write_scores(arguments.out, header, scored_videos(checkpoint, split, crop, columns))
+
+
+def class_columns(model_codes: Sequence[str], codes: Sequence[str], where: str) -> list[int]:
+    """Find the model's column of each class of a data set.
+
+    Args:
+        model_codes: Label codes of the model's columns.
+        codes: Label codes that the data set reports; CCTV-Fights reports two of the seven a model has.
+        where: The checkpoint, for the message.
+
+    Raises:
+        InputError: If the model lacks a class.
+    """
+    missing = [code for code in codes if code not in model_codes]
+    if missing:
+        raise InputError(
+            f"{where} are {', '.join(model_codes)}, but the shards' data set has {', '.join(missing)} too; "
+            "score the data set that the checkpoint was trained for"
+        )
+    return [model_codes.index(code) for code in codes]
+
+
+def check_match(checkpoint: "Checkpoint", shards: "ShardHeader", path: Path, *, allowed: bool) -> list[str]:
+    """Refuse features of another kind than the checkpoint was trained on, and warn of another precision.
+
+    Args:
+        checkpoint: The checkpoint.
+        shards: Header of the shards to score.
+        path: The checkpoint's file, for messages.
+        allowed: Whether a mismatch is let through.
+
+    Returns:
+        The mismatches, one sentence each.
+
+    Raises:
+        InputError: If there are any and they are not allowed.
+    """
+    from train.compatibility import mismatches, precision_differences
+
+    reads_audio = checkpoint.header.architecture.reads_audio
+    for difference in precision_differences(checkpoint.header.trained_on, shards, reads_audio=reads_audio):
+        print(f"warning: {path}: {difference}; scores differ slightly", file=sys.stderr)
+    found = mismatches(checkpoint.header.trained_on, shards, reads_audio=reads_audio)
+    if found and not allowed:
+        raise InputError(f"{path}: {'; '.join(found)}. Make both alike, or score all the same with --allow-mismatch")
+    return found
+
+
+def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, mismatch: tuple[str, ...]) -> "Provenance":
+    """Say where scores come from, for the tables.
+
+    Args:
+        checkpoint: What scored.
+        shards: Header of what was scored.
+        crop: Number of the crop that was read.
+        mismatch: What the two disagree in.
+    """
+    from evaluate.provenance import Provenance
+
+    header = checkpoint.header
+    architecture, recipe = header.architecture, header.recipe
+    streams = [shards.visual, shards.audio] if architecture.reads_audio else [shards.visual]
+    encodings: list[Encoding] = [stream for stream in streams if stream is not None]
+    notes = [header.note, shards.note]
+    if header.text_weights.startswith("random:"):
+        notes.append(f"untrained CLIP text tower ({header.text_weights})")
+    if recipe.labels == "shuffled":
+        notes.append("trained on shuffled labels")
+    if header.epoch == 0:
+        notes.append("untrained")
+    return Provenance(
+        method=architecture.model,
+        architecture=(
+            f"{architecture.model}: {architecture.layers} layers, attention window {architecture.window}, "
+            f"{architecture.max_snippets} snippets, prompt {architecture.prompt}"
+        ),
+        seed=recipe.seed,
+        selection=recipe.selection,
+        recipe=f"{recipe.epochs} epochs, batch {recipe.batch}, learning rate {recipe.learning_rate:g}",
+        encoders="; ".join(encoding.encoder for encoding in encodings),
+        weights="; ".join(encoding.weights for encoding in encodings),
+        precision="; ".join(encoding.precision for encoding in encodings),
+        preprocessing="; ".join(encoding.preprocessing for encoding in encodings),
+        features=f"stride {shards.stride}, crop {crop}",
+        note="; ".join(dict.fromkeys(note for note in notes if note)),
+        mismatch=mismatch,
+        checkpoint_sha256=checkpoint.sha256,
+    )
+
+
+def scored_videos(
+    checkpoint: "Checkpoint", split: "Split", crop: int, columns: list[int]
+) -> "Iterator[tuple[str, ScoredVideo]]":
+    """Score the videos one after another.
+
+    Args:
+        checkpoint: What scores.
+        split: The test shards.
+        crop: Number of the crop to read.
+        columns: The model's columns to keep; the first is the normal class.
+
+    Yields:
+        ``video_id`` and scores, in shard order.
+    """
+    from evaluate.scores_file import ScoredVideo
+    from extract.progress import track
+    from train.scoring import score_videos
+
+    entries = track(split.entries, label="score", total=len(split.entries), unit="videos")
+    max_snippets = checkpoint.header.architecture.max_snippets
+    for entry, scores in score_videos(checkpoint.network, checkpoint.text, entries, crop, max_snippets):
+        classes = scores.classes[:, columns]
+        yield entry.video.video_id, ScoredVideo(scores.anomaly, 1 - classes[:, 0], classes, entry.video.frames)
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,202 @@
+"""The scores file: what a checkpoint says about every snippet of every test video, one HDF5 file.
+
+Root attributes: ``format`` = "avadclip-scores", ``version`` = 1, ``stride`` (frames a snippet), ``classes`` (label
+codes in column order, the first is normal) and ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent).
+
+One group per video, named by its ``video_id``: ``anomaly`` [T] (classification branch), ``anomaly_alignment`` [T]
+(1 - p(normal) of the alignment branch), ``classes`` [T, C] (the alignment branch's softmax), all floating point,
+and the attribute ``frames`` (-1 or absent: unknown). Readers ignore attributes that they do not know.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluate.provenance import Provenance, parse_provenance
+from extract.catalog import check_video_id
+from extract.errors import InputError
+from extract.files import atomic_path
+
+FORMAT = "avadclip-scores"
+VERSION = 1
+UNKNOWN_FRAMES = -1
+TEXT = h5py.string_dtype("utf-8")
+
+
+@dataclass(frozen=True)
+class ScoresHeader:
+    """The root attributes of a scores file.
+
+    Attributes:
+        stride: Frames a snippet.
+        classes: Label code of each column; the first is normal.
+        provenance: Where the scores come from.
+    """
+
+    stride: int
+    classes: tuple[str, ...]
+    provenance: Provenance = field(default_factory=Provenance)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredVideo:
+    """Scores of one video.
+
+    Attributes:
+        anomaly: [T] float32, sigmoid of the classification branch.
+        anomaly_alignment: [T] float32, 1 - p(normal) of the alignment branch.
+        classes: [T, C] float32, softmax of the alignment branch.
+        frames: True number of frames of the video, -1 if unknown.
+    """
+
+    anomaly: NDArray[np.float32]
+    anomaly_alignment: NDArray[np.float32]
+    classes: NDArray[np.float32]
+    frames: int = UNKNOWN_FRAMES
+
+
+def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, ScoredVideo]]) -> None:
+    """Write a scores file, whole or not at all.
+
+    Args:
+        path: The HDF5 file to make.
+        header: Its root attributes.
+        videos: ``video_id`` and scores; consumed one by one, so that only one video is held in memory.
+
+    Raises:
+        InputError: If a ``video_id`` cannot name a group or comes twice, or scores have the wrong shape or
+            are not finite.
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["version"] = VERSION
+        file.attrs["stride"] = header.stride
+        file.attrs.create("classes", list(header.classes), dtype=TEXT)
+        file.attrs["provenance"] = json.dumps(asdict(header.provenance), ensure_ascii=False)
+        for video_id, video in videos:
+            _check_video(f"{path}: {check_video_id(video_id)!r}", video, len(header.classes))
+            if video_id in file:
+                raise InputError(f"{path}: video_id {video_id!r} is to be written twice; score every video once")
+            group = file.create_group(video_id)
+            group.attrs["frames"] = video.frames
+            for name in ("anomaly", "anomaly_alignment", "classes"):
+                group.create_dataset(name, data=getattr(video, name), dtype=np.float32)
+
+
+def read_scores(path: Path) -> tuple[ScoresHeader, dict[str, ScoredVideo]]:
+    """Read and check a scores file.
+
+    Args:
+        path: The HDF5 file, ours or another tool's.
+
+    Returns:
+        Its header and the scores by ``video_id``.
+
+    Raises:
+        InputError: If the file is absent or no HDF5, an attribute or dataset is missing or malformed, or a
+            score is not finite. Names the file, the video and the attribute or dataset.
+    """
+    try:
+        file = h5py.File(path, "r")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such scores file") from None
+    except OSError as error:
+        raise InputError(f"{path}: no readable HDF5 file ({error}); score the videos again") from None
+    with file, _malformed_is_input_error(path):
+        header = _read_header(file, path)
+        return header, {name: _read_video(file, path, name, len(header.classes)) for name in file}
+
+
+@contextmanager
+def _malformed_is_input_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError) as error:
+        # h5py reports damaged and mistyped content through all of these.
+        raise InputError(f"{path}: cannot be read as scores: {error}") from error
+
+
+def _read_header(file: h5py.File, path: Path) -> ScoresHeader:
+    if _attribute(file, path, "format") != FORMAT:
+        raise InputError(f"{path}: attribute format is {file.attrs['format']!r}, not {FORMAT!r}; these are no scores")
+    version = _whole_number(_attribute(file, path, "version"), f"{path}: attribute version")
+    if version != VERSION:
+        raise InputError(f"{path}: attribute version is {version}; this program reads version {VERSION}")
+    stride = _whole_number(_attribute(file, path, "stride"), f"{path}: attribute stride")
+    if stride < 1:
+        raise InputError(f"{path}: attribute stride is {stride}; it must be at least 1 frame")
+    classes = tuple(_text(code) for code in np.atleast_1d(_attribute(file, path, "classes")))
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise InputError(f"{path}: attribute classes is {classes}; it must list at least two different label codes")
+    try:
+        provenance = json.loads(_text(file.attrs.get("provenance", "{}")))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: attribute provenance is no JSON: {error}") from None
+    return ScoresHeader(stride, classes, parse_provenance(provenance, f"{path}: attribute provenance"))
+
+
+def _read_video(file: h5py.File, path: Path, video_id: str, columns: int) -> ScoredVideo:
+    where = f"{path}: {video_id!r}"
+    group = file[video_id]
+    if not isinstance(group, h5py.Group):
+        raise InputError(f"{where} is no group; every member of the file must be a video's group")
+    video = ScoredVideo(
+        anomaly=_read_array(group, where, "anomaly"),
+        anomaly_alignment=_read_array(group, where, "anomaly_alignment"),
+        classes=_read_array(group, where, "classes"),
+        frames=_whole_number(group.attrs.get("frames", UNKNOWN_FRAMES), f"{where}: attribute frames"),
+    )
+    _check_video(where, video, columns)
+    return video
+
+
+def _read_array(group: h5py.Group, where: str, name: str) -> NDArray[np.float32]:
+    if not isinstance(group.get(name), h5py.Dataset):
+        raise InputError(f"{where}: dataset {name} is missing; scores must have it")
+    if group[name].dtype.kind != "f":
+        raise InputError(f"{where}: dataset {name} is {group[name].dtype}; it must be floating point")
+    return np.asarray(group[name][()], dtype=np.float32)
+
+
+def _check_video(where: str, video: ScoredVideo, columns: int) -> None:
+    snippets = len(video.anomaly) if video.anomaly.ndim == 1 else 0
+    shapes = {"anomaly": (snippets,), "anomaly_alignment": (snippets,), "classes": (snippets, columns)}
+    for name, shape in shapes.items():
+        values = getattr(video, name)
+        if values.shape != shape or snippets < 1:
+            raise InputError(
+                f"{where}: dataset {name} has shape {list(values.shape)}; anomaly and anomaly_alignment must be [T], "
+                f"classes [T, {columns}], with the same T of at least 1"
+            )
+        if not np.isfinite(values).all():
+            raise InputError(f"{where}: dataset {name} contains NaN or infinity; score the video again")
+    if video.frames < 1 and video.frames != UNKNOWN_FRAMES:
+        raise InputError(f"{where}: attribute frames is {video.frames}; it must be positive, or -1 for unknown")
+
+
+def _attribute(file: h5py.File, path: Path, name: str) -> Any:
+    if name not in file.attrs:
+        raise InputError(f"{path}: attribute {name} is missing; scores must have it")
+    value = file.attrs[name]
+    return _text(value) if isinstance(value, bytes) else value
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _whole_number(value: Any, where: str) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{where} is {value!r}; it must be one whole number") from None
+    if number != value:
+        raise InputError(f"{where} is {value!r}; it must be one whole number")
+    return number

@@ -1,0 +1,231 @@
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluate.show import main as show
+from evaluate.tables import main
+from extract.errors import InputError
+
+REPORTED = Path(__file__).parents[2] / "evaluate" / "reported"
+COLUMNS_1 = (
+    "method,reference,modality,reported_ap,measured_modality,measured_ap_mean,measured_ap_std,"
+    "seeds,selection,protocol,features,encoders,videos,note"
+)
+THRESHOLDS = ["map_0.1", "map_0.2", "map_0.3", "map_0.4", "map_0.5", "avg"]
+
+
+def metrics(path: Path, ap: float, seed: int | None, missing: int = 0, **provenance: Any) -> Path:
+    by_threshold = {key.removeprefix("map_"): ap / 10 + i for i, key in enumerate(THRESHOLDS)}
+    content = {
+        "format": "avadclip-metrics",
+        "version": 1,
+        "videos": 30,
+        "missing": [f"lost{i}" for i in range(missing)],
+        "classification": {"released": {"ap": ap + 1, "auc": ap + 2}, "exact": None},
+        "alignment": {"released": {"ap": ap, "auc": ap + 3}, "exact": {"ap": ap + 4, "auc": None}},
+        "map": {"released": by_threshold, "abnormal": {key: 2 * value for key, value in by_threshold.items()}},
+        "provenance": {"seed": seed, "selection": "last", "encoders": "ViT", "features": "crop 5", **provenance},
+    }
+    path.write_text(json.dumps(content))
+    return path
+
+
+def table(folder: Path, *words: str, number: str = "1", reported: str = "xd_table1.csv") -> dict[str, dict[str, str]]:
+    out = folder / "table.csv"
+    main(["--table", number, "--reported", str(REPORTED / reported), "--out", str(out), *words])
+    with out.open(encoding="utf-8", newline="") as file:
+        return {row["method"]: row for row in csv.DictReader(file)}
+
+
+def vadclip(*paths: Path) -> list[str]:
+    return ["--row", "vadclip=VadCLIP", *[word for path in paths for word in ("--measured", f"vadclip={path}")]]
+
+
+def test_table_1_has_its_columns_and_a_row_for_every_method_of_the_paper(tmp_path: Path) -> None:
+    rows = table(tmp_path)
+    assert (tmp_path / "table.csv").read_text().splitlines()[0] == COLUMNS_1
+    with (REPORTED / "xd_table1.csv").open() as file:
+        reported = list(csv.DictReader(file))
+    assert list(rows) == [row["method"] for row in reported]
+    for row in reported:
+        found = rows[row["method"]]
+        assert float(found["reported_ap"]) == float(row["ap"])
+        assert (found["reference"], found["modality"]) == (row["reference"], row["modality"])
+        assert {found[column] for column in COLUMNS_1.split(",")[4:]} == {""}
+
+
+def test_seeds_are_summed_up_as_mean_and_sample_standard_deviation(tmp_path: Path) -> None:
+    runs = [metrics(tmp_path / f"{seed}.json", ap, seed) for seed, ap in enumerate([50.0, 52.0, 57.0])]
+    rows = table(tmp_path, *vadclip(*runs), "--modality", "vadclip=RGB(ViT)")
+    row = rows["VadCLIP"]
+    assert (row["measured_ap_mean"], row["measured_ap_std"], row["seeds"]) == ("53.00", "3.61", "3")
+    assert (row["selection"], row["protocol"], row["features"]) == ("last", "released", "crop 5")
+    assert (row["encoders"], row["videos"], row["note"]) == ("ViT", "30", "")
+    assert (row["reported_ap"], row["measured_modality"]) == ("84.51", "RGB(ViT)")
+    assert rows["AVadCLIP"]["measured_ap_mean"] == ""
+
+
+def test_one_seed_has_no_standard_deviation(tmp_path: Path) -> None:
+    row = table(tmp_path, *vadclip(metrics(tmp_path / "a.json", 50, 1)))["VadCLIP"]
+    assert (row["measured_ap_mean"], row["measured_ap_std"], row["seeds"]) == ("50.00", "", "1")
+
+
+def test_table_2_reports_and_measures_every_threshold(tmp_path: Path) -> None:
+    runs = [metrics(tmp_path / "a.json", 40, 1), metrics(tmp_path / "b.json", 60, 2)]
+    words = [*vadclip(*runs), "--row", "student=AVadCLIP*", "--measured", f"student={runs[0]}"]
+    rows = table(tmp_path, *words, number="2", reported="xd_table2.csv")
+    assert list(rows["VadCLIP"]) == [
+        "method",
+        *(f"reported_{name}" for name in THRESHOLDS),
+        "measured_modality",
+        *(f"measured_{name}_{kind}" for name in THRESHOLDS for kind in ("mean", "std")),
+        *("seeds", "selection", "protocol", "features", "encoders", "videos", "note"),
+    ]
+    assert rows["VadCLIP"]["reported_map_0.3"] == "23.38"
+    assert rows["VadCLIP"]["measured_map_0.3_mean"] == "7.00"
+    assert rows["VadCLIP"]["measured_avg_std"] == "1.41"
+    assert rows["AVadCLIP*"]["measured_avg_mean"] == "9.00"
+    assert rows["Random"]["measured_avg_mean"] == ""
+    abnormal = table(tmp_path, *words, "--protocol", "abnormal", number="2", reported="xd_table2.csv")
+    assert (abnormal["VadCLIP"]["measured_avg_mean"], abnormal["VadCLIP"]["protocol"]) == ("20.00", "abnormal")
+
+
+def test_cctv_takes_the_classification_branch_and_ucf_its_auc(tmp_path: Path) -> None:
+    words = vadclip(metrics(tmp_path / "a.json", 50, 1))
+    assert table(tmp_path, *words, number="3", reported="cctv_table3.csv")["VadCLIP"]["measured_ap_mean"] == "51.00"
+    ucf = table(tmp_path, *words, "--measure", "auc", number="3", reported="ucf_vadclip.csv")["VadCLIP"]
+    assert (ucf["reported_auc"], ucf["measured_auc_mean"]) == ("88.02", "52.00")
+
+
+def test_branch_and_protocol_choose_the_figure_of_table_1(tmp_path: Path) -> None:
+    words = vadclip(metrics(tmp_path / "a.json", 50, 1))
+    exact = table(tmp_path, *words, "--protocol", "exact")["VadCLIP"]
+    assert (exact["measured_ap_mean"], exact["protocol"]) == ("54.00", "exact")
+    assert table(tmp_path, *words, "--branch", "classification")["VadCLIP"]["measured_ap_mean"] == "51.00"
+    with pytest.raises(InputError, match=r"a\.json: field classification\.exact\.ap is None"):
+        table(tmp_path, *words, "--protocol", "exact", "--branch", "classification")
+
+
+def test_videos_without_scores_mark_the_value_and_explain_it(tmp_path: Path) -> None:
+    row = table(tmp_path, *vadclip(metrics(tmp_path / "a.json", 50, 1, missing=1)))["VadCLIP"]
+    assert (row["measured_ap_mean"], row["videos"]) == ("50.00*", "29 of 30")
+    assert row["note"].startswith("* 1 of 30 test videos")
+
+
+def test_the_note_says_what_a_reader_must_know(tmp_path: Path) -> None:
+    run = metrics(
+        tmp_path / "a.json",
+        50,
+        1,
+        selection="released",
+        weights="random:0; 1f2e",
+        recipe="10 epochs",
+        note="demo, simulated",
+        mismatch=["stride: 16, not 4", "weights differ"],
+    )
+    assert table(tmp_path, *vadclip(run))["VadCLIP"]["note"] == (
+        "random weights; recipe: 10 epochs; checkpoint selected on the test set; "
+        "mismatch allowed: stride: 16, not 4; mismatch allowed: weights differ; demo, simulated"
+    )
+
+
+def test_metrics_of_another_tool_without_provenance_fill_a_row(tmp_path: Path) -> None:
+    path = metrics(tmp_path / "a.json", 50, 1)
+    content = json.loads(path.read_text())
+    del content["provenance"]
+    path.write_text(json.dumps(content))
+    row = table(tmp_path, *vadclip(path))["VadCLIP"]
+    assert (row["measured_ap_mean"], row["selection"], row["encoders"]) == ("50.00", "", "")
+
+
+@pytest.mark.parametrize("field", ["selection", "encoders", "weights", "features", "recipe"])
+def test_runs_that_disagree_in_more_than_their_seed_are_no_row(tmp_path: Path, field: str) -> None:
+    runs = [metrics(tmp_path / "a.json", 50, 1), metrics(tmp_path / "b.json", 52, 2, **{field: "another"})]
+    with pytest.raises(InputError, match=rf"a\.json and .*b\.json: {field} differs .*'another'"):
+        table(tmp_path, *vadclip(*runs))
+
+
+def test_runs_that_lost_different_videos_are_no_row(tmp_path: Path) -> None:
+    runs = [metrics(tmp_path / "a.json", 50, 1), metrics(tmp_path / "b.json", 52, 2, missing=1)]
+    with pytest.raises(InputError, match="missing differs"):
+        table(tmp_path, *vadclip(*runs))
+
+
+def test_a_seed_given_twice_is_refused(tmp_path: Path) -> None:
+    first, second = metrics(tmp_path / "a.json", 50, 1), metrics(tmp_path / "b.json", 52, 1)
+    with pytest.raises(InputError, match="both are seed 1"):
+        table(tmp_path, *vadclip(first, second))
+    unknown = metrics(tmp_path / "c.json", 50, None)
+    with pytest.raises(InputError, match="both are seed"):
+        table(tmp_path, *vadclip(unknown, unknown))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--measured", "vadclip=a.json"], "no row; add --row vadclip=METHOD"),
+        (["--row", "vadclip"], "--row: 'vadclip' is not of the form"),
+        (["--row", "vadclip=VadClip", "--measured", "vadclip=a.json"], "'VadClip' is no method of .*xd_table1.csv"),
+        (["--row", "a=VadCLIP", "--row", "b=VadCLIP", "--measured", "a=a.json", "--measured", "b=a.json"], "same row"),
+        (["--row", "vadclip=VadCLIP", "--measured", "vadclip=none.json"], "none.json: no such metrics"),
+        (["--protocol", "abnormal"], "abnormal belongs to --table 2"),
+    ],
+)
+def test_wrong_arguments_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    metrics(tmp_path / "a.json", 50, 1)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message):
+        table(tmp_path, *words)
+    assert not (tmp_path / "table.csv").exists()
+
+
+def test_flags_of_the_frame_level_do_not_fit_table_2(tmp_path: Path) -> None:
+    for words in (["--branch", "alignment"], ["--measure", "ap"], ["--protocol", "exact"]):
+        with pytest.raises(InputError, match="--table 2"):
+            table(tmp_path, *words, number="2", reported="xd_table2.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1", "cannot be read as JSON"),
+        ("[]", "field format"),
+        ('{"format": "avadclip-metrics", "version": 2}', "field version is 2"),
+        ('{"format": "avadclip-metrics", "version": 1, "videos": 2, "missing": ["a", "b"]}', "missing"),
+    ],
+)
+def test_a_malformed_metrics_file_is_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match=rf"a\.json: .*{message}"):
+        table(tmp_path, *vadclip(tmp_path / "a.json"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("method,auc\nX,1\n", "column ap is missing"),
+        ("method,ap\nX,1\nX,2\n", "line 3: method 'X' has two rows"),
+        ("method,ap\nX,high\n", "line 2: column ap: 'high' is no number"),
+        ("method,ap\nX\n", "line 2: has not 2 cells"),
+        ("method,ap\nX,1,2\n", "line 2: has not 2 cells"),
+    ],
+)
+def test_a_malformed_reported_table_is_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "reported.csv").write_text(content)
+    with pytest.raises(InputError, match=rf"reported\.csv.*{message}"):
+        table(tmp_path, reported=str(tmp_path / "reported.csv"))
+
+
+def test_tables_are_printed_with_every_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = table(tmp_path, *vadclip(metrics(tmp_path / "a.json", 50, 1, missing=1, note="a long note " * 9)))
+    show([str(tmp_path / "table.csv")])
+    printed = capsys.readouterr().out
+    for row in rows.values():
+        assert all(cell in printed for cell in row.values())
+    with pytest.raises(InputError, match=r"none\.csv"):
+        show([str(tmp_path / "none.csv")])
