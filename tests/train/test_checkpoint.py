@@ -1,0 +1,140 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from extract.errors import InputError
+from extract.labels import LABEL_SETS
+from extract.shard import ShardHeader
+from tests.shards import AUDIO, VISUAL
+from train.checkpoint import Header, TrainedOn, load_checkpoint, read_header, save_checkpoint
+from train.compatibility import mismatches, precision_differences
+from train.networks import build_network
+from train.settings import Architecture, Recipe
+
+LABELS = LABEL_SETS["xd"]
+CPU = torch.device("cpu")
+HEADER = Header(
+    architecture=Architecture("teacher", layers=1, window=4, max_snippets=8),
+    dataset="xd",
+    classes=LABELS.model_codes,
+    prompts=LABELS.prompts,
+    recipe=Recipe(epochs=3, milestones=(2,), selection="validation", seed=7),
+    epoch=2,
+    trained_on=TrainedOn(16, (0, 5), VISUAL, AUDIO, "generated"),
+    text_weights="random:0",
+    scoring_crop=5,
+    note="demo recipe",
+)
+
+
+def tensors(header: Header) -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    state = build_network(header.architecture).state_dict()
+    return {f"network.{name}": value for name, value in state.items()} | {"text": torch.randn(7, 512)}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    save_checkpoint(tmp_path / "teacher.safetensors", HEADER, tensors(HEADER))
+    return tmp_path / "teacher.safetensors"
+
+
+def test_a_checkpoint_comes_back_as_it_was_written(path: Path) -> None:
+    checkpoint = load_checkpoint(path, CPU)
+    assert checkpoint.header == HEADER
+    expected = tensors(HEADER)
+    assert torch.equal(checkpoint.text, expected["text"])
+    for name, value in checkpoint.network.state_dict().items():
+        assert torch.equal(value, expected[f"network.{name}"])
+    assert not checkpoint.network.training
+
+
+def rewrite(path: Path, change: dict[str, object] | None = None, drop: str = "", add: str = "") -> None:
+    with safe_open(path, framework="pt") as file:
+        metadata = dict(file.metadata())
+    header = json.loads(metadata["header"]) | (change or {})
+    content = {name: value for name, value in load_file(path).items() if name != drop}
+    if add:
+        content[add] = torch.zeros(3)
+    save_file(content, path, metadata | {"header": json.dumps(header)})
+
+
+@pytest.mark.parametrize("kind", ["text", "network.fusion"])
+def test_a_missing_tensor_is_named(path: Path, kind: str) -> None:
+    name = min(name for name in load_file(path) if name.startswith(kind))
+    rewrite(path, drop=name)
+    with pytest.raises(InputError, match=f"teacher.safetensors: tensor {name} is missing"):
+        load_checkpoint(path, CPU)
+
+
+def test_a_tensor_of_another_architecture_is_named(path: Path) -> None:
+    rewrite(path, add="network.enhancement.x")
+    with pytest.raises(InputError, match="network.enhancement.x does not belong"):
+        load_checkpoint(path, CPU)
+
+
+def test_a_tensor_of_another_shape_is_named(path: Path) -> None:
+    rewrite(path, {"architecture": vars(replace(HEADER.architecture, max_snippets=16))})
+    with pytest.raises(InputError, match=r"tensor network\..* is \[8, 512\], not \[16, 512\]"):
+        load_checkpoint(path, CPU)
+
+
+def test_classes_that_do_not_fit_the_embeddings_are_refused(path: Path) -> None:
+    rewrite(path, {"classes": ["A", "B1"], "prompts": ["normal", "fighting"]})
+    with pytest.raises(InputError, match="tensor text.*2 classes"):
+        load_checkpoint(path, CPU)
+
+
+@pytest.mark.parametrize("change", [{"recipe": {}}, {"architecture": {"model": "x"}}, {"trained_on": None}])
+def test_a_malformed_header_is_refused(path: Path, change: dict[str, object]) -> None:
+    rewrite(path, change)
+    with pytest.raises(InputError, match=r"teacher\.safetensors: header"):
+        read_header(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04pickle", b"\xff" * 64])
+def test_what_is_no_safetensors_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.safetensors"):
+        read_header(tmp_path / "x.safetensors")
+
+
+def test_a_safetensors_file_of_other_tools_is_no_checkpoint(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(InputError, match="format"):
+        read_header(tmp_path / "x.safetensors")
+
+
+def shards_of(trained_on: TrainedOn) -> ShardHeader:
+    return ShardHeader("xd", "test", trained_on.stride, trained_on.crops, trained_on.visual, trained_on.audio)
+
+
+def test_alike_shards_have_no_mismatch() -> None:
+    assert mismatches(HEADER.trained_on, shards_of(HEADER.trained_on), reads_audio=True) == []
+
+
+@pytest.mark.parametrize("name", ["encoder", "weights", "preprocessing"])
+@pytest.mark.parametrize("stream", ["visual", "audio"])
+def test_another_encoding_is_a_mismatch_that_names_both_values(stream: str, name: str) -> None:
+    other = replace(HEADER.trained_on, **{stream: replace(VISUAL if stream == "visual" else AUDIO, **{name: "other"})})
+    (sentence,) = mismatches(HEADER.trained_on, shards_of(other), reads_audio=True)
+    assert f"{stream}_{name}" in sentence
+    assert "'other'" in sentence
+    assert repr(getattr(getattr(HEADER.trained_on, stream), name)) in sentence
+
+
+def test_a_model_that_reads_no_audio_does_not_care_about_it() -> None:
+    without = replace(HEADER.trained_on, audio=None)
+    assert mismatches(HEADER.trained_on, shards_of(without), reads_audio=False) == []
+    assert len(mismatches(HEADER.trained_on, shards_of(without), reads_audio=True)) == 1
+
+
+def test_another_stride_is_a_mismatch_and_another_precision_only_a_difference() -> None:
+    other = replace(HEADER.trained_on, stride=4, visual=replace(VISUAL, precision="bf16"))
+    assert len(mismatches(HEADER.trained_on, shards_of(other), reads_audio=True)) == 1
+    assert len(precision_differences(HEADER.trained_on, shards_of(other), reads_audio=True)) == 1

@@ -1,0 +1,186 @@
+"""The training loop on a handful of random features and a network of eight snippets."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+
+from extract.labels import LABEL_SETS
+from tests.shards import Made, make_shard
+from train.checkpoint import Checkpoint
+from train.loop import Learner, Progress, step_losses, train
+from train.mil import AlignmentLoss, FocalAlignmentLoss
+from train.networks import build_network
+from train.prompts import LearnablePrompt
+from train.samples import Split, TrainingSamples
+from train.selection import Judge
+from train.settings import Architecture, Recipe
+
+LABELS = LABEL_SETS["xd"]
+SNIPPETS = 8
+CPU = torch.device("cpu")
+VIDEOS = [Made(f"v{i}", ("A",) if i % 2 else ("B1",), 6, offset=0.0 if i % 2 else 0.5) for i in range(6)]
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Iterator[TrainingSamples]:
+    make_shard(tmp_path / "train-00000.h5", VIDEOS)
+    with Split(tmp_path, "train") as split:
+        yield TrainingSamples(split.entries, LABELS.model_codes, SNIPPETS)
+
+
+def new_learner(clip: open_clip.CLIP, model: str = "vadclip", seed: int = 0) -> Learner:
+    torch.manual_seed(seed)
+    network = build_network(Architecture(model, layers=1, window=4, max_snippets=SNIPPETS))
+    alignment = AlignmentLoss() if model == "vadclip" else FocalAlignmentLoss(len(LABELS.codes))
+    return Learner(network, LearnablePrompt(clip, LABELS.prompts), alignment)
+
+
+def run(
+    learner: Learner,
+    samples: TrainingSamples,
+    folder: Path,
+    recipe: Recipe,
+    judge: Judge | None = None,
+    identity: str = "x",
+) -> Progress:
+    return train(
+        learner,
+        samples,
+        recipe,
+        teacher=None,
+        judge=judge,
+        device=CPU,
+        partial=folder / "partial",
+        identity=identity,
+        curves=folder / "curves",
+        label="test",
+    )
+
+
+RECIPE = Recipe(epochs=3, batch=4, learning_rate=1e-4, milestones=(2,), seed=5)
+
+
+def assert_same_state(first: Learner, second: Learner) -> None:
+    ours, theirs = first.learned_state(), second.learned_state()
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        assert torch.equal(ours[name], theirs[name]), name
+
+
+def test_training_lowers_the_loss(clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path) -> None:
+    learner = new_learner(clip)
+    whole = samples.batch(samples.pairs[:, 0])
+    before = step_losses(learner, whole, RECIPE, None)["total"].detach()
+    run(learner, samples, tmp_path, replace(RECIPE, epochs=6))
+    after = step_losses(learner, whole, RECIPE, None)["total"].detach()
+    assert after < 0.9 * before
+
+
+def test_clip_stays_frozen_and_the_context_learns(
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
+) -> None:
+    frozen = {name: parameter.clone() for name, parameter in clip.transformer.named_parameters()}
+    learner = new_learner(clip)
+    context = learner.prompt.context.clone()
+    run(learner, samples, tmp_path, RECIPE)
+    assert all(torch.equal(frozen[name], parameter) for name, parameter in clip.transformer.named_parameters())
+    assert not torch.equal(context, learner.prompt.context)
+    assert not any(name.startswith("prompt.encoder") for name in learner.learned_state())
+
+
+def test_a_killed_run_resumes_to_the_numbers_it_would_have_had(
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
+) -> None:
+    """A teacher, because its dropout draws random numbers too."""
+    undisturbed = new_learner(clip, "teacher")
+    run(undisturbed, samples, tmp_path / "a", RECIPE)
+
+    calls = []
+
+    def killed_in_epoch_two(network: object, text: object) -> float:
+        calls.append(network)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return float(len(calls))
+
+    with pytest.raises(KeyboardInterrupt):
+        run(new_learner(clip, "teacher"), samples, tmp_path / "b", RECIPE, killed_in_epoch_two)
+    resumed = new_learner(clip, "teacher", seed=99)
+    progress = run(resumed, samples, tmp_path / "b", RECIPE)
+    assert progress.epoch == 3
+    assert_same_state(undisturbed, resumed)
+
+
+def test_the_state_of_other_settings_is_set_aside(
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
+) -> None:
+    run(new_learner(clip), samples, tmp_path, RECIPE, identity="other")
+    fresh, anew = new_learner(clip), new_learner(clip)
+    run(fresh, samples, tmp_path / "fresh", RECIPE)
+    run(anew, samples, tmp_path, RECIPE)
+    assert_same_state(fresh, anew)
+
+
+def test_the_best_judged_epoch_is_kept(clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path) -> None:
+    scores = iter([0.2, 0.9, 0.4])
+    states: list[dict[str, torch.Tensor]] = []
+    learner = new_learner(clip)
+
+    def judge(network: torch.nn.Module, text: torch.Tensor) -> float:
+        states.append(learner.learned_state())
+        return next(scores)
+
+    progress = run(learner, samples, tmp_path, RECIPE, judge)
+    assert (progress.kept_epoch, progress.kept_score) == (2, 0.9)
+    kept = learner.learned_state()
+    assert all(torch.equal(kept[name], states[1][name]) for name in kept)
+    assert not all(torch.equal(kept[name], states[2][name]) for name in kept)
+
+
+def test_released_selection_sets_the_weights_back_to_the_best_before_the_next_epoch(
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
+) -> None:
+    states: list[dict[str, torch.Tensor]] = []
+    learner = new_learner(clip)
+
+    def worse_then_killed(network: torch.nn.Module, text: torch.Tensor) -> float:
+        states.append(learner.learned_state())
+        if len(states) == 3:
+            raise KeyboardInterrupt
+        return [0.9, 0.1][len(states) - 1]
+
+    with pytest.raises(KeyboardInterrupt):
+        run(learner, samples, tmp_path, replace(RECIPE, selection="released"), worse_then_killed)
+    saved = torch.load(tmp_path / "partial" / "state.pt", weights_only=True)
+    assert saved["progress"]["epoch"] == 2
+    assert all(torch.equal(saved["learner"][name], states[0][name]) for name in states[0])
+    assert not all(torch.equal(saved["learner"][name], states[1][name]) for name in states[1])
+
+
+def test_no_epoch_leaves_the_untrained_network(clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path) -> None:
+    learner, untouched = new_learner(clip), new_learner(clip)
+    progress = run(learner, samples, tmp_path, Recipe(epochs=0, batch=4))
+    assert progress.kept_epoch == 0
+    assert_same_state(untouched, learner)
+
+
+def test_a_student_feels_the_teacher_by_the_weight_of_distillation(
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
+) -> None:
+    teacher = new_learner(clip, "teacher").eval()
+    with torch.no_grad():
+        checkpoint = Checkpoint(header=None, network=teacher.network, text=teacher.prompt(), sha256="")  # type: ignore[arg-type]
+    student = new_learner(clip, "student")
+    batch = samples.batch(samples.pairs[:, 0])
+    recipe = Recipe(distillation_weight=0.5, separation_weight=0.25)
+    losses = step_losses(student, batch, recipe, checkpoint)
+    expected = (
+        losses["classification"] + losses["alignment"] + 0.25 * losses["text_separation"] + 0.5 * losses["distillation"]
+    )
+    torch.testing.assert_close(losses["total"], expected)
+    losses["total"].backward()
+    assert all(parameter.grad is None for parameter in teacher.network.parameters())

@@ -1,0 +1,204 @@
+"""The checkpoint: a trained model in one safetensors file, with everything scoring needs.
+
+Metadata (strings, as safetensors has it): ``format`` = "avadclip-checkpoint", ``version`` = "1" and ``header``,
+a JSON object with ``architecture``, ``dataset``, ``classes`` (label codes in column order), ``prompts``, ``recipe``,
+``epoch`` (the one that was kept), ``trained_on`` (stride, crops, note and the encoder, weights, precision and
+preprocessing of both streams of the training shards), ``text_weights``, ``scoring_crop`` and ``note``.
+
+Tensors: ``network.*``, ``text`` [C, D] (the class embeddings of the learnable prompt, stored so that scoring needs
+none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from extract.errors import InputError
+from extract.files import atomic_path
+from extract.shard import Encoding, ShardHeader
+from extract.weights import file_sha256
+from train.networks import build_network
+from train.settings import Architecture, Recipe
+
+FORMAT = "avadclip-checkpoint"
+VERSION = "1"
+DIMENSIONS = 512
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What the training shards were; scoring others is refused.
+
+    Attributes:
+        stride: Frames a snippet.
+        crops: Crop numbers read in training.
+        visual: How the frames were encoded.
+        audio: How the sound was encoded; ``None`` without audio.
+        note: The shards' note.
+    """
+
+    stride: int
+    crops: tuple[int, ...]
+    visual: Encoding
+    audio: Encoding | None
+    note: str
+
+    @classmethod
+    def from_shards(cls, header: ShardHeader) -> "TrainedOn":
+        """Take over what matters from the header of the training shards."""
+        return cls(header.stride, header.crops, header.visual, header.audio, header.note)
+
+
+@dataclass(frozen=True)
+class Header:
+    """A checkpoint's JSON header; see the module.
+
+    Attributes:
+        architecture: Shape of the network.
+        dataset: Name of the label set.
+        classes: Label codes of the columns; the first is normal.
+        prompts: Text prompt of each class.
+        recipe: How it was trained.
+        epoch: Epoch whose weights were kept, counted from 1; 0 for an untrained network.
+        trained_on: What the training shards were.
+        text_weights: Identity of CLIP's weights behind ``text``.
+        scoring_crop: Number of the crop that scoring reads.
+        note: Free text for the tables, for example ``demo recipe``.
+    """
+
+    architecture: Architecture
+    dataset: str
+    classes: tuple[str, ...]
+    prompts: tuple[str, ...]
+    recipe: Recipe
+    epoch: int
+    trained_on: TrainedOn
+    text_weights: str
+    scoring_crop: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in memory.
+
+    Attributes:
+        header: What it is.
+        network: The network, in eval mode.
+        text: [C, D] float32 class embeddings of the learnable prompt.
+        sha256: Of the file.
+    """
+
+    header: Header
+    network: nn.Module
+    text: Tensor
+    sha256: str
+
+
+def save_checkpoint(path: Path, header: Header, tensors: dict[str, Tensor]) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        path: The safetensors file to make.
+        header: What it is.
+        tensors: ``network.*``, ``text``, ``prompt.*`` and, if there is one, ``focal.alpha``.
+    """
+    metadata = {"format": FORMAT, "version": VERSION, "header": json.dumps(asdict(header), ensure_ascii=False)}
+    with atomic_path(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+
+
+def read_header(path: Path) -> Header:
+    """Read a checkpoint's header alone.
+
+    Raises:
+        InputError: If the file is absent, no safetensors file or no checkpoint; names the field.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such checkpoint") from None
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: no readable safetensors file ({error})") from None
+    if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
+        raise InputError(
+            f"{path}: metadata format and version are {metadata.get('format')!r} and {metadata.get('version')!r}, "
+            f"not {FORMAT!r} and {VERSION!r}; this is no checkpoint that this program reads"
+        )
+    try:
+        return _parse_header(json.loads(metadata["header"]))
+    except KeyError as error:
+        raise InputError(f"{path}: header field {error} is missing") from None
+    except (json.JSONDecodeError, TypeError, ValueError, AttributeError, InputError) as error:
+        raise InputError(f"{path}: header: {error}") from None
+
+
+def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
+    """Load a checkpoint for scoring or as a teacher.
+
+    Args:
+        path: The safetensors file.
+        device: Where the network and ``text`` go.
+
+    Raises:
+        InputError: If the file is no checkpoint, a tensor is missing, or one does not fit the architecture or
+            the classes; names the file and the tensor.
+    """
+    header = read_header(path)
+    with safe_open(path, framework="pt") as file:
+        names = set(file.keys())
+        if "text" not in names:
+            raise InputError(f"{path}: tensor text is missing")
+        text = file.get_tensor("text")
+        state = {name.removeprefix("network."): file.get_tensor(name) for name in names if name.startswith("network.")}
+    if text.shape != (len(header.classes), DIMENSIONS):
+        raise InputError(
+            f"{path}: tensor text is {list(text.shape)}, but the header has {len(header.classes)} classes"
+        )
+    network = build_network(header.architecture)
+    _fit_state(path, network, state)
+    return Checkpoint(header, network.to(device).eval(), text.to(device), file_sha256(path))
+
+
+def _fit_state(path: Path, network: nn.Module, state: dict[str, Tensor]) -> None:
+    expected = network.state_dict()
+    for name in sorted(expected.keys() | state.keys()):
+        if name not in state:
+            raise InputError(f"{path}: tensor network.{name} is missing")
+        if name not in expected:
+            raise InputError(f"{path}: tensor network.{name} does not belong to this architecture")
+        if state[name].shape != expected[name].shape:
+            raise InputError(
+                f"{path}: tensor network.{name} is {list(state[name].shape)}, not {list(expected[name].shape)}"
+            )
+    network.load_state_dict(state)
+
+
+def _parse_header(fields: dict[str, Any]) -> Header:
+    trained_on = fields["trained_on"]
+    recipe = {**fields["recipe"], "milestones": tuple(fields["recipe"]["milestones"])}
+    return Header(
+        architecture=Architecture(**fields["architecture"]),
+        dataset=str(fields["dataset"]),
+        classes=tuple(fields["classes"]),
+        prompts=tuple(fields["prompts"]),
+        recipe=Recipe(**recipe),
+        epoch=int(fields["epoch"]),
+        trained_on=TrainedOn(
+            stride=int(trained_on["stride"]),
+            crops=tuple(trained_on["crops"]),
+            visual=Encoding(**trained_on["visual"]),
+            audio=None if trained_on["audio"] is None else Encoding(**trained_on["audio"]),
+            note=str(trained_on["note"]),
+        ),
+        text_weights=str(fields["text_weights"]),
+        scoring_crop=int(fields["scoring_crop"]),
+        note=str(fields["note"]),
+    )

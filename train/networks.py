@@ -1,0 +1,29 @@
+"""From an architecture's settings to its network."""
+
+from typing import assert_never
+
+from torch import nn
+
+from train.avadclip import AudioVisualTeacher, VideoStudent
+from train.settings import Architecture
+from train.vadclip import VadCLIP
+
+
+def build_network(architecture: Architecture) -> nn.Module:
+    """Build an untrained network; weights come from PyTorch's global generator, which the caller seeds."""
+    match architecture.model:
+        case "vadclip":
+            return VadCLIP(architecture.max_snippets, architecture.layers, architecture.window)
+        case "teacher":
+            return AudioVisualTeacher(
+                architecture.max_snippets, architecture.layers, architecture.window, prompt_form=architecture.prompt
+            )
+        case "student":
+            return VideoStudent(
+                architecture.max_snippets,
+                architecture.layers,
+                architecture.window,
+                enhancement_blocks=architecture.enhancement_blocks,
+                prompt_form=architecture.prompt,
+            )
+    assert_never(architecture.model)

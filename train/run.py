@@ -1,0 +1,211 @@
+"""``python -m train.run``: train one model on feature shards and write its checkpoint."""
+
+import argparse
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from extract import command
+from extract.errors import InputError
+from extract.labels import LabelSet, label_set
+from train.settings import Architecture, Branch, Form, Labels, Measure, Model, Recipe, Sampling, Selection
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from train.checkpoint import Checkpoint, Header
+    from train.loop import Learner
+    from train.samples import Entry, Split
+    from train.selection import Judge
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line; the settings' defaults are AVadCLIP's on XD-Violence."""
+    parser = argparse.ArgumentParser(prog="python -m train.run", description=__doc__.splitlines()[0])
+    files = parser.add_argument_group("files")
+    files.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ...")
+    files.add_argument("--out", type=Path, required=True, help="checkpoint to write (safetensors)")
+    files.add_argument(
+        "--partial", type=Path, required=True, help="folder of the state a killed run resumes from"
+    )
+    files.add_argument("--curves", type=Path, required=True, help="folder for TensorBoard scalars")
+    files.add_argument("--text-weights", required=True, help="CLIP's weights: a file, or random:<seed>")
+    files.add_argument("--teacher", type=Path, help="checkpoint to distil from (student only)")
+    files.add_argument("--catalog", type=Path, help="annotations of the test videos (selection 'released' only)")
+    network = parser.add_argument_group("network")
+    network.add_argument("--model", choices=get_args(Model), required=True)
+    network.add_argument("--layers", type=int, required=True, help="transformer blocks of the temporal adapter")
+    network.add_argument("--window", type=int, required=True, help="snippets of one block of its attention")
+    network.add_argument("--max-snippets", type=int, default=Architecture.max_snippets)
+    network.add_argument("--prompt", choices=get_args(Form), default=Architecture.prompt, help="audio-visual prompt")
+    network.add_argument("--enhancement-blocks", type=int, default=Architecture.enhancement_blocks)
+    recipe = parser.add_argument_group("recipe")
+    recipe.add_argument("--epochs", type=int, default=Recipe.epochs, help="0 writes the untrained network")
+    recipe.add_argument("--batch", type=int, default=Recipe.batch)
+    recipe.add_argument("--learning-rate", type=float, default=Recipe.learning_rate)
+    recipe.add_argument("--weight-decay", type=float, default=Recipe.weight_decay)
+    recipe.add_argument("--milestones", type=int, nargs="*", default=Recipe.milestones)
+    recipe.add_argument("--separation-weight", type=float, default=Recipe.separation_weight)
+    recipe.add_argument("--distillation", choices=get_args(Form), default=Recipe.distillation)
+    recipe.add_argument("--distillation-weight", type=float, default=Recipe.distillation_weight)
+    recipe.add_argument("--sampling", choices=get_args(Sampling), default=Recipe.sampling)
+    recipe.add_argument("--selection", choices=get_args(Selection), default=Recipe.selection)
+    recipe.add_argument("--branch", choices=get_args(Branch), default=Recipe.branch, help="branch that selects")
+    recipe.add_argument("--measure", choices=get_args(Measure), default=Recipe.measure, help="measure that selects")
+    recipe.add_argument("--labels", choices=get_args(Labels), default=Recipe.labels, help="shuffled: a control")
+    recipe.add_argument("--seed", type=int, default=Recipe.seed)
+    run = parser.add_argument_group("run")
+    run.add_argument("--scoring-crop", type=int, required=True, help="number of the crop that scoring reads")
+    run.add_argument("--note", default="", help="text that follows the model into every table")
+    run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    run.add_argument("--threads", type=int, default=1, help="CPU threads; the numbers depend on it a little")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train one model."""
+    arguments = parser().parse_args(argv)
+    settings = vars(arguments) | {"milestones": tuple(arguments.milestones)}
+    architecture = Architecture(**{name.name: settings[name.name] for name in fields(Architecture)})
+    recipe = Recipe(**{name.name: settings[name.name] for name in fields(Recipe)})
+    _check_companions(arguments)
+
+    import torch
+
+    from extract.device import pick_device
+    from train.checkpoint import Header, TrainedOn, save_checkpoint
+    from train.loop import train
+    from train.samples import Split, TrainingSamples, shuffled_labels
+    from train.selection import split_validation
+
+    torch.set_num_threads(arguments.threads)
+    device = pick_device(arguments.device)
+    with Split(arguments.shards, "train") as split:
+        labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
+        learner, text_weights = _build_learner(architecture, labels, arguments.text_weights, recipe.seed, device)
+        teacher = _load_teacher(arguments.teacher, split, device)
+        generator = torch.Generator().manual_seed(recipe.seed)
+        if recipe.selection == "validation":
+            entries, held_out = split_validation(split.entries, generator)
+        else:
+            entries, held_out = split.entries, []
+        dealt = shuffled_labels(entries, generator) if recipe.labels == "shuffled" else None
+        samples = TrainingSamples(entries, labels.model_codes, architecture.max_snippets, dealt)
+        header = Header(
+            architecture=architecture,
+            dataset=labels.name,
+            classes=labels.model_codes,
+            prompts=labels.prompts,
+            recipe=recipe,
+            epoch=0,
+            trained_on=TrainedOn.from_shards(split.header),
+            text_weights=text_weights,
+            scoring_crop=arguments.scoring_crop,
+            note=arguments.note,
+        )
+        with _judge(arguments, architecture, recipe, labels, held_out) as judge:
+            progress = train(
+                learner,
+                samples,
+                recipe,
+                teacher=teacher,
+                judge=judge,
+                device=device,
+                partial=arguments.partial,
+                identity=_identity(header, entries, teacher),
+                curves=arguments.curves,
+                label=f"{architecture.model} seed {recipe.seed}",
+            )
+    save_checkpoint(arguments.out, replace(header, epoch=progress.kept_epoch), _tensors(learner))
+    shutil.rmtree(arguments.partial, ignore_errors=True)
+
+
+def _check_companions(arguments: argparse.Namespace) -> None:
+    if (arguments.model == "student") != (arguments.teacher is not None):
+        raise InputError(f"--teacher: a student needs one and no other model takes one; --model is {arguments.model}")
+    if (arguments.selection == "released") != (arguments.catalog is not None):
+        raise InputError(f"--catalog: goes with --selection released, which is {arguments.selection}")
+
+
+def _build_learner(
+    architecture: Architecture, labels: LabelSet, text_weights: str, seed: int, device: "torch.device"
+) -> "tuple[Learner, str]":
+    import torch
+
+    from extract.clip_encoder import load_clip
+    from train.loop import Learner
+    from train.mil import AlignmentLoss, FocalAlignmentLoss
+    from train.networks import build_network
+    from train.prompts import LearnablePrompt
+
+    clip, identity = load_clip(text_weights)
+    # PyTorch initialises modules from its global generator; there is no other way to hand it a seed.
+    torch.manual_seed(seed)
+    network = build_network(architecture)
+    prompt = LearnablePrompt(clip, labels.prompts)
+    # VadCLIP has no focal term (arXiv 2308.11681).
+    alignment = AlignmentLoss() if architecture.model == "vadclip" else FocalAlignmentLoss(len(labels.prompts))
+    return Learner(network, prompt, alignment).to(device), identity
+
+
+def _load_teacher(path: Path | None, split: "Split", device: "torch.device") -> "Checkpoint | None":
+    if path is None:
+        return None
+    from train.checkpoint import load_checkpoint
+    from train.compatibility import mismatches
+
+    teacher = load_checkpoint(path, device)
+    found = mismatches(teacher.header.trained_on, split.header, reads_audio=teacher.header.architecture.reads_audio)
+    if found:
+        raise InputError(f"{path}: this teacher cannot read these shards: {'; '.join(found)}")
+    return teacher
+
+
+@contextmanager
+def _judge(
+    arguments: argparse.Namespace,
+    architecture: Architecture,
+    recipe: Recipe,
+    labels: LabelSet,
+    held_out: "Sequence[Entry]",
+) -> "Iterator[Judge | None]":
+    from extract.catalog import read_catalog
+    from train.samples import Split
+    from train.selection import by_id, judge_on_held_out, judge_on_test_set
+
+    crop, snippets = arguments.scoring_crop, architecture.max_snippets
+    match recipe.selection:
+        case "last":
+            yield None
+        case "validation":
+            yield judge_on_held_out(held_out, labels.normal, recipe.branch, crop, snippets)
+        case "released":
+            catalog = by_id(read_catalog(arguments.catalog), arguments.catalog)
+            with Split(arguments.shards, "test") as test:
+                yield judge_on_test_set(
+                    test.entries, catalog, labels.normal, recipe.branch, recipe.measure, crop, snippets
+                )
+
+
+def _identity(header: "Header", entries: "Sequence[Entry]", teacher: "Checkpoint | None") -> str:
+    parts = [asdict(header), [entry.video.video_id for entry in entries], teacher.sha256 if teacher else None]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _tensors(learner: "Learner") -> "dict[str, Tensor]":
+    import torch
+
+    with torch.inference_mode():
+        text = learner.prompt()
+    state = {name.replace("alignment.", "focal."): tensor for name, tensor in learner.learned_state().items()}
+    return state | {"text": text}
+
+
+if __name__ == "__main__":
+    command.run(main)

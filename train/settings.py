@@ -1,0 +1,109 @@
+"""What is trained and how: the settings of a network and of its training, checked once."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from extract.errors import InputError
+
+Model = Literal["vadclip", "teacher", "student"]
+Form = Literal["released", "paper"]
+Selection = Literal["last", "validation", "released"]
+Sampling = Literal["shuffled", "paired"]
+Branch = Literal["classification", "alignment"]
+Measure = Literal["ap", "auc"]
+Labels = Literal["true", "shuffled"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network's shape.
+
+    Attributes:
+        model: ``vadclip``, ``teacher`` (audio-visual AVadCLIP) or ``student`` (video-only AVadCLIP).
+        layers: Transformer blocks of the temporal adapter.
+        window: Snippets of one block of its block-local attention.
+        max_snippets: Snippets of one input window (T).
+        prompt: Form of the audio-visual prompt (paper eq. 5-6): ``released`` or ``paper``.
+        enhancement_blocks: Residual blocks of the student's enhancement net: 3 in the released
+            implementation, 1 in the paper. The other models have none and ignore it.
+    """
+
+    model: Model
+    layers: int
+    window: int
+    max_snippets: int = 256
+    prompt: Form = "released"
+    enhancement_blocks: int = 3
+
+    def __post_init__(self) -> None:
+        _check_choice("model", self.model, get_args(Model))
+        _check_choice("prompt", self.prompt, get_args(Form))
+        for name in ("layers", "window", "max_snippets", "enhancement_blocks"):
+            _check_at_least(name, getattr(self, name), 1)
+        if self.max_snippets % self.window:
+            raise InputError(f"window: {self.window} must divide max_snippets ({self.max_snippets})")
+
+    @property
+    def reads_audio(self) -> bool:
+        """Whether the network reads the audio rows."""
+        return self.model == "teacher"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; the defaults are AVadCLIP's on XD-Violence.
+
+    Attributes:
+        epochs: Passes over every (video, crop) pair. 0 saves the untrained network.
+        batch: Samples a step; with ``paired`` sampling, normal and abnormal samples each.
+        learning_rate: AdamW's.
+        weight_decay: AdamW's.
+        milestones: Epochs after which the learning rate is multiplied by 0.1.
+        separation_weight: Weight of the text separation loss.
+        distillation: Form of paper eq. 11 (student only).
+        distillation_weight: Its weight (student only).
+        sampling: ``shuffled``: every pair once, shuffled; ``paired``: UCF-Crime's normal and abnormal halves.
+        selection: Which epoch is kept: ``last``; ``validation``, best on a held-out tenth of the training
+            videos; ``released``, best on the TEST set, as the published numbers were made.
+        branch: Branch whose score selects the epoch.
+        measure: Measure that selects it on the test set (``ap`` or ``auc``).
+        labels: ``true``, or ``shuffled`` over the training videos: a control that must not learn.
+        seed: Seed of weights, order and dropout.
+    """
+
+    epochs: int = 10
+    batch: int = 96
+    learning_rate: float = 1e-5
+    weight_decay: float = 0.01
+    milestones: tuple[int, ...] = (3, 6, 10)
+    separation_weight: float = 1e-4
+    distillation: Form = "released"
+    distillation_weight: float = 1e-8
+    sampling: Sampling = "shuffled"
+    selection: Selection = "last"
+    branch: Branch = "alignment"
+    measure: Measure = "ap"
+    labels: Labels = "true"
+    seed: int = 234
+
+    def __post_init__(self) -> None:
+        _check_at_least("epochs", self.epochs, 0)
+        _check_at_least("batch", self.batch, 1)
+        _check_choice("distillation", self.distillation, get_args(Form))
+        _check_choice("sampling", self.sampling, get_args(Sampling))
+        _check_choice("selection", self.selection, get_args(Selection))
+        _check_choice("branch", self.branch, get_args(Branch))
+        _check_choice("measure", self.measure, get_args(Measure))
+        _check_choice("labels", self.labels, get_args(Labels))
+        if self.learning_rate <= 0:
+            raise InputError(f"learning_rate: {self.learning_rate} must be above 0")
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name}: {value!r} must be one of {', '.join(choices)}")
+
+
+def _check_at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise InputError(f"{name}: {value} must be at least {least}")

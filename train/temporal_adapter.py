@@ -1,0 +1,92 @@
+"""The temporal encoder of all networks: VadCLIP's local and global temporal (LGT) adapter.
+
+VadCLIP (arXiv 2308.11681), "Local and Global Temporal Adapter": a transformer whose attention stays
+within blocks of a few snippets, then two graph branches over the whole video.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from extract.errors import InputError
+from train.graph_branches import GraphBranch, distance_adjacency, similarity_adjacency
+from train.quick_gelu import QuickGeluMLP
+
+
+class BlockLocalLayer(nn.Module):
+    """A pre-norm transformer layer with one head whose attention never leaves a block of W snippets.
+
+    The blocks are computed as a longer batch of short sequences, which equals full attention under
+    a block-diagonal mask at W / T of its cost. Padded rows are keys like any other.
+
+    Args:
+        dim: Width D.
+        window: Snippets W in a block; must divide the number of snippets of every input.
+    """
+
+    def __init__(self, dim: int, window: int) -> None:
+        super().__init__()
+        self.window = window
+        self.ln_1 = nn.LayerNorm(dim)
+        self.attn = nn.MultiheadAttention(dim, num_heads=1, batch_first=True)
+        self.ln_2 = nn.LayerNorm(dim)
+        self.mlp = QuickGeluMLP(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[B, T, D]`` to ``[B, T, D]``, T a multiple of the window."""
+        x = x + self._attend(self.ln_1(x))
+        output: Tensor = x + self.mlp(self.ln_2(x))
+        return output
+
+    def _attend(self, x: Tensor) -> Tensor:
+        blocks = x.reshape(-1, self.window, x.shape[-1])  # [B * T / W, W, D]
+        attended: Tensor = self.attn(blocks, blocks, blocks, need_weights=False)[0]
+        return attended.reshape(x.shape)
+
+
+class TemporalAdapter(nn.Module):
+    """Position embedding, block-local transformer, similarity and distance graph branches, linear layer.
+
+    Args:
+        max_snippets: Rows T of every input, padding included. 256 in the papers; shorter videos
+            waste less of a smaller T.
+        layers: Transformer layers L. Teacher 2, student 1, VadCLIP 1 on XD-Violence and 2 on UCF-Crime.
+        window: Snippets W in an attention block. Teacher 4, student 64, VadCLIP 64 on XD-Violence and
+            8 on UCF-Crime. One that is longer than ``max_snippets`` is a single block of all rows.
+        dim: Width D, even.
+
+    Raises:
+        InputError: If ``window`` does not divide ``max_snippets``.
+    """
+
+    distance_adjacency: Tensor
+
+    def __init__(self, max_snippets: int = 256, layers: int = 1, window: int = 64, dim: int = 512) -> None:
+        super().__init__()
+        window = min(window, max_snippets)
+        if max_snippets % window:
+            raise InputError(
+                f"max_snippets: {max_snippets} is no multiple of the attention window of {window} snippets; "
+                f"use {max_snippets - max_snippets % window} or {max_snippets + window - max_snippets % window}"
+            )
+        self.position_embedding = nn.Parameter(0.01 * torch.randn(max_snippets, dim))
+        self.transformer = nn.Sequential(*(BlockLocalLayer(dim, window) for _ in range(layers)))
+        self.similarity = GraphBranch(dim)
+        self.distance = GraphBranch(dim)
+        self.linear = nn.Linear(dim, dim)
+        self.register_buffer("distance_adjacency", distance_adjacency(max_snippets), persistent=False)
+
+    def forward(self, visual: Tensor, length: Tensor) -> Tensor:
+        """Encode snippets in the light of their neighbours and of the whole video.
+
+        Args:
+            visual: Snippet features ``[B, T, D]``, zero past the length.
+            length: Valid snippets of each video ``[B]``, integer.
+
+        Returns:
+            ``[B, T, D]``. Rows past the length are not zero: positions and neighbours reach them.
+        """
+        x = self.transformer(visual + self.position_embedding)  # [B, T, D]
+        alike = self.similarity(x, similarity_adjacency(x, length))  # [B, T, D/2]
+        near = self.distance(x, self.distance_adjacency)  # [B, T, D/2]
+        output: Tensor = self.linear(torch.cat([alike, near], dim=-1))
+        return output
