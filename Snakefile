@@ -1,6 +1,6 @@
 # Wires the stages: catalog -> shards -> checkpoints -> scores -> metrics -> tables.
 # What a step does stands in the module that its rule calls.
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 min_version("9.0")
 
@@ -10,9 +10,7 @@ if "name" not in config:
     configfile: "config/config.yaml"
 
 
-validate(config, "config/schema.yaml")
-
-
+include: "config/validation.smk"
 include: "config/common.smk"
 
 

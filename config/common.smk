@@ -4,14 +4,16 @@ import sys
 from glob import glob
 from pathlib import Path
 
-
 NAME = config["name"]
 WORK = f"work/{NAME}"
 LOGS = f"{WORK}/logs"
 BENCHMARKS = f"{WORK}/benchmarks"
 GENERATED = f"{WORK}/videos"
 SHARDS = {
-    split: [f"{WORK}/shards/{split}-{shard:05d}.h5" for shard in range(config["shards"][split])]
+    split: [
+        f"{WORK}/shards/{split}-{shard:05d}.h5"
+        for shard in range(config["shards"][split])
+    ]
     for split in ("train", "test")
 }
 # A run told to stay on the CPU must not wait for a GPU.
@@ -61,7 +63,10 @@ def other_configuration(wildcards):
     """Say how to ask for a table of another configuration."""
     target = f"results/{wildcards.other}_{wildcards.table}.csv"
     for path in sorted(glob("config/*.yaml")):
-        if f"name: {wildcards.other}" in Path(path).read_text(encoding="utf-8").splitlines():
+        if (
+            f"name: {wildcards.other}"
+            in Path(path).read_text(encoding="utf-8").splitlines()
+        ):
             sys.exit(
                 f"{target} belongs to another configuration. Ask for it with:\n"
                 f"  snakemake --cores 8 --configfile {path} {target}"
@@ -83,14 +88,20 @@ def train_inputs(wildcards):
         inputs |= {"test_shards": SHARDS["test"], "catalog": f"{WORK}/catalog.jsonl"}
     teacher = config["methods"][wildcards.method].get("teacher")
     if teacher:
-        inputs["teacher"] = f"{WORK}/checkpoints/{teacher}/{wildcards.control}/seed{wildcards.seed}.safetensors"
+        inputs["teacher"] = (
+            f"{WORK}/checkpoints/{teacher}/{wildcards.control}/seed{wildcards.seed}.safetensors"
+        )
     return inputs
 
 
 def train_settings(wildcards, input):
     """Spell a method's architecture and recipe, and the control that it is trained as."""
     method = config["methods"][wildcards.method]
-    recipe = dict(method["recipe"], branch=config["table1"]["branch"], measure=config["table1"]["measure"])
+    recipe = dict(
+        method["recipe"],
+        branch=config["table1"]["branch"],
+        measure=config["table1"]["measure"],
+    )
     if wildcards.control == "untrained":
         recipe["epochs"] = 0
     if wildcards.control == "shuffled":
@@ -123,7 +134,25 @@ def measured(control="trained"):
     """Spell every method's row in the table and the metrics files of its seeds."""
     words = []
     for method, settings in config["methods"].items():
-        words += ["--row", f"{method}={settings['row']}", "--modality", f"{method}={settings['modality']}"]
+        words += [
+            "--row",
+            f"{method}={settings['row']}",
+            "--modality",
+            f"{method}={settings['modality']}",
+        ]
         for seed in config["seeds"]:
-            words += ["--measured", f"{method}={WORK}/metrics/{method}/{control}/seed{seed}.json"]
+            words += [
+                "--measured",
+                f"{method}={WORK}/metrics/{method}/{control}/seed{seed}.json",
+            ]
     return shlex.join(words)
+
+
+def scores_of_controls():
+    """Name the scores of every method, control and seed, as (method, control, file)."""
+    return [
+        (method, control, f"{WORK}/scores/{method}/{control}/seed{seed}.h5")
+        for method in config["methods"]
+        for control in ("trained", "untrained", "shuffled")
+        for seed in config["seeds"]
+    ]

@@ -5,6 +5,7 @@ localrules:
     metrics,
     table1,
     table2,
+    learning,
     another_configuration,
 
 
@@ -15,20 +16,20 @@ rule score:
         failures=f"{WORK}/failures.csv",
     output:
         f"{WORK}/scores/{{method}}/{{control}}/seed{{seed}}.h5",
-    params:
-        shards=lambda wildcards, input: Path(input.shards[0]).parent,
-        settings=flags({"device": config["device"]}),
     log:
         f"{LOGS}/score/{{method}}-{{control}}-seed{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/score/{{method}}-{{control}}-seed{{seed}}.tsv"
+    conda:
+        "../envs/train.yaml"
     threads: config["train_threads"]
     resources:
         mem_mb=4000,
         runtime=60,
         gpu=GPU,
-    conda:
-        "../envs/train.yaml"
+    params:
+        shards=lambda wildcards, input: Path(input.shards[0]).parent,
+        settings=flags({"device": config["device"]}),
     shell:
         "python -m evaluate.score --checkpoint {input.checkpoint:q} --shards {params.shards:q} {params.settings} "
         "--threads {threads} --out {output:q} > {log:q} 2>&1"
@@ -44,12 +45,12 @@ rule metrics:
         f"{LOGS}/metrics/{{method}}-{{control}}-seed{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/metrics/{{method}}-{{control}}-seed{{seed}}.tsv"
+    conda:
+        "../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/evaluate.yaml"
     shell:
         "python -m evaluate.metrics --scores {input.scores:q} --catalog {input.catalog:q} --out {output:q} > {log:q} 2>&1"
 
@@ -60,19 +61,19 @@ rule table1:
         reported="evaluate/reported/xd_table1.csv",
     output:
         f"results/{NAME}_table1.csv",
-    params:
-        measured=measured(),
-        settings=flags(config["table1"]),
     log:
         f"{LOGS}/table1.log",
     benchmark:
         f"{BENCHMARKS}/table1.tsv"
+    conda:
+        "../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
-    conda:
-        "../envs/evaluate.yaml"
+    params:
+        measured=measured(),
+        settings=flags(config["table1"]),
     shell:
         "python -m evaluate.tables --table 1 --reported {input.reported:q} {params.measured} {params.settings} "
         "--out {output:q} > {log:q} 2>&1"
@@ -84,21 +85,48 @@ rule table2:
         reported="evaluate/reported/xd_table2.csv",
     output:
         f"results/{NAME}_table2.csv",
-    params:
-        measured=measured(),
     log:
         f"{LOGS}/table2.log",
     benchmark:
         f"{BENCHMARKS}/table2.tsv"
+    conda:
+        "../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
-    conda:
-        "../envs/evaluate.yaml"
+    params:
+        measured=measured(),
     shell:
         "python -m evaluate.tables --table 2 --reported {input.reported:q} {params.measured} "
         "--out {output:q} > {log:q} 2>&1"
+
+
+rule learning:
+    input:
+        scores=[path for _, _, path in scores_of_controls()],
+        catalog=f"{WORK}/catalog.jsonl",
+        kinds=f"{GENERATED}/test_kinds.csv",
+    output:
+        f"results/{NAME}_learning.csv",
+    log:
+        f"{LOGS}/learning.log",
+    benchmark:
+        f"{BENCHMARKS}/learning.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        scores=shlex.join(
+            word for run in scores_of_controls() for word in ("--scores", *run)
+        ),
+        branch=config["table1"]["branch"],
+    shell:
+        "python -m evaluate.learning --catalog {input.catalog:q} --kinds {input.kinds:q} --branch {params.branch} "
+        "{params.scores} --out {output:q} > {log:q} 2>&1"
 
 
 rule another_configuration:
@@ -106,11 +134,11 @@ rule another_configuration:
         other_configuration,
     output:
         "results/{other}_{table}.csv",
-    wildcard_constraints:
-        other=f"(?!{NAME}_)[a-z0-9_]+?",
-        table="table[0-9]+",
     log:
         f"{LOGS}/{{other}}_{{table}}.log",
+    wildcard_constraints:
+        other=f"(?!{NAME}_)[a-z0-9_]+?",
+        table="table[0-9]+|learning",
     conda:
         "../envs/evaluate.yaml"
     shell:

@@ -159,9 +159,7 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
         text = file.get_tensor("text")
         state = {name.removeprefix("network."): file.get_tensor(name) for name in names if name.startswith("network.")}
     if text.shape != (len(header.classes), DIMENSIONS):
-        raise InputError(
-            f"{path}: tensor text is {list(text.shape)}, but the header has {len(header.classes)} classes"
-        )
+        raise InputError(f"{path}: tensor text is {list(text.shape)}, but the header has {len(header.classes)} classes")
     network = build_network(header.architecture)
     _fit_state(path, network, state)
     return Checkpoint(header, network.to(device).eval(), text.to(device), file_sha256(path))

@@ -31,9 +31,7 @@ def parser() -> argparse.ArgumentParser:
     files = parser.add_argument_group("files")
     files.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ...")
     files.add_argument("--out", type=Path, required=True, help="checkpoint to write (safetensors)")
-    files.add_argument(
-        "--partial", type=Path, required=True, help="folder of the state a killed run resumes from"
-    )
+    files.add_argument("--partial", type=Path, required=True, help="folder of the state a killed run resumes from")
     files.add_argument("--curves", type=Path, required=True, help="folder for TensorBoard scalars")
     files.add_argument("--text-weights", required=True, help="CLIP's weights: a file, or random:<seed>")
     files.add_argument("--teacher", type=Path, help="checkpoint to distil from (student only)")

@@ -1,0 +1,194 @@
+"""``python -m evaluate.learning``: does a method learn, or would chance do as well?
+
+Each method's frame-level average precision over several seeds stands beside three controls: the share of
+abnormal frames (what random scores reach), the same networks untrained, and the same networks trained on
+labels dealt out at random. A control is beaten if the mean exceeds the control's by more than twice the standard
+deviation over seeds, the larger of the two.
+
+On the generated demo data the same is told apart by how an event can be noticed: each group of violent test videos
+is measured together with the plain normal ones, and all violent ones together with the misleading normal ones.
+"""
+
+import argparse
+import csv
+import io
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extract import command
+from extract.catalog import Segment, Video, ground_truth, read_catalog
+from extract.errors import InputError
+from extract.files import write_text
+
+if TYPE_CHECKING:
+    from evaluate.scores_file import ScoredVideo
+
+CONTROLS = ("untrained", "shuffled")
+ALL = "all"
+# Groups of test videos, as kinds of `test_kinds.csv`; every group has violent and normal videos.
+GROUPS = {
+    "heard_only": {"heard_only", "plain_normal"},
+    "seen_only": {"seen_only", "plain_normal"},
+    "seen_and_heard": {"seen_and_heard", "plain_normal"},
+    "misleading_normal": {"heard_only", "seen_only", "seen_and_heard", "misleading_normal"},
+}
+
+
+@dataclass(frozen=True)
+class Aps:
+    """Average precision in percent of one method and control, one value a seed.
+
+    Attributes:
+        values: By group of test videos; ``all`` is every test video.
+    """
+
+    values: dict[str, list[float]]
+
+    def mean(self, group: str = ALL) -> float:
+        """Mean over seeds."""
+        return statistics.fmean(self.values[group])
+
+    def deviation(self, group: str = ALL) -> float:
+        """Sample standard deviation over seeds."""
+        return statistics.stdev(self.values[group])
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(prog="python -m evaluate.learning", description=__doc__.splitlines()[0])
+    parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
+    parser.add_argument("--kinds", type=Path, required=True, help="test_kinds.csv of the generated data set")
+    parser.add_argument("--branch", choices=("classification", "alignment"), default="alignment")
+    parser.add_argument(
+        "--scores",
+        nargs=3,
+        action="append",
+        required=True,
+        metavar=("METHOD", "CONTROL", "FILE"),
+        help="scores of one seed; CONTROL is trained, untrained or shuffled; repeat for every seed",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="CSV to write")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the comparison."""
+    arguments = parser().parse_args(argv)
+    videos = {video.video_id: video for video in read_catalog(arguments.catalog) if video.split == "test"}
+    kinds = read_kinds(arguments.kinds)
+    files: dict[str, dict[str, list[Path]]] = {}
+    for method, control, path in arguments.scores:
+        files.setdefault(method, {}).setdefault(control, []).append(Path(path))
+    rows = [
+        row(method, {name: measure(paths, videos, kinds, arguments.branch) for name, paths in by_control.items()})
+        for method, by_control in files.items()
+    ]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(arguments.out, text.getvalue())
+
+
+def read_kinds(path: Path) -> dict[str, str]:
+    """Read ``video_id,kind`` lines.
+
+    Raises:
+        InputError: If a column is missing.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    if not lines or not {"video_id", "kind"} <= lines[0].keys():
+        raise InputError(f"{path}: needs the columns video_id and kind, and at least one line")
+    return {line["video_id"]: line["kind"] for line in lines}
+
+
+def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, str], branch: str) -> tuple[Aps, float]:
+    """Measure the seeds of one method and control.
+
+    Args:
+        paths: A scores file for each seed.
+        videos: The catalog's test videos by id.
+        kinds: Kind of every test video.
+        branch: Whose anomaly score to measure.
+
+    Returns:
+        The average precisions, and the share of abnormal frames in percent.
+
+    Raises:
+        InputError: If a scores file lacks a test video.
+    """
+    from evaluate.scores_file import read_scores
+
+    values: dict[str, list[float]] = {group: [] for group in (ALL, *GROUPS)}
+    for path in paths:
+        header, scored = read_scores(path)
+        for video_id in videos:
+            if video_id not in scored:
+                raise InputError(f"{path}: has no scores of test video {video_id!r}")
+        normal = header.classes[0]
+        for group in values:
+            chosen = [name for name in videos if group == ALL or kinds[name] in GROUPS[group]]
+            ap, chance = _average_precision(
+                [scored[name] for name in chosen], [videos[name] for name in chosen], normal, header.stride, branch
+            )
+            values[group].append(ap)
+            if group == ALL:
+                positive_rate = chance
+    return Aps(values), positive_rate
+
+
+def row(method: str, measured: dict[str, tuple[Aps, float]]) -> dict[str, str]:
+    """Compose one line of the comparison.
+
+    Args:
+        method: Name of the method.
+        measured: ``trained``, ``untrained`` and ``shuffled``: average precisions and positive rate.
+
+    Raises:
+        InputError: If one of the three is absent or has fewer than two seeds.
+    """
+    for control in ("trained", *CONTROLS):
+        if control not in measured or len(measured[control][0].values[ALL]) < 2:
+            raise InputError(f"--scores: {method} needs at least two seeds of {control}")
+    trained, chance = measured["trained"]
+    cells = {
+        "method": method,
+        "seeds": str(len(trained.values[ALL])),
+        "ap_mean": f"{trained.mean():.2f}",
+        "ap_std": f"{trained.deviation():.2f}",
+        "positive_rate": f"{chance:.2f}",
+    }
+    beaten = {"positive_rate": trained.mean() - chance > 2 * trained.deviation()}
+    for control in CONTROLS:
+        aps = measured[control][0]
+        spread = max(trained.deviation(), aps.deviation())
+        beaten[control] = trained.mean() - aps.mean() > 2 * spread
+        cells |= {f"{control}_mean": f"{aps.mean():.2f}", f"{control}_std": f"{aps.deviation():.2f}"}
+    cells["learns"] = (
+        "yes" if all(beaten.values()) else f"not beaten: {', '.join(k for k, v in beaten.items() if not v)}"
+    )
+    for group in GROUPS:
+        cells[f"{group}_mean"] = f"{trained.mean(group):.2f}"
+        cells[f"{group}_std"] = f"{trained.deviation(group):.2f}"
+    return cells
+
+
+def _average_precision(
+    scored: "Sequence[ScoredVideo]", videos: Sequence[Video], normal: str, stride: int, branch: str
+) -> tuple[float, float]:
+    from train.frame_ap import average_precision, join_frames
+
+    name = "anomaly" if branch == "classification" else "anomaly_alignment"
+    segments: list[tuple[Segment, ...]] = [
+        ground_truth(video, normal, len(scores.anomaly) * stride) for video, scores in zip(videos, scored, strict=True)
+    ]
+    labels, values = join_frames([getattr(video, name) for video in scored], segments, normal=normal, stride=stride)
+    return 100 * average_precision(labels, values), 100 * float(labels.mean())
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,137 @@
+"""Join the visual and audio rows of one shard's videos into a shard: ``python -m extract.align``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extract import command
+from extract.errors import InputError
+from extract.failures import merge_failures, read_failures, write_failures
+from extract.labels import LABEL_SETS, label_set
+
+if TYPE_CHECKING:
+    from extract.shard import Encoding, ShardHeader
+    from extract.workfile import WorkFile
+
+
+def write_shard(
+    path: Path, visual: WorkFile, audio: WorkFile | None, *, dataset: str, note: str, failed: set[str]
+) -> int:
+    """Write the videos that neither step failed on, in the order of the visual work file.
+
+    Args:
+        path: The shard to make.
+        visual: Visual work file.
+        audio: Audio work file made from it, or ``None`` for a set without audio.
+        dataset: Name of the label set.
+        note: Free text that follows the features into every table.
+        failed: Videos that one of the steps failed on.
+
+    Returns:
+        How many videos the shard holds.
+
+    Raises:
+        InputError: If a label is not one of the set's, or a video is missing in ``audio`` or has another number of
+            rows there.
+    """
+    from extract.catalog import check_labels
+    from extract.shard import new_shard
+
+    kept = [video_id for video_id in visual.videos if video_id not in failed]
+    with new_shard(path, _header(visual, audio, dataset, note), visual.dtype("visual")) as writer:
+        for video_id in kept:
+            video = visual.videos[video_id]
+            labels = tuple(str(video["labels"]).split("-"))
+            check_labels(labels, label_set(dataset, "--dataset").codes, f"{visual.path}: {video_id}")
+            if audio is not None:
+                _check_rows(visual, audio, video_id)
+            writer.add(
+                video_id,
+                labels,
+                visual.rows("visual", video_id),
+                None if audio is None else audio.rows("audio", video_id),
+                audio_sounding=0 if audio is None else int(audio.videos[video_id]["sounding"]),
+                frames=int(video["frames"]),
+                fps=float(video["fps"]),
+            )
+    return len(kept)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m extract.align", description="Join visual and audio work files into an aligned feature shard."
+    )
+    parser.add_argument("--visual", type=Path, required=True, help="work file of the visual step")
+    parser.add_argument("--audio", type=Path, help="work file of the audio step; leave out for a set without audio")
+    parser.add_argument("--visual-failures", type=Path, required=True, help="failure list of the visual step")
+    parser.add_argument("--audio-failures", type=Path, help="failure list of the audio step")
+    parser.add_argument("--dataset", choices=tuple(LABEL_SETS), required=True, help="label set")
+    parser.add_argument("--split", choices=("train", "test"), required=True, help="must be the visual work file's")
+    parser.add_argument("--note", default="", help="goes with the features into every table, for example: simulated")
+    parser.add_argument("--out", type=Path, required=True, help="shard to write, for example shards/train-00000.h5")
+    parser.add_argument("--failures", type=Path, required=True, help="joined failure list to write, CSV")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    arguments = parser().parse_args(argv)
+    if (arguments.audio is None) != (arguments.audio_failures is None):
+        raise InputError("--audio and --audio-failures belong together: give both, or neither for a set without audio")
+    from extract.workfile import WorkFile
+
+    lists = [path for path in (arguments.visual_failures, arguments.audio_failures) if path is not None]
+    failures = merge_failures(map(read_failures, lists))
+    with (
+        WorkFile(arguments.visual, "visual") as visual,
+        WorkFile(arguments.audio, "audio") if arguments.audio else nullcontext() as audio,
+    ):
+        split = visual.attributes["dataset_split"]
+        if split != arguments.split:
+            raise InputError(f"{visual.path}: attribute dataset_split is {split!r}, not {arguments.split!r}")
+        failed = {failure.video_id for failure in failures}
+        kept = write_shard(arguments.out, visual, audio, dataset=arguments.dataset, note=arguments.note, failed=failed)
+    write_failures(arguments.failures, failures)
+    if failures:
+        print(f"{arguments.out}: {len(failures)} of {kept + len(failures)} videos are absent", file=sys.stderr)
+
+
+def _check_rows(visual: WorkFile, audio: WorkFile, video_id: str) -> None:
+    if video_id not in audio.videos:
+        raise InputError(f"{audio.path}: lacks video_id {video_id!r} of {visual.path}; run the audio step again")
+    rows, audio_rows = int(visual.videos[video_id]["rows"]), int(audio.videos[video_id]["rows"])
+    if rows != audio_rows:
+        raise InputError(
+            f"{audio.path}: {video_id!r} has {audio_rows} rows but {rows} snippets in {visual.path}; "
+            "run the audio step again"
+        )
+
+
+def _header(visual: WorkFile, audio: WorkFile | None, dataset: str, note: str) -> ShardHeader:
+    from extract.shard import ShardHeader
+
+    return ShardHeader(
+        dataset=dataset,
+        split=str(visual.attributes["dataset_split"]),
+        stride=int(visual.attributes["stride"]),
+        crops=tuple(int(crop) for crop in visual.attributes["crops"]),
+        visual=_encoding(visual),
+        audio=None if audio is None else _encoding(audio),
+        note=note,
+    )
+
+
+def _encoding(work: WorkFile) -> Encoding:
+    from extract.shard import Encoding
+
+    return Encoding(*(str(work.attributes[name]) for name in ("encoder", "weights", "precision", "preprocessing")))
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,176 @@
+"""Embed the sound of one shard's videos, snippet by snippet: ``python -m extract.audio``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extract import command
+from extract.errors import InputError
+from extract.failures import Failure, describe, write_failures
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from extract.audio_track import AudioTrack
+    from extract.wav2clip import Wav2ClipEncoder
+    from extract.workfile import Arrays, Columns
+
+STAGE = "audio"
+
+
+@dataclass(frozen=True)
+class AudioSettings:
+    """What the audio features depend on beside the videos, the snippets' times and the weights.
+
+    Attributes:
+        precision: ``fp32`` or ``bf16``.
+        batch: Snippets a call of the encoder.
+        dtype: ``float16`` or ``float32``, the type of the stored features.
+    """
+
+    precision: str
+    batch: int
+    dtype: str
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise InputError(f"batch {self.batch} must be at least 1")
+
+
+def embed_track(
+    track: AudioTrack | None, bounds: NDArray[np.float64], encoder: Wav2ClipEncoder
+) -> tuple[NDArray[np.float32], int]:
+    """Embed the sound of one video.
+
+    Args:
+        track: Its sound from the first snippet's start on, or ``None`` if it has none.
+        bounds: Start and end of every snippet in seconds; [T, 2].
+        encoder: The frozen encoder.
+
+    Returns:
+        Features [T, 512] float32, zero where nothing sounds, and the number of snippets that sound.
+    """
+    import numpy as np
+
+    from extract.audio_track import sample_spans
+    from extract.wav2clip import DIMENSIONS
+
+    features = np.zeros((len(bounds), DIMENSIONS), np.float32)
+    if track is None:
+        return features, 0
+    spans = sample_spans(bounds)
+    heard = track.sounding(spans)  # [T]
+    features[heard] = encoder.encode(track.samples, spans[heard])
+    return features, int(heard.sum())
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m extract.audio",
+        description="Embed the sound of one shard's videos with frozen Wav2CLIP, one row a snippet.",
+    )
+    parser.add_argument("--catalog", type=Path, required=True, help="catalog of the videos, JSON Lines")
+    parser.add_argument("--visual", type=Path, required=True, help="work file of the visual step: snippets and times")
+    parser.add_argument("--weights", required=True, help="weights file of Wav2CLIP, or random:<seed>")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="default: fp32")
+    parser.add_argument("--batch", type=int, default=32, help="snippets a call of the encoder (default: 32)")
+    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--partial", type=Path, required=True, help="folder for finished videos until all are done")
+    parser.add_argument("--out", type=Path, required=True, help="work file to write, HDF5")
+    parser.add_argument("--failures", type=Path, required=True, help="list of unreadable videos to write, CSV")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    arguments = parser().parse_args(argv)
+    settings = AudioSettings(arguments.precision, arguments.batch, arguments.dtype)
+    if arguments.threads < 1:
+        raise InputError(f"threads {arguments.threads} must be at least 1")
+
+    import numpy as np
+    import torch
+
+    from extract import workfile
+    from extract.audio_track import UnreadableAudio, read_audio
+    from extract.catalog import read_catalog
+    from extract.device import pick_device
+    from extract.progress import track as progress
+    from extract.wav2clip import ENCODER, PREPROCESSING, Wav2ClipEncoder, load_wav2clip
+
+    torch.set_num_threads(arguments.threads)
+    device = pick_device(arguments.device)
+    model, identity = load_wav2clip(arguments.weights)
+    encoder = Wav2ClipEncoder(model, batch=settings.batch, precision=settings.precision, device=device)
+    attributes = {
+        "encoder": ENCODER,
+        "weights": identity,
+        "precision": settings.precision,
+        "preprocessing": PREPROCESSING,
+    }
+    dependencies = {**attributes, **asdict(settings), "device": device.type}
+
+    paths = {video.video_id: Path(video.path) for video in read_catalog(arguments.catalog)}
+    finished: list[tuple[str, Path]] = []
+    failures: list[Failure] = []
+    label = f"{STAGE} {arguments.visual.stem}"
+    with workfile.WorkFile(arguments.visual, "visual") as visual:
+        for video_id in progress(visual.videos, label=label, total=len(visual.videos), unit="videos"):
+            if video_id not in paths:
+                raise InputError(f"{arguments.catalog}: lacks video_id {video_id!r} of {visual.path}; run visual again")
+            bounds = visual.rows("bounds", video_id)
+            partial = workfile.partial_path(
+                arguments.partial,
+                video_id,
+                paths[video_id],
+                {**dependencies, "bounds": hashlib.sha256(bounds.tobytes()).hexdigest()},
+            )
+            try:
+                if not partial.exists():
+                    sound = read_audio(paths[video_id], float(bounds[0, 0]), float(bounds[-1, 1]))
+                    if sound is not None and sound.broken:
+                        print(f"{label}: {video_id} has {sound.broken} broken packets, left silent", file=sys.stderr)
+                    features, sounding = embed_track(sound, bounds, encoder)
+                    stored = workfile.stored(features, settings.dtype)
+                    workfile.save_partial(partial, {"audio": stored, "sounding": np.array(sounding)})
+                finished.append((video_id, partial))
+            except UnreadableAudio as error:
+                failures.append(Failure(video_id, STAGE, str(error)))
+                print(f"{label}: {video_id} {error}", file=sys.stderr)
+        videos = len(visual.videos)
+
+    workfile.write_workfile(arguments.out, STAGE, attributes, _empty(settings), _gathered(finished))
+    write_failures(arguments.failures, failures)
+    workfile.remove_partials(arguments.partial, [partial for _, partial in finished])
+    if failures:
+        print(f"{label}: {len(failures)} of {videos} videos failed: {describe(failures)}", file=sys.stderr)
+
+
+def _empty(settings: AudioSettings) -> Arrays:
+    import numpy as np
+
+    from extract.wav2clip import DIMENSIONS
+
+    return {"audio": np.empty((0, DIMENSIONS), settings.dtype)}
+
+
+def _gathered(finished: Sequence[tuple[str, Path]]) -> Iterator[tuple[Columns, Arrays]]:
+    from extract.workfile import load_partial
+
+    for video_id, partial in finished:
+        arrays = load_partial(partial)
+        yield {"video_id": video_id, "sounding": int(arrays.pop("sounding"))}, arrays
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,113 @@
+"""The frozen visual encoder: CLIP ViT-B/16, the QuickGELU variant that OpenAI trained.
+
+The plain-GELU variant loads the same weights without an error and gives other features.
+"""
+
+import copy
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import open_clip
+import torch
+from torch import Tensor, nn
+
+from extract.device import exact_arithmetic
+from extract.errors import InputError
+from extract.weights import file_sha256, load_strictly, random_seed, read_state_dict, seeded
+
+ENCODER = "ViT-B-16-quickgelu"
+DIMENSIONS = 512
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+# The file ViT-B-16.pt as OpenAI released it. It is a TorchScript program, so no other file of its kind is opened.
+OPENAI_SHA256 = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"
+OPENAI_SETTINGS = ("input_resolution", "context_length", "vocab_size")
+
+
+def load_clip(weights: str) -> tuple[nn.Module, str]:
+    """Make CLIP, image and text tower, frozen and in eval mode.
+
+    Args:
+        weights: ``random:<seed>`` for untrained weights, the same for a seed every time; or the path of
+            a safetensors file or plain state dict with open_clip's tensor names, or of OpenAI's own
+            ``ViT-B-16.pt``. Nothing is ever downloaded.
+
+    Returns:
+        open_clip's model, float32 on the CPU, and the identity of its weights: ``random:<seed>`` or the
+        sha256 of the file.
+
+    Raises:
+        InputError: If the file is absent, of another kind, or does not fit the model.
+    """
+    seed = random_seed(weights)
+    with seeded(seed or 0), _no_warning_of_random_weights():
+        model: nn.Module = open_clip.create_model(ENCODER, pretrained=None, precision="fp32", device="cpu")
+    identity = weights
+    if seed is None:
+        path = Path(weights)
+        identity = file_sha256(path)
+        load_strictly(model, _openai_state(path) if identity == OPENAI_SHA256 else read_state_dict(path), weights)
+    else:
+        identity = f"random:{seed}"
+    model.eval().requires_grad_(False)
+    return model, identity
+
+
+class ClipImageEncoder:
+    """CLIP's image tower with one batch shape.
+
+    Every call of the network gets exactly ``batch`` images, the last ones zeros if need be. A matrix product of
+    one shape treats a row alike whatever the other rows hold, so that a video's features depend neither on its
+    neighbours nor on its length, as long as no batch mixes videos.
+
+    Args:
+        model: From ``load_clip``; it is copied.
+        batch: Images a call. More fill a GPU better; 8 is enough for a CPU.
+        precision: ``fp32``, or ``bf16``: about three times as fast, with features off by about 1 percent.
+        device: Where to compute.
+    """
+
+    def __init__(self, model: nn.Module, *, batch: int, precision: str, device: torch.device) -> None:
+        if batch < 1 or precision not in PRECISIONS:
+            raise InputError(f"batch {batch} must be at least 1 and precision {precision!r} one of fp32, bf16")
+        self.batch = batch
+        self.device = device
+        self._dtype = PRECISIONS[precision]
+        # Whole in bfloat16: autocast converts the weights on every call, which is slower than float32 on a CPU.
+        self._tower = copy.deepcopy(model.get_submodule("visual")).to(device, self._dtype).eval()
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode the images of one video.
+
+        Args:
+            images: [M, 3, 224, 224] float32, normalised; any M.
+
+        Returns:
+            [M, 512] float32 on the CPU, not L2-normalised.
+        """
+        with torch.inference_mode(), exact_arithmetic():
+            return torch.cat([self._encode_padded(part) for part in torch.split(images, self.batch)])
+
+    def _encode_padded(self, images: Tensor) -> Tensor:
+        padded = torch.zeros(self.batch, *images.shape[1:], dtype=self._dtype, device=self.device)
+        padded[: len(images)] = images
+        features: Tensor = self._tower(padded)
+        return features[: len(images)].float().cpu()
+
+
+def _openai_state(path: Path) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+    return {name: value for name, value in state.items() if name not in OPENAI_SETTINGS}
+
+
+@contextmanager
+def _no_warning_of_random_weights() -> Iterator[None]:
+    # open_clip warns of a model without pretrained weights; here that is wanted, or about to be mended.
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

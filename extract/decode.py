@@ -1,0 +1,233 @@
+"""Pictures of a video at the sampled frames, and when each frame is shown.
+
+decord (the maintained fork, package ``decord2``) decodes; libav's demuxer, through PyAV, says when. Three
+habits of decord shape what follows:
+
+- Its seeking calls, ``get_batch`` and ``skip_frames``, take the position of a packet in the file for the
+  position of a frame on the screen. The two differ in streams with open groups of pictures and in AVI files, and
+  then wrong frames come back without an error. Only ``next`` is used here, over every frame: it never seeks.
+- Its length counts packets, also those that an edit list hides; past the last frame it repeats that one. With
+  the smallest fault tolerance it says so instead, which is how the real end is found.
+- Its time stamps are single precision and start at zero for every stream, so that sound that starts before or
+  after the pictures would be shifted. PyAV's are exact and have one axis for all streams of the file.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import decord
+import numpy as np
+from numpy.typing import NDArray
+
+# Below one frame for any video there is: the first repeated frame is an error.
+NO_REPEATED_FRAMES = 1e-9
+# A damaged time stamp can claim years, for which the audio step would make room.
+MOST_HOURS = 24
+# Shorter than this, the header's duration and the last packet differ in files that are whole.
+MISSING_SECONDS = 1.0
+# A single frame of a stream that declares no rate has to last for some time.
+DEFAULT_FRAME_SECONDS = Fraction(1, 25)
+
+
+class UnreadableVideo(Exception):  # noqa: N818, says what the video is
+    """A video that cannot be decoded; the message is the reason, in one line, without the path."""
+
+
+class FrameCountMismatch(UnreadableVideo):
+    """The decoder shows another number of frames than the timeline has."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """When the frames of a video are shown.
+
+    Attributes:
+        starts: Presentation time of every frame in seconds on the container's axis, which all its
+            streams share; in presentation order, [N] float64, N at least 1.
+        frame_seconds: Mean duration of a frame in seconds.
+    """
+
+    starts: NDArray[np.float64]
+    frame_seconds: float
+
+    @property
+    def fps(self) -> float:
+        """Mean frame rate, frames per second; NaN if all frames are shown at once."""
+        return 1 / self.frame_seconds if self.frame_seconds > 0 else float("nan")
+
+
+def libav_url(path: Path) -> str:
+    """Give ``path`` as libav takes it for a file even if its name looks like another protocol (``a:b.mp4``)."""
+    return f"file:{path}"
+
+
+def demuxed_timeline(path: Path) -> Timeline:
+    """Read when frames are shown from the packets alone, without decoding.
+
+    Right for nearly every file, and cheap. Frames that an edit list hides are left out.
+
+    Args:
+        path: A video file.
+
+    Raises:
+        UnreadableVideo: If the file cannot be opened, has no pictures or no time stamps, or is cut short.
+    """
+    try:
+        with av.open(libav_url(path)) as container:
+            stream = _video_stream(container)
+            packets = 0
+            shown: list[tuple[int | None, int | None]] = []
+            last_end = 0.0
+            for packet in container.demux():
+                if packet.size == 0 and packet.dts is None:  # libav's sign that a stream has ended
+                    continue
+                last_end = max(last_end, _end_seconds(packet))
+                if packet.stream_index == stream.index:
+                    packets += 1
+                    if packet.size > 0 and not packet.is_discard:
+                        shown.append((packet.pts, packet.dts))
+            _check_whole(container, stream, packets, last_end)
+            return _timeline(_presentation_times(shown), stream)
+    except av.FFmpegError as error:
+        raise UnreadableVideo(f"cannot be read: {error.strerror}") from error
+
+
+def decoded_timeline(path: Path) -> Timeline:
+    """Read when frames are shown by decoding them all.
+
+    For files in which packets and frames are not one to one: pictures that cannot be decoded because
+    what they refer to was cut away, or packets that carry no picture.
+
+    Args:
+        path: A video file.
+
+    Raises:
+        UnreadableVideo: If decoding fails or gives no frame with a time stamp.
+    """
+    try:
+        with av.open(libav_url(path)) as container:
+            stream = _video_stream(container)
+            frames = [(frame.pts, frame.dts) for frame in container.decode(stream)]
+            return _timeline(_presentation_times(frames), stream)
+    except av.FFmpegError as error:
+        raise UnreadableVideo(f"cannot be decoded: {error.strerror}") from error
+
+
+def pictures(path: Path, frames: int, *, stride: int, batch: int, threads: int) -> Iterator[NDArray[np.uint8]]:
+    """Decode a video and give one frame in ``stride``.
+
+    Every frame is decoded in presentation order and at most ``batch`` are held. Rotation that the file
+    asks for is applied.
+
+    Args:
+        path: A video file.
+        frames: How many frames it shows, from a ``Timeline``.
+        stride: Frames a snippet.
+        batch: Frames given at once.
+        threads: Decoding threads; the pictures do not depend on it.
+
+    Yields:
+        RGB pictures [n, H, W, 3] uint8, n = ``batch`` but for the last.
+
+    Raises:
+        FrameCountMismatch: If the decoder shows fewer or more frames than ``frames``.
+        UnreadableVideo: If decoding fails.
+    """
+    reader = _open_reader(path, threads)
+    held: list[NDArray[np.uint8]] = []
+    for index in range(frames):
+        picture = _next_picture(reader, wanted=index % stride == 0)
+        if picture is None:
+            raise FrameCountMismatch(f"shows {index} of the {frames} frames it holds")
+        if index % stride == 0:
+            held.append(picture)
+        if len(held) == batch:
+            yield np.stack(held)
+            held = []
+    if frames < len(reader) and _next_picture(reader, wanted=False) is not None:
+        raise FrameCountMismatch(f"shows more than the {frames} frames it holds")
+    if held:
+        yield np.stack(held)
+
+
+def _open_reader(path: Path, threads: int) -> decord.VideoReader:
+    try:
+        return decord.VideoReader(libav_url(path), num_threads=threads, fault_tol=NO_REPEATED_FRAMES)
+    except (decord.DECORDError, RuntimeError, AssertionError) as error:
+        raise UnreadableVideo(f"decord cannot open it: {_plain(error)}") from error
+
+
+def _next_picture(reader: decord.VideoReader, *, wanted: bool) -> NDArray[np.uint8] | None:
+    try:
+        frame = reader.next()
+        # Only wanted frames are copied out of the decoder.
+        return frame.asnumpy() if wanted else np.empty(0, np.uint8)
+    except (StopIteration, decord.DECORDLimitReachedError):
+        return None
+    except decord.DECORDError as error:
+        raise UnreadableVideo(f"cannot be decoded: {_plain(error)}") from error
+
+
+def _plain(error: Exception) -> str:
+    # decord's messages carry the time of day, source lines and a stack trace.
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ", "", lines[0]).strip()
+
+
+def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
+    # The same choice among several streams as decord's.
+    stream = container.streams.best("video")
+    if stream is None:
+        raise UnreadableVideo("has no video stream")
+    return stream
+
+
+def _end_seconds(packet: av.Packet) -> float:
+    stamp = packet.pts if packet.pts is not None else packet.dts
+    if stamp is None or packet.time_base is None:
+        return 0.0
+    return float((stamp + (packet.duration or 0)) * packet.time_base)
+
+
+def _check_whole(container: av.container.InputContainer, stream: av.VideoStream, packets: int, last_end: float) -> None:
+    # MP4 lists every packet in advance.
+    if "mp4" in container.format.name and packets < len(stream.index_entries):
+        raise UnreadableVideo(f"is cut short: holds {packets} of {len(stream.index_entries)} frames; fetch it again")
+    # Matroska says how long it is, but lists key frames only.
+    if "matroska" in container.format.name and container.duration is not None:
+        declared = container.duration / av.time_base
+        if last_end < declared - MISSING_SECONDS:
+            raise UnreadableVideo(f"is cut short: ends after {last_end:.1f} of {declared:.1f} s; fetch it again")
+
+
+def _presentation_times(stamps: list[tuple[int | None, int | None]]) -> list[int]:
+    if all(pts is not None for pts, _ in stamps):
+        return sorted(pts for pts, _ in stamps if pts is not None)
+    if any(dts is None for _, dts in stamps):
+        raise UnreadableVideo(
+            "its frames carry no time stamps; remux it, for example with ffmpeg -i IN -c copy OUT.mkv"
+        )
+    # Some program streams stamp only a few pictures with their time of presentation. The order of decoding then
+    # gives the distances, and the first picture the place on the axis.
+    decoding = sorted(dts for _, dts in stamps if dts is not None)
+    first = stamps[0][0]
+    return [dts - decoding[0] + (decoding[0] if first is None else first) for dts in decoding]
+
+
+def _timeline(stamps: list[int], stream: av.VideoStream) -> Timeline:
+    if not stamps or stream.time_base is None:
+        raise UnreadableVideo("shows no frame")
+    ticks = stamps[-1] - stamps[0]
+    if ticks * stream.time_base > MOST_HOURS * 3600:
+        raise UnreadableVideo(f"its time stamps run over more than {MOST_HOURS} hours")
+    if len(stamps) > 1:
+        # Fractions keep a constant 25 frames a second at exactly 25.
+        frame_seconds = Fraction(ticks, len(stamps) - 1) * stream.time_base
+    else:
+        frame_seconds = 1 / stream.average_rate if stream.average_rate else DEFAULT_FRAME_SECONDS
+    starts = np.array(stamps, dtype=np.float64) * stream.time_base.numerator / stream.time_base.denominator
+    return Timeline(starts, float(frame_seconds))

@@ -1,0 +1,115 @@
+"""The list of videos that could not be extracted: CSV with the columns video_id, stage and reason.
+
+``python -m extract.failures`` joins the lists of all shards and decides whether the run may go on.
+"""
+
+import argparse
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from extract import command
+from extract.errors import InputError
+from extract.files import write_text
+
+COLUMNS = ["video_id", "stage", "reason"]
+REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A video that is absent from the features.
+
+    Attributes:
+        video_id: The video's id.
+        stage: Where it failed, ``visual`` or ``audio``.
+        reason: Why, in one line.
+    """
+
+    video_id: str
+    stage: str
+    reason: str
+
+
+def read_failures(path: Path) -> list[Failure]:
+    """Read a list of failures in file order.
+
+    Raises:
+        InputError: If the file is absent or no such list.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a list of failures: {error}") from None
+    if not rows or rows[0] != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+        raise InputError(f"{path}: must be CSV with the columns {', '.join(COLUMNS)}; make it again")
+    return [Failure(*row) for row in rows[1:]]
+
+
+def write_failures(path: Path, failures: Iterable[Failure]) -> None:
+    """Write a list of failures, whole or not at all; a list without failures is the header alone."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for failure in failures:
+        writer.writerow([failure.video_id, failure.stage, " ".join(failure.reason.split())])
+    write_text(path, text.getvalue())
+
+
+def merge_failures(lists: Iterable[Iterable[Failure]]) -> list[Failure]:
+    """Join lists in the order given; of several failures of one video only the first is kept."""
+    first: dict[str, Failure] = {}
+    for failure in (failure for failures in lists for failure in failures):
+        first.setdefault(failure.video_id, failure)
+    return list(first.values())
+
+
+def describe(failures: Sequence[Failure]) -> str:
+    """Name the first failures and their reasons in one line."""
+    shown = [f"{failure.video_id} ({failure.stage}: {failure.reason})" for failure in failures[:REASONS_SHOWN]]
+    return "; ".join(shown + (["..."] if len(failures) > REASONS_SHOWN else []))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m extract.failures",
+        description="Join the failure lists of all shards; fail if too many videos failed.",
+    )
+    parser.add_argument("--catalog", type=Path, required=True, help="catalog the shards were made from")
+    parser.add_argument(
+        "--max-failures", type=int, required=True, help="most videos that may fail, of the whole catalog"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="joined list to write, in catalog order")
+    parser.add_argument("lists", type=Path, nargs="*", metavar="IN", help="failure lists of the shards")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    arguments = parser().parse_args(argv)
+    from extract.catalog import read_catalog
+
+    videos = [video.video_id for video in read_catalog(arguments.catalog)]
+    failures = {failure.video_id: failure for failure in merge_failures(map(read_failures, arguments.lists))}
+    unknown = sorted(failures.keys() - set(videos))
+    if unknown:
+        raise InputError(
+            f"{arguments.catalog}: lacks video_id {unknown[0]!r}, which a failure list names; extract again"
+        )
+    ordered = [failures[video_id] for video_id in videos if video_id in failures]
+    write_failures(arguments.out, ordered)
+    print(f"{len(ordered)} of {len(videos)} videos failed" + (f": {describe(ordered)}" if ordered else ""))
+    if len(ordered) > arguments.max_failures:
+        raise InputError(
+            f"{len(ordered)} of {len(videos)} videos failed, but max_failures allows {arguments.max_failures}: "
+            f"{describe(ordered)}; mend or remove these videos, or raise max_failures. "
+            f"All are listed in {', '.join(map(str, arguments.lists))}"
+        )
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,222 @@
+"""Embed the sampled frames of one shard's videos: ``python -m extract.visual``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extract import command
+from extract.errors import InputError
+from extract.failures import Failure, describe, write_failures
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from extract.catalog import Video
+    from extract.clip_encoder import ClipImageEncoder
+    from extract.decode import Timeline
+    from extract.workfile import Arrays, Columns
+
+STAGE = "visual"
+MOST_CROPS = 10
+
+
+@dataclass(frozen=True)
+class VisualSettings:
+    """What the visual features depend on beside the videos and the weights.
+
+    Attributes:
+        stride: Frames a snippet; 16 for XD-Violence and UCF-Crime, 4 for CCTV-Fights.
+        crops: Crop numbers, 0 to 9, the order of the columns.
+        precision: ``fp32`` or ``bf16``.
+        batch: Images a call of the encoder.
+        dtype: ``float16`` or ``float32``, the type of the stored features. float16 halves the size, and its
+            rounding is far below bf16's.
+    """
+
+    stride: int
+    crops: tuple[int, ...]
+    precision: str
+    batch: int
+    dtype: str
+
+    def __post_init__(self) -> None:
+        if self.stride < 1 or self.batch < 1:
+            raise InputError(f"stride {self.stride} and batch {self.batch} must be at least 1")
+        if not self.crops or len(set(self.crops)) < len(self.crops):
+            raise InputError(f"crops {self.crops}: name at least one crop, and none twice")
+        if not set(self.crops) <= set(range(MOST_CROPS)):
+            raise InputError(f"crops {self.crops}: crop numbers go from 0 to {MOST_CROPS - 1}")
+
+
+def extract_video(path: Path, encoder: ClipImageEncoder, settings: VisualSettings, threads: int) -> Arrays:
+    """Decode one video and embed its sampled frames.
+
+    Args:
+        path: The video file.
+        encoder: The frozen encoder.
+        settings: Stride, crops and stored type.
+        threads: Decoding threads.
+
+    Returns:
+        ``visual`` [T, crops, 512]; ``bounds`` [T, 2] float64, seconds; ``frames`` and ``fps``, scalars.
+
+    Raises:
+        UnreadableVideo: If the file cannot be decoded from its first to its last frame.
+    """
+    import numpy as np
+
+    from extract.decode import FrameCountMismatch, decoded_timeline, demuxed_timeline
+    from extract.sampling import snippet_bounds
+    from extract.workfile import stored
+
+    timeline = demuxed_timeline(path)
+    try:
+        visual = _embed(path, timeline, encoder, settings, threads)
+    except FrameCountMismatch:
+        # A rare kind of file; decoding it twice tells which of its packets become frames.
+        timeline = decoded_timeline(path)
+        visual = _embed(path, timeline, encoder, settings, threads)
+    return {
+        "visual": stored(visual, settings.dtype),
+        "bounds": snippet_bounds(timeline.starts, settings.stride, timeline.frame_seconds),
+        "frames": np.array(len(timeline.starts)),
+        "fps": np.array(timeline.fps),
+    }
+
+
+def _embed(
+    path: Path, timeline: Timeline, encoder: ClipImageEncoder, settings: VisualSettings, threads: int
+) -> NDArray[np.float32]:
+    import numpy as np
+    import torch
+
+    from extract.crops import crop_frames
+    from extract.decode import pictures
+
+    crops = settings.crops
+    # As many pictures as fill whole batches of crops.
+    together = encoder.batch // math.gcd(encoder.batch, len(crops))
+    features = []
+    for frames in pictures(
+        path, len(timeline.starts), stride=settings.stride, batch=together, threads=threads
+    ):  # [n, H, W, 3]
+        images = crop_frames(torch.from_numpy(frames).to(encoder.device), crops)  # [n, crops, 3, 224, 224]
+        encoded = encoder.encode(images.flatten(0, 1))  # [n * crops, 512]
+        features.append(encoded.numpy().reshape(len(frames), len(crops), -1))
+    return np.concatenate(features)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m extract.visual", description="Embed the sampled frames of one shard's videos with frozen CLIP."
+    )
+    parser.add_argument("--catalog", type=Path, required=True, help="catalog of the videos, JSON Lines")
+    parser.add_argument("--split", choices=("train", "test"), required=True, help="which videos of the catalog")
+    parser.add_argument("--shard", type=int, default=0, help="number of this shard, from 0 (default: 0)")
+    parser.add_argument("--shards", type=int, default=1, help="shards the split is cut into (default: 1)")
+    parser.add_argument("--stride", type=int, default=16, help="frames a snippet (default: 16)")
+    parser.add_argument("--crops", type=int, nargs="+", default=[0], help="crop numbers, 0 to 9 (default: 0)")
+    parser.add_argument("--weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="default: fp32")
+    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder (default: 8)")
+    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--partial", type=Path, required=True, help="folder for finished videos until all are done")
+    parser.add_argument("--out", type=Path, required=True, help="work file to write, HDF5")
+    parser.add_argument("--failures", type=Path, required=True, help="list of unreadable videos to write, CSV")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    arguments = parser().parse_args(argv)
+    settings = VisualSettings(
+        arguments.stride, tuple(arguments.crops), arguments.precision, arguments.batch, arguments.dtype
+    )
+    if not 0 <= arguments.shard < arguments.shards or arguments.threads < 1:
+        raise InputError(f"shard {arguments.shard} must lie in 0..{arguments.shards - 1}, threads be at least 1")
+    from extract.catalog import part, read_catalog
+
+    split = [video for video in read_catalog(arguments.catalog) if video.split == arguments.split]
+    videos = part(split, arguments.shard, arguments.shards)
+
+    import torch
+
+    from extract import workfile
+    from extract.clip_encoder import ENCODER, ClipImageEncoder, load_clip
+    from extract.crops import PREPROCESSING
+    from extract.decode import UnreadableVideo
+    from extract.device import pick_device
+    from extract.progress import track
+
+    torch.set_num_threads(arguments.threads)
+    device = pick_device(arguments.device)
+    model, identity = load_clip(arguments.weights)
+    encoder = ClipImageEncoder(model, batch=settings.batch, precision=settings.precision, device=device)
+    del model  # the encoder has its own copy of the image tower
+    attributes = {
+        "dataset_split": arguments.split,
+        "stride": settings.stride,
+        "crops": list(settings.crops),
+        "encoder": ENCODER,
+        "weights": identity,
+        "precision": settings.precision,
+        "preprocessing": PREPROCESSING,
+    }
+    # The kind of processor decides the last bits.
+    dependencies = {**attributes, **asdict(settings), "device": device.type}
+
+    finished: list[tuple[Video, Path]] = []
+    failures: list[Failure] = []
+    label = f"{STAGE} {arguments.split}-{arguments.shard:05d}"
+    for video in track(videos, label=label, total=len(videos), unit="videos"):
+        source = Path(video.path)
+        partial = workfile.partial_path(arguments.partial, video.video_id, source, dependencies)
+        try:
+            if not partial.exists():
+                workfile.save_partial(partial, extract_video(source, encoder, settings, arguments.threads))
+            finished.append((video, partial))
+        except UnreadableVideo as error:
+            failures.append(Failure(video.video_id, STAGE, str(error)))
+            print(f"{label}: {video.video_id} {error}", file=sys.stderr)
+
+    workfile.write_workfile(arguments.out, STAGE, attributes, _empty(settings), _gathered(finished))
+    write_failures(arguments.failures, failures)
+    workfile.remove_partials(arguments.partial, [partial for _, partial in finished])
+    if failures:
+        print(f"{label}: {len(failures)} of {len(videos)} videos failed: {describe(failures)}", file=sys.stderr)
+
+
+def _empty(settings: VisualSettings) -> Arrays:
+    import numpy as np
+
+    from extract.clip_encoder import DIMENSIONS
+
+    return {"visual": np.empty((0, len(settings.crops), DIMENSIONS), settings.dtype), "bounds": np.empty((0, 2))}
+
+
+def _gathered(finished: Sequence[tuple[Video, Path]]) -> Iterator[tuple[Columns, Arrays]]:
+    from extract.workfile import load_partial
+
+    for video, partial in finished:
+        arrays = load_partial(partial)
+        columns: dict[str, Any] = {
+            "video_id": video.video_id,
+            "labels": "-".join(video.labels),
+            "frames": int(arrays.pop("frames")),
+            "fps": float(arrays.pop("fps")),
+        }
+        yield columns, arrays
+
+
+if __name__ == "__main__":
+    command.run(main)

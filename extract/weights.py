@@ -1,0 +1,97 @@
+"""Where the weights of a frozen encoder come from, and the name under which files remember them."""
+
+import hashlib
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from extract.errors import InputError
+
+RANDOM = "random:"
+
+
+def random_seed(weights: str) -> int | None:
+    """Give the seed of ``"random:<seed>"``, or ``None`` if ``weights`` names a file.
+
+    Raises:
+        InputError: If what follows ``random:`` is no whole number in 0 .. 2^63 - 1.
+    """
+    if not weights.startswith(RANDOM):
+        return None
+    digits = weights.removeprefix(RANDOM)
+    if not (digits.isascii() and digits.isdigit() and int(digits) < 2**63):
+        raise InputError(
+            f"weights {weights!r}: write random:<seed> with a seed such as 0, or the path of a weights file"
+        )
+    return int(digits)
+
+
+def file_sha256(path: Path) -> str:
+    """Give the sha256 of a file, the identity of its weights, as 64 hex digits.
+
+    Raises:
+        InputError: If the file is absent or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"weights {path}: {error.strerror}; give the path of a weights file, or random:<seed> for untrained weights"
+        ) from None
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read tensors by name from a safetensors file, or from a plain state dict saved by torch.
+
+    Nothing but tensors and plain containers is unpickled.
+
+    Raises:
+        InputError: If the file is of another kind.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            tensors: dict[str, Tensor] = load_file(path)
+            return tensors
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, _safetensors_error()) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"weights {path}: no safetensors file and no plain state dict ({reason})") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise InputError(f"weights {path}: must hold a plain state dict, tensors by name")
+    return state
+
+
+def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """Copy ``state`` into ``module`` as float32; every tensor must fit and none may be missing or left over.
+
+    Raises:
+        InputError: Naming ``source`` and the first tensors that do not fit.
+    """
+    try:
+        module.load_state_dict({name: value.to(torch.float32) for name, value in state.items()})
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:4]]
+        raise InputError(f"weights {source}: do not fit the encoder: {' '.join(lines)[:400]}") from None
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from torch's CPU generator as if freshly seeded; afterwards it is where it was before."""
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would also reseed every GPU.
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def _safetensors_error() -> type[Exception]:
+    from safetensors import SafetensorError
+
+    error: type[Exception] = SafetensorError
+    return error

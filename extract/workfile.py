@@ -1,0 +1,179 @@
+"""What the visual and the audio step hand to the step that aligns them, and how a killed step goes on.
+
+A work file is HDF5. Root attributes: ``format`` ("avadclip-visual" or "avadclip-audio"), ``version`` and the
+settings of the step. Group ``videos``: one array a column, one entry a video, among them ``video_id``, ``start``
+and ``rows``. Root datasets: rows of all videos one after the other; those of a video are [start, start + rows).
+
+visual
+    Attributes ``dataset_split``, ``stride``, ``crops``, ``encoder``, ``weights``, ``precision``,
+    ``preprocessing``. Columns ``labels`` (codes joined by ``-``), ``frames``, ``fps``. Datasets ``visual``
+    [rows, crops, 512] and ``bounds`` [rows, 2] float64: start and end of every snippet in seconds on the
+    container's axis.
+audio
+    Attributes ``encoder``, ``weights``, ``precision``, ``preprocessing``. Column ``sounding``. Dataset
+    ``audio`` [rows, 512].
+
+Until the work file stands, every finished video is one small file of its own, named after the video, its
+file's size and date, and the settings: another setting never finds it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from extract.errors import InputError
+from extract.files import atomic_path
+
+VERSION = 1
+Columns = Mapping[str, Any]
+Arrays = dict[str, NDArray[Any]]
+
+
+def partial_path(folder: Path, video_id: str, source: Path, settings: Mapping[str, Any]) -> Path:
+    """Name the file of one finished video.
+
+    Args:
+        folder: Where the unfinished step keeps its videos.
+        video_id: The video's id.
+        source: The video file; its size and date are part of the name, so that a mended file is read again.
+        settings: Everything the result depends on, JSON values.
+    """
+    state = source.stat() if source.exists() else None
+    stamp = [state.st_size, state.st_mtime_ns] if state else None
+    name = json.dumps([video_id, str(source), stamp, dict(settings)], sort_keys=True)
+    return folder / f"{hashlib.sha256(name.encode()).hexdigest()}.npz"
+
+
+def save_partial(path: Path, arrays: Arrays) -> None:
+    """Write the arrays of one finished video, whole or not at all."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def load_partial(path: Path) -> Arrays:
+    """Read the arrays of one finished video."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def remove_partials(folder: Path, paths: Iterable[Path]) -> None:
+    """Remove files that the work file has made superfluous, and the folder if nothing else is in it."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def stored(features: NDArray[np.float32], dtype: str) -> NDArray[Any]:
+    """Convert features to the type they are stored in.
+
+    Raises:
+        InputError: If ``dtype`` cannot hold them.
+    """
+    with np.errstate(over="ignore"):
+        converted: NDArray[Any] = features.astype(dtype)
+    if not np.isfinite(converted).all():
+        reason = "are not finite" if not np.isfinite(features).all() else f"exceed {dtype}; use --dtype float32"
+        raise InputError(f"features {reason}")
+    return converted
+
+
+def write_workfile(
+    path: Path,
+    kind: str,
+    attributes: Mapping[str, Any],
+    empty: Arrays,
+    videos: Iterable[tuple[Columns, Arrays]],
+) -> None:
+    """Write a work file, whole or not at all; one video is held at a time.
+
+    Args:
+        path: The file to make.
+        kind: ``visual`` or ``audio``.
+        attributes: Root attributes beside ``format`` and ``version``.
+        empty: The datasets without rows, for their types and shapes.
+        videos: Columns and rows of every video, in order; all its arrays are equally long.
+    """
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = f"avadclip-{kind}"
+        file.attrs["version"] = VERSION
+        for name, value in attributes.items():
+            file.attrs[name] = value
+        datasets = {
+            name: file.create_dataset(name, array.shape, array.dtype, maxshape=(None, *array.shape[1:]), chunks=True)
+            for name, array in empty.items()
+        }
+        table: dict[str, list[Any]] = {}
+        start = 0
+        for columns, arrays in videos:
+            rows = len(next(iter(arrays.values())))
+            for name, array in arrays.items():
+                datasets[name].resize(start + rows, axis=0)
+                datasets[name][start:] = array
+            for name, value in {**columns, "start": start, "rows": rows}.items():
+                table.setdefault(name, []).append(value)
+            start += rows
+        group = file.create_group("videos")
+        for name, values in table.items():
+            text = h5py.string_dtype("utf-8") if isinstance(values[0], str) else None
+            group.create_dataset(name, data=values, dtype=text)
+
+
+class WorkFile:
+    """A work file opened for reading; a context manager.
+
+    Args:
+        path: The file.
+        kind: ``visual`` or ``audio``.
+
+    Raises:
+        InputError: If the file is absent or not of that kind.
+
+    Attributes:
+        path: The file.
+        attributes: Root attributes.
+        videos: Columns of every video by ``video_id``, in file order.
+    """
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path = path
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise InputError(f"{path}: no readable HDF5 file ({error}); run the {kind} step again") from None
+        self.attributes: dict[str, Any] = dict(self._file.attrs)
+        found = (self.attributes.get("format"), self.attributes.get("version"))
+        if found != (f"avadclip-{kind}", VERSION):
+            self._file.close()
+            raise InputError(f"{path}: attributes format and version are {found}; run the {kind} step again")
+        group = self._file["videos"]
+        table = {
+            name: column.asstr()[:] if h5py.check_string_dtype(column.dtype) else column[:]
+            for name, column in group.items()
+        }
+        self.videos: dict[str, dict[str, Any]] = {
+            str(video_id): {name: column[row] for name, column in table.items()}
+            for row, video_id in enumerate(table.get("video_id", []))
+        }
+
+    def rows(self, dataset: str, video_id: str) -> NDArray[Any]:
+        """Read the rows of one video of one dataset."""
+        video = self.videos[video_id]
+        array: NDArray[Any] = self._file[dataset][video["start"] : video["start"] + video["rows"]]
+        return array
+
+    def dtype(self, dataset: str) -> str:
+        """Give the type a dataset is stored in, for example ``float16``."""
+        return str(self._file[dataset].dtype)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()

@@ -1,0 +1,28 @@
+"""Encoders that are slow to make, made once."""
+
+import pytest
+import torch
+
+from extract.clip_encoder import ClipImageEncoder, load_clip
+from extract.wav2clip import Wav2Clip, load_wav2clip
+
+
+@pytest.fixture(scope="session")
+def clip() -> torch.nn.Module:
+    return load_clip("random:0")[0]
+
+
+@pytest.fixture
+def ready_clip(clip: torch.nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the visual step the seconds it takes to make random weights."""
+    monkeypatch.setattr("extract.clip_encoder.load_clip", lambda weights: (clip, weights))
+
+
+@pytest.fixture(scope="session")
+def image_encoder(clip: torch.nn.Module) -> ClipImageEncoder:
+    return ClipImageEncoder(clip, batch=4, precision="bf16", device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def wav2clip_model() -> Wav2Clip:
+    return load_wav2clip("random:0")[0]

@@ -1,0 +1,172 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from extract.decode import (
+    FrameCountMismatch,
+    UnreadableVideo,
+    decoded_timeline,
+    demuxed_timeline,
+    pictures,
+)
+from tests.extract.media import (
+    HEIGHT,
+    OPEN_GROUPS,
+    WIDTH,
+    click_track,
+    cut_short,
+    hide_first_frames,
+    number_of,
+    numbered,
+    spoil_packets,
+    to_front,
+    turn_right,
+    without_first_packets,
+    write_numbered,
+    write_video,
+)
+
+
+def numbers_seen(path: Path, frames: int, stride: int = 16, threads: int = 1) -> list[int]:
+    batches = pictures(path, frames, stride=stride, batch=3, threads=threads)
+    return [number_of(picture) for batch in batches for picture in batch]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.mp4", "libx264", OPEN_GROUPS),
+        ("a.mkv", "libx264", OPEN_GROUPS),
+        ("a.avi", "mpeg4", {"bf": "2"}),
+        ("a.flv", "libx264", {}),
+    ],
+)
+def test_sampled_pictures_are_the_right_ones(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str], threads: int
+) -> None:
+    path = write_numbered(tmp_path / name, 100, codec=codec, options=options)
+    timeline = demuxed_timeline(path)
+    assert len(timeline.starts) == 100
+    assert timeline.fps == pytest.approx(25, abs=0.01)
+    assert numbers_seen(path, 100, threads=threads) == list(range(0, 100, 16))
+
+
+def test_batches_are_full_but_for_the_last(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mp4", 33)
+    shapes = [batch.shape for batch in pictures(path, 33, stride=4, batch=4, threads=1)]
+    assert shapes == [(4, HEIGHT, WIDTH, 3)] * 2 + [(1, HEIGHT, WIDTH, 3)]
+
+
+def test_a_single_frame_is_a_video(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mp4", 1)
+    timeline = demuxed_timeline(path)
+    assert timeline.starts.tolist() == [0.0]
+    assert timeline.frame_seconds == pytest.approx(0.04)
+    assert numbers_seen(path, 1) == [0]
+
+
+def test_a_variable_frame_rate_gives_true_times(tmp_path: Path) -> None:
+    times = np.round(np.cumsum([0.0] + [0.04, 0.12, 0.5] * 10), 4)
+    path = write_numbered(tmp_path / "a.mp4", len(times), times=times.tolist())
+    timeline = demuxed_timeline(path)
+    np.testing.assert_allclose(timeline.starts, times, atol=1e-4)
+    assert timeline.frame_seconds == pytest.approx(times[-1] / (len(times) - 1), rel=1e-3)
+
+
+def test_frames_that_an_edit_list_hides_are_not_counted(tmp_path: Path) -> None:
+    path = hide_first_frames(write_numbered(tmp_path / "a.mp4", 100, options=OPEN_GROUPS), 20)
+    timeline = demuxed_timeline(path)
+    assert len(timeline.starts) == 80
+    assert timeline.starts[:2].tolist() == [0.0, 0.04]
+    assert numbers_seen(path, 80) == [20, 36, 52, 68, 84]
+
+
+def test_both_ways_to_read_times_agree(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mp4", 70, options=OPEN_GROUPS)
+    assert demuxed_timeline(path).starts.tolist() == decoded_timeline(path).starts.tolist()
+
+
+def test_packets_that_cannot_become_pictures_are_noticed_and_decoding_tells_the_true_times(tmp_path: Path) -> None:
+    path = without_first_packets(write_numbered(tmp_path / "a.mp4", 100, options=OPEN_GROUPS), 30)
+    with pytest.raises(FrameCountMismatch, match="shows 40 of the 70 frames"):
+        numbers_seen(path, len(demuxed_timeline(path).starts))
+    timeline = decoded_timeline(path)
+    seen = numbers_seen(path, len(timeline.starts), stride=1)
+    np.testing.assert_allclose(timeline.starts, np.array(seen) / 25, atol=1e-3)
+
+
+@pytest.mark.parametrize("claimed", [39, 41])
+def test_a_wrong_frame_count_never_passes(tmp_path: Path, claimed: int) -> None:
+    path = write_numbered(tmp_path / "a.mp4", 40)
+    with pytest.raises(FrameCountMismatch, match=r"shows (more than|40 of)"):
+        numbers_seen(path, claimed)
+
+
+def test_rotation_is_applied(tmp_path: Path) -> None:
+    plain = write_numbered(tmp_path / "a.mp4", 1)
+    upright = next(pictures(plain, 1, stride=1, batch=1, threads=1))[0]
+    turned = next(pictures(turn_right(plain), 1, stride=1, batch=1, threads=1))[0]
+    assert np.array_equal(turned, np.rot90(upright, k=-1))
+
+
+@pytest.mark.parametrize("name", ["x__#00-01_label_A.mp4", "a:b.mp4", "c=d@e%20f.mp4", "Ümläut 'quoted'.mp4"])
+def test_odd_names_are_files_and_nothing_else(tmp_path: Path, name: str) -> None:
+    plain = write_numbered(tmp_path / "plain.mp4", 20)
+    odd = tmp_path / name
+    shutil.copy(plain, odd)
+    assert numbers_seen(odd, len(demuxed_timeline(odd).starts)) == [0, 16]
+
+
+def test_a_truncated_mp4_is_unreadable_and_says_how_much_is_missing(tmp_path: Path) -> None:
+    whole = to_front(write_numbered(tmp_path / "a.mp4", 100))
+    with pytest.raises(UnreadableVideo, match=r"cut short: holds \d+ of 100 frames"):
+        demuxed_timeline(cut_short(whole, 0.7))
+
+
+def test_a_truncated_matroska_file_is_unreadable(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mkv", 100)
+    assert len(demuxed_timeline(path).starts) == 100
+    with pytest.raises(UnreadableVideo, match=r"cut short: ends after \d\.\d of 4\.0 s"):
+        demuxed_timeline(cut_short(path, 0.6))
+
+
+def test_an_mp4_that_lost_its_index_is_unreadable(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mp4", 40)
+    with pytest.raises(UnreadableVideo, match="cannot be read: Invalid data"):
+        demuxed_timeline(cut_short(path, 0.5))
+
+
+def test_damage_in_the_middle_is_unreadable_in_one_line(tmp_path: Path) -> None:
+    path = spoil_packets(write_numbered(tmp_path / "a.mp4", 60), "video", slice(30, 31))
+    with pytest.raises(UnreadableVideo, match="cannot be decoded") as caught:
+        numbers_seen(path, len(demuxed_timeline(path).starts))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_video_is_unreadable(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no video\n" * 50)
+    for name, reason in [("empty.mp4", "Invalid data"), ("text.mp4", "Invalid data"), ("absent.mp4", "No such file")]:
+        with pytest.raises(UnreadableVideo, match=reason):
+            demuxed_timeline(tmp_path / name)
+        with pytest.raises(UnreadableVideo, match="decord cannot open it"):
+            numbers_seen(tmp_path / name, 1)
+    with pytest.raises(UnreadableVideo, match="directory"):
+        demuxed_timeline(tmp_path)
+
+
+def test_sound_without_pictures_is_unreadable(tmp_path: Path) -> None:
+    import av
+
+    path = write_video(tmp_path / "a.mp4", [numbered(0)], sound=click_track(1, [0.5]))
+    with av.open(path) as source, av.open(tmp_path / "b.mp4", "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.size:
+                packet.stream = stream
+                copy.mux(packet)
+    with pytest.raises(UnreadableVideo, match="no video stream"):
+        demuxed_timeline(tmp_path / "b.mp4")

@@ -1,0 +1,198 @@
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from extract import visual
+from extract.clip_encoder import ClipImageEncoder
+from extract.crops import crop_frames
+from extract.decode import UnreadableVideo, demuxed_timeline, pictures
+from extract.errors import InputError
+from extract.failures import read_failures
+from extract.visual import VisualSettings, extract_video
+from extract.workfile import WorkFile, partial_path, stored
+from tests.extract.media import (
+    OPEN_GROUPS,
+    cut_short,
+    numbered,
+    to_front,
+    without_first_packets,
+    write_numbered,
+    write_video,
+)
+from tests.extract.steps import STRIDE, catalog_of, run_visual, visual_arguments
+
+SETTINGS = VisualSettings(stride=STRIDE, crops=(0, 5), precision="bf16", batch=4, dtype="float32")
+SPARSE = replace(SETTINGS, stride=30)
+
+
+def videos_in(folder: Path, lengths: list[int]) -> list[Path]:
+    """Videos that differ in length, contents and shape, with names of the kind XD-Violence has."""
+    return [
+        write_video(
+            folder / f"v={index}__#1_label_A.mp4",
+            [numbered(frame * 7 + index)[: 120 - 20 * index] for frame in range(frames)],
+        )
+        for index, frames in enumerate(lengths)
+    ]
+
+
+def test_rows_are_the_features_of_the_sampled_frames_in_the_order_of_the_crops(
+    tmp_path: Path, image_encoder: ClipImageEncoder
+) -> None:
+    path = write_numbered(tmp_path / "a.mp4", 23)
+    arrays = extract_video(path, image_encoder, SETTINGS, threads=1)
+    assert arrays["visual"].shape == (5, 2, 512)
+    assert (int(arrays["frames"]), float(arrays["fps"])) == (23, 25.0)
+    np.testing.assert_allclose(arrays["bounds"][:, 0], np.arange(5) * 0.2, atol=1e-9)
+    np.testing.assert_allclose(arrays["bounds"][-1], [0.8, 1.0], atol=1e-9)
+
+    frames = np.concatenate(list(pictures(path, 23, stride=STRIDE, batch=9, threads=1)))
+    for column, crop in enumerate((0, 5)):
+        plain = image_encoder.encode(crop_frames(torch.from_numpy(frames), (crop,))[:, 0]).numpy()
+        # The same images at another place of the batch; only rounding may differ.
+        np.testing.assert_allclose(arrays["visual"][:, column], plain, atol=0.05)
+    # Number 15 is lopsided.
+    assert np.abs(arrays["visual"][3, 0] - arrays["visual"][3, 1]).max() > 0.05
+
+
+@pytest.mark.usefixtures("ready_clip")
+def test_features_do_not_depend_on_the_other_videos(tmp_path: Path) -> None:
+    videos = videos_in(tmp_path, [7, 18, 11])
+    together = run_visual(catalog_of(tmp_path / "all", videos))
+    for video in videos:
+        alone = run_visual(catalog_of(tmp_path / "one", [video]))
+        with WorkFile(together, "visual") as all_rows, WorkFile(alone, "visual") as own_rows:
+            assert np.array_equal(all_rows.rows("visual", video.stem), own_rows.rows("visual", video.stem))
+            assert np.array_equal(all_rows.rows("bounds", video.stem), own_rows.rows("bounds", video.stem))
+
+
+@pytest.mark.usefixtures("ready_clip")
+def test_shards_hold_every_video_of_the_split_once_in_catalog_order(tmp_path: Path) -> None:
+    videos = videos_in(tmp_path, [1, 2, 3])
+    catalog = catalog_of(tmp_path / "all", videos)
+    held = []
+    for shard in ("0", "1"):
+        with WorkFile(run_visual(catalog, "--shard", shard, "--shards", "2"), "visual") as work:
+            held.append([(video_id, int(video["frames"])) for video_id, video in work.videos.items()])
+    assert [len(part) for part in held] == [1, 2]
+    assert held[0] + held[1] == [(video.stem, frames) for video, frames in zip(videos, [1, 2, 3], strict=True)]
+
+
+@pytest.mark.usefixtures("ready_clip")
+def test_a_shard_without_a_readable_video_is_still_a_work_file(tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").touch()
+    with WorkFile(run_visual(catalog_of(tmp_path / "all", [tmp_path / "broken.mp4"])), "visual") as work:
+        assert work.videos == {}
+        assert work.dtype("visual") == "float16"
+
+
+@pytest.mark.usefixtures("ready_clip")
+def test_unreadable_videos_are_listed_and_the_others_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = videos_in(tmp_path, [6, 6])
+    truncated = cut_short(to_front(write_numbered(tmp_path / "long.mp4", 60)), 0.6)
+    catalog = catalog_of(tmp_path / "all", [good[0], truncated, tmp_path / "absent.mp4", good[1]])
+    with WorkFile(run_visual(catalog), "visual") as work:
+        assert list(work.videos) == [good[0].stem, good[1].stem]
+    failures = read_failures(tmp_path / "all" / "visual.csv")
+    assert [(failure.video_id, failure.stage) for failure in failures] == [
+        (truncated.stem, "visual"),
+        ("absent", "visual"),
+    ]
+    assert "cut short" in failures[0].reason
+    assert "No such file" in failures[1].reason
+    assert "2 of 4 videos failed" in capsys.readouterr().err
+
+
+def test_packets_without_pictures_shift_nothing(tmp_path: Path, image_encoder: ClipImageEncoder) -> None:
+    path = without_first_packets(write_numbered(tmp_path / "a.mp4", 100, options=OPEN_GROUPS), 30)
+    arrays = extract_video(path, image_encoder, SPARSE, threads=1)
+    assert int(arrays["frames"]) == 40 < len(demuxed_timeline(path).starts)
+    assert arrays["bounds"][0, 0] == pytest.approx(60 / 25)
+    assert len(arrays["visual"]) == len(arrays["bounds"]) == 2
+
+
+def test_a_transport_stream_whose_beginning_decord_cannot_reach_is_refused(
+    tmp_path: Path, image_encoder: ClipImageEncoder
+) -> None:
+    path = write_numbered(tmp_path / "a.ts", 60, options={"x264-params": "keyint=20"})
+    with pytest.raises(UnreadableVideo, match=r"shows \d+ of the 60 frames"):
+        extract_video(path, image_encoder, SPARSE, threads=1)
+
+
+@pytest.mark.usefixtures("ready_clip")
+def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    videos = [write_numbered(tmp_path / f"v{index}.mp4", 20 + index) for index in range(4)]
+    catalog = catalog_of(tmp_path / "killed", videos)
+    partial = tmp_path / "killed" / "partial"
+    command = [sys.executable, "-m", "extract.visual", *visual_arguments(catalog)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while len(list(partial.glob("*.npz"))) < 1 and process.poll() is None:
+            time.sleep(0.02)
+        process.kill()
+    assert process.returncode == -9
+    assert not (tmp_path / "killed" / "visual.h5").exists()
+    finished = {path: path.stat().st_mtime_ns for path in partial.glob("*.npz")}
+    assert 1 <= len(finished) < 4
+
+    extracted = []
+    original = visual.extract_video
+
+    def counting(path: Path, *rest: object) -> object:
+        extracted.append(path)
+        return original(path, *rest)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visual, "extract_video", counting)
+        resumed = run_visual(catalog)
+    assert len(extracted) == 4 - len(finished)
+    assert not partial.exists()
+    assert resumed.read_bytes() == run_visual(catalog_of(tmp_path / "whole", videos)).read_bytes()
+
+
+def test_finished_videos_are_found_again_only_with_the_same_settings_and_file(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.mp4", 1)
+    settings = {"stride": 16, "crops": [0, 5]}
+    first = partial_path(tmp_path, "a", path, settings)
+    assert partial_path(tmp_path, "a", path, dict(settings)) == first
+    assert partial_path(tmp_path, "b", path, settings) != first
+    assert partial_path(tmp_path, "a", path, {**settings, "stride": 4}) != first
+    write_numbered(path, 2)
+    assert partial_path(tmp_path, "a", path, settings) != first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--crops", "0", "0"], "none twice"),
+        (["--crops", "10"], "from 0 to 9"),
+        (["--stride", "0"], "stride 0"),
+        (["--batch", "0"], "batch 0"),
+        (["--shard", "2", "--shards", "2"], "shard 2"),
+        (["--weights", "absent.pt"], r"absent\.pt"),
+    ],
+)
+def test_impossible_settings_are_named(tmp_path: Path, arguments: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run_visual(catalog_of(tmp_path / "all", []), *arguments)
+
+
+def test_features_that_float16_cannot_hold_are_refused() -> None:
+    assert stored(np.array([1.5], np.float32), "float16").dtype == np.float16
+    with pytest.raises(InputError, match="--dtype float32"):
+        stored(np.array([1e6], np.float32), "float16")
+    with pytest.raises(InputError, match="not finite"):
+        stored(np.array([np.nan], np.float32), "float32")
+
+
+@pytest.mark.parametrize("step", ["visual", "audio", "align", "failures"])
+def test_help_is_quick(step: str) -> None:
+    code = f"import sys, extract.{step} as step; step.parser().format_help(); print(sorted(sys.modules))"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "'argparse'" in modules
+    assert not [name for name in ("torch", "h5py", "decord", "av") if f"'{name}'" in modules]

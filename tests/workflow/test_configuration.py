@@ -1,0 +1,145 @@
+"""What a person sees who runs Snakemake: plans, configuration errors, missing data."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what Snakemake reads, so that nothing is written into the checkout."""
+    for name in ("config", "extract", "train", "evaluate", "profiles", "envs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    return tmp_path
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def jobs(plan: str) -> dict[str, int]:
+    table = plan[plan.rindex("job  ") :]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+def write_config(project: Path, change: dict[str, object]) -> str:
+    config = yaml.safe_load((project / "config/demo.yaml").read_text(encoding="utf-8"))
+    (project / "config/mine.yaml").write_text(yaml.safe_dump(config | change, sort_keys=False), encoding="utf-8")
+    return "config/mine.yaml"
+
+
+def test_the_demo_is_planned_from_generation_to_both_tables(project: Path) -> None:
+    done = snakemake(project, "-n", "--configfile", "config/demo.yaml")
+    assert done.returncode == 0, done.stderr
+    assert jobs(done.stdout) == {
+        "demo_data": 1,
+        "catalog": 1,
+        "visual": 3,
+        "audio": 3,
+        "align": 3,
+        "failures": 1,
+        "train": 9,
+        "score": 9,
+        "metrics": 9,
+        "table1": 1,
+        "table2": 1,
+        "tables": 1,
+        "total": 42,
+    }
+
+
+def test_without_the_videos_one_message_says_what_where_and_how_else(project: Path) -> None:
+    done = snakemake(project, "--cores", "1", "results/xd_table1.csv")
+    assert done.returncode == 1
+    message = done.stderr[done.stderr.index("The videos") :]
+    for expected in (
+        "data/xd/train, data/xd/test, data/xd/annotations_multiclasses.txt",
+        "https://roc-ng.github.io/XD-Violence/",
+        "snakemake --cores 8 --configfile config/demo.yaml results/demo_table1.csv",
+    ):
+        assert expected in message
+    assert "Traceback" not in done.stderr
+
+
+def test_with_the_videos_in_place_the_paper_s_table_is_planned(project: Path) -> None:
+    (project / "data/xd/train").mkdir(parents=True)
+    (project / "data/xd/test").mkdir()
+    (project / "data/xd/annotations_multiclasses.txt").touch()
+    (project / "weights").mkdir()
+    done = snakemake(project, "-n", "results/xd_table1.csv")
+    assert done.returncode == 0, done.stderr
+    planned = jobs(done.stdout)
+    assert (planned["visual"], planned["weights"], planned["train"]) == (80, 2, 3)
+
+
+def test_a_table_of_another_configuration_ends_with_the_command_to_use(project: Path) -> None:
+    done = snakemake(project, "-n", "results/demo_table2.csv")
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("snakemake --cores 8 --configfile config/demo.yaml results/demo_table2.csv")
+
+
+def test_a_table_of_no_configuration_says_so(project: Path) -> None:
+    done = snakemake(project, "-n", "results/mine_table1.csv")
+    assert done.returncode == 1
+    assert "no file config/*.yaml has the name 'mine'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stride": "sixteen"}, "key stride: 'sixteen' is not of type 'integer'"),
+        ({"strid": 16}, "'strid' was unexpected"),
+        ({"crops": [0, 10]}, "key crops.1: 10 is greater than the maximum of 9"),
+        ({"selection": "best"}, "key selection: 'best' is not one of"),
+        ({"name": "../demo"}, "key name: '../demo' does not match"),
+        ({"name": "a b; rm -rf c"}, "key name: 'a b; rm -rf c' does not match"),
+        ({"crops": [5]}, "key methods.vadclip.scoring_crop: 0 is not among crops [5]"),
+        ({"methods": {}}, "key methods: "),
+    ],
+)
+def test_a_wrong_setting_is_named(project: Path, change: dict[str, object], message: str) -> None:
+    config = write_config(project, change)
+    done = snakemake(project, "-n", "--configfile", config)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert config in last
+    assert message in last
+
+
+def test_a_student_without_its_teacher_is_refused(project: Path) -> None:
+    methods = yaml.safe_load((project / "config/demo.yaml").read_text(encoding="utf-8"))["methods"]
+    methods["student"]["teacher"] = "vadclip"
+    done = snakemake(project, "-n", "--configfile", write_config(project, {"methods": methods}))
+    assert "key methods.student.teacher: 'vadclip' is no method whose model is teacher" in done.stderr
+
+
+def test_another_configuration_replaces_the_default_and_is_not_merged_into_it(project: Path) -> None:
+    config = write_config(project, {"name": "mine"})
+    done = snakemake(project, "-n", "--configfile", config)
+    assert done.returncode == 0, done.stderr
+    assert "results/mine_table1.csv" in done.stdout
+    assert "weights/ViT-B-16.pt" not in done.stdout
+
+
+def test_the_workflow_draws_its_graph(project: Path) -> None:
+    done = snakemake(project, "--dag", "--configfile", "config/demo.yaml")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.lstrip().startswith("digraph")
+
+
+def test_nothing_in_the_rules_names_a_gpu_where_the_configuration_stays_on_the_cpu(project: Path) -> None:
+    done = snakemake(project, "-n", "--configfile", write_config(project, {"device": "auto"}))
+    on_gpu = set(re.findall(r"rule (\w+):(?:(?!rule ).)*?gpu=1", done.stdout, re.DOTALL))
+    assert on_gpu == {"visual", "audio", "train", "score"}
+    done = snakemake(project, "-n", "--configfile", "config/demo.yaml")
+    assert "gpu=1" not in done.stdout
