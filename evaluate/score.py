@@ -136,7 +136,7 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         seed=recipe.seed,
         selection=recipe.selection,
         recipe=f"{recipe.epochs} epochs, batch {recipe.batch}, learning rate {recipe.learning_rate:g}",
-        encoders="; ".join(encoding.encoder for encoding in encodings),
+        encoders="; ".join(_named(encoding) for encoding in encodings),
         weights="; ".join(encoding.weights for encoding in encodings),
         precision="; ".join(encoding.precision for encoding in encodings),
         preprocessing="; ".join(encoding.preprocessing for encoding in encodings),
@@ -145,6 +145,12 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         mismatch=mismatch,
         checkpoint_sha256=checkpoint.sha256,
     )
+
+
+def _named(encoding: "Encoding") -> str:
+    # Twelve digits tell weights apart and leave a table's line readable; the whole checksum is in `weights`.
+    weights = encoding.weights if encoding.weights.startswith("random:") else encoding.weights[:12]
+    return f"{encoding.encoder} ({weights}, {encoding.precision})"
 
 
 def scored_videos(

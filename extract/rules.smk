@@ -15,12 +15,12 @@ rule weights:
         "weights/{file}.log",
     benchmark:
         "weights/{file}.benchmark.tsv"
+    conda:
+        "../envs/extract.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=60,
-    conda:
-        "../envs/extract.yaml"
     shell:
         "python -m extract.fetch_weights {wildcards.file:q} --out {output:q} > {log:q} 2>&1"
 
@@ -31,19 +31,19 @@ rule demo_data:
         test=directory(f"{GENERATED}/test"),
         annotations=f"{GENERATED}/annotations_multiclasses.txt",
         kinds=f"{GENERATED}/test_kinds.csv",
-    params:
-        settings=flags(config["videos"].get("generate", {})),
-        folder=lambda wildcards, output: Path(output.train).parent,
     log:
         f"{LOGS}/demo_data.log",
     benchmark:
         f"{BENCHMARKS}/demo_data.tsv"
+    conda:
+        "../envs/extract.yaml"
     threads: 2
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/extract.yaml"
+    params:
+        settings=flags(config["videos"].get("generate", {})),
+        folder=lambda wildcards, output: Path(output.train).parent,
     shell:
         "python -m extract.demo_data --out {params.folder:q} {params.settings} > {log:q} 2>&1"
 
@@ -53,18 +53,18 @@ rule catalog:
         unpack(present_sources),
     output:
         f"{WORK}/catalog.jsonl",
-    params:
-        sources=flags(video_sources()),
     log:
         f"{LOGS}/catalog.log",
     benchmark:
         f"{BENCHMARKS}/catalog.tsv"
+    conda:
+        "../envs/extract.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
-    conda:
-        "../envs/extract.yaml"
+    params:
+        sources=flags(video_sources()),
     shell:
         "python -m extract.xd {params.sources} --out {output:q} > {log:q} 2>&1"
 
@@ -76,6 +76,17 @@ rule visual:
     output:
         features=f"{WORK}/visual/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/visual/{{split}}-{{shard}}.failures.csv",
+    log:
+        f"{LOGS}/visual/{{split}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/visual/{{split}}-{{shard}}.tsv"
+    conda:
+        "../envs/extract.yaml"
+    threads: config["visual"]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=720,
+        gpu=GPU,
     params:
         shards=lambda wildcards: config["shards"][wildcards.split],
         settings=flags(
@@ -90,17 +101,6 @@ rule visual:
             }
         ),
         partial=f"{WORK}/partial/visual",
-    log:
-        f"{LOGS}/visual/{{split}}-{{shard}}.log",
-    benchmark:
-        f"{BENCHMARKS}/visual/{{split}}-{{shard}}.tsv"
-    threads: config["visual"]["threads"]
-    resources:
-        mem_mb=4000,
-        runtime=720,
-        gpu=GPU,
-    conda:
-        "../envs/extract.yaml"
     shell:
         "python -m extract.visual --catalog {input.catalog:q} --split {wildcards.split} --shard {wildcards.shard} "
         "--shards {params.shards} {params.settings} --threads {threads} --partial {params.partial:q} "
@@ -115,6 +115,17 @@ rule audio:
     output:
         features=f"{WORK}/audio/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/audio/{{split}}-{{shard}}.failures.csv",
+    log:
+        f"{LOGS}/audio/{{split}}-{{shard}}.log",
+    benchmark:
+        f"{BENCHMARKS}/audio/{{split}}-{{shard}}.tsv"
+    conda:
+        "../envs/extract.yaml"
+    threads: config["audio"]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=GPU,
     params:
         settings=flags(
             {
@@ -126,17 +137,6 @@ rule audio:
             }
         ),
         partial=f"{WORK}/partial/audio",
-    log:
-        f"{LOGS}/audio/{{split}}-{{shard}}.log",
-    benchmark:
-        f"{BENCHMARKS}/audio/{{split}}-{{shard}}.tsv"
-    threads: config["audio"]["threads"]
-    resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=GPU,
-    conda:
-        "../envs/extract.yaml"
     shell:
         "python -m extract.audio --catalog {input.catalog:q} --visual {input.visual:q} {params.settings} "
         "--threads {threads} --partial {params.partial:q} --out {output.features:q} "
@@ -152,18 +152,18 @@ rule align:
     output:
         shard=f"{WORK}/shards/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/shards/{{split}}-{{shard}}.failures.csv",
-    params:
-        settings=flags({"dataset": config["dataset"], "note": config["note"]}),
     log:
         f"{LOGS}/align/{{split}}-{{shard}}.log",
     benchmark:
         f"{BENCHMARKS}/align/{{split}}-{{shard}}.tsv"
+    conda:
+        "../envs/extract.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
-    conda:
-        "../envs/extract.yaml"
+    params:
+        settings=flags({"dataset": config["dataset"], "note": config["note"]}),
     shell:
         "python -m extract.align --visual {input.visual:q} --audio {input.audio:q} "
         "--visual-failures {input.visual_failures:q} --audio-failures {input.audio_failures:q} "
@@ -172,22 +172,26 @@ rule align:
 
 rule failures:
     input:
-        [path.removesuffix(".h5") + ".failures.csv" for split in SHARDS for path in SHARDS[split]],
+        failures=[
+            path.removesuffix(".h5") + ".failures.csv"
+            for split in SHARDS
+            for path in SHARDS[split]
+        ],
         catalog=f"{WORK}/catalog.jsonl",
     output:
         f"{WORK}/failures.csv",
-    params:
-        most=config["max_failures"],
     log:
         f"{LOGS}/failures.log",
     benchmark:
         f"{BENCHMARKS}/failures.tsv"
+    conda:
+        "../envs/extract.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
-    conda:
-        "../envs/extract.yaml"
+    params:
+        most=config["max_failures"],
     shell:
         "python -m extract.failures --catalog {input.catalog:q} --max-failures {params.most} --out {output:q} "
-        "{input:q} 2>&1 | tee {log:q} >&2"
+        "{input.failures:q} 2>&1 | tee {log:q} >&2"

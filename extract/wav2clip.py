@@ -70,8 +70,8 @@ def load_wav2clip(weights: str) -> tuple[Wav2Clip, str]:
     """Make Wav2CLIP, MLP included, frozen and in eval mode.
 
     Args:
-        weights: ``random:<seed>`` for untrained weights, drawn as the wav2clip package draws its own; or
-            the path of the released ``Wav2CLIP.pt`` or a safetensors file with its tensor names. Entries
+        weights: ``random:<seed>`` for untrained weights, the trunk's drawn as the wav2clip package draws its own;
+            or the path of the released ``Wav2CLIP.pt`` or a safetensors file with its tensor names. Entries
             of the file that belong to other parts of the training (images, the spectrogram's window) are left out.
 
     Returns:
@@ -213,6 +213,11 @@ def _initialise(model: Wav2Clip) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.normal_(module.weight, mean=1, std=0.02)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            # The package draws no untrained MLP. PyTorch's default would shrink the features about sixfold, to a
+            # twentieth of CLIP's, too small beside them for a fusion to notice.
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             nn.init.zeros_(module.bias)
 
 

@@ -1,41 +1,22 @@
 """What a person sees who runs Snakemake: plans, configuration errors, missing data."""
 
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.workflow.project import copy_project, snakemake, write_config
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of what Snakemake reads, so that nothing is written into the checkout."""
-    for name in ("config", "extract", "train", "evaluate", "profiles", "envs"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "Snakefile", tmp_path)
-    return tmp_path
-
-
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return copy_project(tmp_path)
 
 
 def jobs(plan: str) -> dict[str, int]:
     table = plan[plan.rindex("job  ") :]
     return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
-
-
-def write_config(project: Path, change: dict[str, object]) -> str:
-    config = yaml.safe_load((project / "config/demo.yaml").read_text(encoding="utf-8"))
-    (project / "config/mine.yaml").write_text(yaml.safe_dump(config | change, sort_keys=False), encoding="utf-8")
-    return "config/mine.yaml"
 
 
 def test_the_demo_is_planned_from_generation_to_both_tables(project: Path) -> None:

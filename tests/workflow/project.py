@@ -1,0 +1,41 @@
+"""A copy of the workflow in a folder of its own, so that tests never write into the checkout."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+STAGES = ("config", "extract", "train", "evaluate", "profiles", "envs")
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy what Snakemake reads into ``folder``."""
+    for name in STAGES:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder)
+    return folder
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m <command>`` in ``folder``, with this interpreter first on the path for the rules."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in ``folder``."""
+    return run(folder, "snakemake", *arguments)
+
+
+def write_config(folder: Path, change: dict[str, object], name: str = "mine") -> str:
+    """Write the demo's configuration with other top-level keys, and give its path."""
+    config = yaml.safe_load((folder / "config/demo.yaml").read_text(encoding="utf-8"))
+    path = folder / f"config/{name}.yaml"
+    path.write_text(yaml.safe_dump(config | change, sort_keys=False), encoding="utf-8")
+    return str(path.relative_to(folder))
