@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CONTROLS = ("untrained", "shuffled")
 ALL = "all"
+# Each branch's anomaly score, as the scores file names it.
+BRANCHES = {"alignment": "anomaly_alignment", "classification": "anomaly"}
 # Groups of test videos, as kinds of `test_kinds.csv`; every group has violent and normal videos.
 GROUPS = {
     "heard_only": {"heard_only", "plain_normal"},
@@ -61,7 +63,6 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evaluate.learning", description=__doc__.splitlines()[0])
     parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
     parser.add_argument("--kinds", type=Path, required=True, help="test_kinds.csv of the generated data set")
-    parser.add_argument("--branch", choices=("classification", "alignment"), default="alignment")
     parser.add_argument(
         "--scores",
         nargs=3,
@@ -83,8 +84,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for method, control, path in arguments.scores:
         files.setdefault(method, {}).setdefault(control, []).append(Path(path))
     rows = [
-        row(method, {name: measure(paths, videos, kinds, arguments.branch) for name, paths in by_control.items()})
+        row(method, branch, {name: measure(paths, videos, kinds, branch) for name, paths in by_control.items()})
         for method, by_control in files.items()
+        for branch in BRANCHES
     ]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -141,11 +143,12 @@ def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, st
     return Aps(values), positive_rate
 
 
-def row(method: str, measured: dict[str, tuple[Aps, float]]) -> dict[str, str]:
+def row(method: str, branch: str, measured: dict[str, tuple[Aps, float]]) -> dict[str, str]:
     """Compose one line of the comparison.
 
     Args:
         method: Name of the method.
+        branch: Whose anomaly score was measured.
         measured: ``trained``, ``untrained`` and ``shuffled``: average precisions and positive rate.
 
     Raises:
@@ -157,6 +160,7 @@ def row(method: str, measured: dict[str, tuple[Aps, float]]) -> dict[str, str]:
     trained, chance = measured["trained"]
     cells = {
         "method": method,
+        "branch": branch,
         "seeds": str(len(trained.values[ALL])),
         "ap_mean": f"{trained.mean():.2f}",
         "ap_std": f"{trained.deviation():.2f}",
@@ -181,11 +185,12 @@ def _average_precision(
 ) -> tuple[float, float]:
     from train.frame_ap import average_precision, join_frames
 
-    name = "anomaly" if branch == "classification" else "anomaly_alignment"
     segments: list[tuple[Segment, ...]] = [
         ground_truth(video, normal, len(scores.anomaly) * stride) for video, scores in zip(videos, scored, strict=True)
     ]
-    labels, values = join_frames([getattr(video, name) for video in scored], segments, normal=normal, stride=stride)
+    labels, values = join_frames(
+        [getattr(video, BRANCHES[branch]) for video in scored], segments, normal=normal, stride=stride
+    )
     return 100 * average_precision(labels, values), 100 * float(labels.mean())
 
 

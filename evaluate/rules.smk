@@ -123,9 +123,8 @@ rule learning:
         scores=shlex.join(
             word for run in scores_of_controls() for word in ("--scores", *run)
         ),
-        branch=config["table1"]["branch"],
     shell:
-        "python -m evaluate.learning --catalog {input.catalog:q} --kinds {input.kinds:q} --branch {params.branch} "
+        "python -m evaluate.learning --catalog {input.catalog:q} --kinds {input.kinds:q} "
         "{params.scores} --out {output:q} > {log:q} 2>&1"
 
 
