@@ -1,5 +1,6 @@
 """The training loop of VadCLIP, the AVadCLIP teacher and its student."""
 
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from extract.files import atomic_path
 from extract.progress import say, track
 from train.checkpoint import Checkpoint
 from train.distillation import paper_distillation_loss, released_distillation_loss
@@ -208,15 +208,22 @@ def _save(
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.MultiStepLR,
 ) -> None:
+    learned = learner.learned_state()
+    # The epoch just trained is mostly the one that is kept; its weights need not be written twice.
+    kept = progress.kept if progress.kept_epoch < progress.epoch else {}
     state = {
         "identity": identity,
-        "progress": vars(progress),
-        "learner": learner.learned_state(),
+        "progress": vars(progress) | {"kept": kept},
+        "learner": learned,
         "optimizer": optimizer.state_dict(),
         "scheduler": {"last_epoch": scheduler.last_epoch, "_last_lr": scheduler.get_last_lr()},
     }
-    with atomic_path(path) as temporary:
-        torch.save(state, temporary)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    # Not flushed to the disk first, as results are: some hundred MB an epoch would make training wait, and all that
+    # a power cut can cost is this state.
+    temporary.replace(path)
 
 
 def _resume(
@@ -228,7 +235,11 @@ def _resume(
 ) -> Progress:
     if not path.exists():
         return Progress()
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        say(f"{path}: cannot be read ({error}); training starts anew")
+        return Progress()
     if state["identity"] != identity:
         say(f"{path}: belongs to other settings or shards; training starts anew")
         return Progress()
@@ -236,5 +247,7 @@ def _resume(
     optimizer.load_state_dict(state["optimizer"])
     scheduler.load_state_dict(state["scheduler"])
     progress = Progress(**state["progress"])
+    if not progress.kept:
+        progress.kept = state["learner"]
     say(f"{path}: going on after epoch {progress.epoch}")
     return progress

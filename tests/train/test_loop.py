@@ -125,6 +125,29 @@ def test_the_state_of_other_settings_is_set_aside(
     assert_same_state(fresh, anew)
 
 
+def test_a_damaged_state_is_set_aside(clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path) -> None:
+    fresh, anew = new_learner(clip), new_learner(clip)
+    run(fresh, samples, tmp_path, replace(RECIPE, epochs=1))
+    state = tmp_path / "partial" / "state.pt"
+    state.write_bytes(state.read_bytes()[:1000])
+    run(anew, samples, tmp_path, replace(RECIPE, epochs=1))
+    assert_same_state(fresh, anew)
+
+
+def test_a_finished_run_that_is_started_again_keeps_what_it_kept(
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
+) -> None:
+    """The best epoch is once the last one, whose weights are not stored twice, and once an earlier one."""
+    for number, scores in enumerate(([0.1, 0.9], [0.9, 0.1])):
+        values = iter(scores)
+        first, second = new_learner(clip), new_learner(clip, seed=9)
+        recipe = replace(RECIPE, epochs=2, selection="validation")
+        done = run(first, samples, tmp_path / str(number), recipe, lambda network, text: next(values))  # noqa: B023
+        again = run(second, samples, tmp_path / str(number), recipe, lambda network, text: 1.0)
+        assert (again.kept_epoch, again.kept_score) == (done.kept_epoch, done.kept_score) == (2 - number, 0.9)
+        assert_same_state(first, second)
+
+
 def test_the_best_judged_epoch_is_kept(clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path) -> None:
     scores = iter([0.2, 0.9, 0.4])
     states: list[dict[str, torch.Tensor]] = []
