@@ -54,7 +54,7 @@ def present_sources(wildcards):
             "XD-Violence comes from its authors' page, https://roc-ng.github.io/XD-Violence/: put the training videos "
             f"into {config['videos']['train']}, the test videos into {config['videos']['test']} and the annotation file "
             f"at {config['videos']['annotations']} (or change these paths in the configuration).\n"
-            "To try everything without them: snakemake --cores 8 --configfile config/demo.yaml results/demo_table1.csv"
+            "To try everything without them: snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv"
         )
     return video_sources()
 
@@ -69,11 +69,11 @@ def other_configuration(wildcards):
         ):
             sys.exit(
                 f"{target} belongs to another configuration. Ask for it with:\n"
-                f"  snakemake --cores 8 --configfile {path} {target}"
+                f"  snakemake --cores 8 --configfile {path} -- {target}"
             )
     sys.exit(
         f"{target}: no file config/*.yaml has the name '{wildcards.other}'. Write one, and ask with:\n"
-        f"  snakemake --cores 8 --configfile config/{wildcards.other}.yaml {target}"
+        f"  snakemake --cores 8 --configfile config/{wildcards.other}.yaml -- {target}"
     )
 
 
@@ -97,11 +97,10 @@ def train_inputs(wildcards):
 def train_settings(wildcards, input):
     """Spell a method's architecture and recipe, and the control that it is trained as."""
     method = config["methods"][wildcards.method]
-    recipe = dict(
-        method["recipe"],
-        branch=config["table1"]["branch"],
-        measure=config["table1"]["measure"],
-    )
+    recipe = dict(method["recipe"])
+    # What does not select the epoch must not retrain it.
+    if config["selection"] != "last":
+        recipe |= {name: config["table1"][name] for name in ("branch", "measure")}
     if wildcards.control == "untrained":
         recipe["epochs"] = 0
     if wildcards.control == "shuffled":

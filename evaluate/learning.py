@@ -45,9 +45,13 @@ class Aps:
 
     Attributes:
         values: By group of test videos; ``all`` is every test video.
+        chance: Share of abnormal frames of each group in percent, which random scores reach.
+        remarks: What the scores were made with.
     """
 
     values: dict[str, list[float]]
+    chance: dict[str, float]
+    remarks: str
 
     def mean(self, group: str = ALL) -> float:
         """Mean over seeds."""
@@ -108,7 +112,7 @@ def read_kinds(path: Path) -> dict[str, str]:
     return {line["video_id"]: line["kind"] for line in lines}
 
 
-def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, str], branch: str) -> tuple[Aps, float]:
+def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, str], branch: str) -> Aps:
     """Measure the seeds of one method and control.
 
     Args:
@@ -118,7 +122,7 @@ def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, st
         branch: Whose anomaly score to measure.
 
     Returns:
-        The average precisions, and the share of abnormal frames in percent.
+        The average precisions, and what they were measured on.
 
     Raises:
         InputError: If a scores file lacks a test video.
@@ -126,6 +130,7 @@ def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, st
     from evaluate.scores_file import read_scores
 
     values: dict[str, list[float]] = {group: [] for group in (ALL, *GROUPS)}
+    chance: dict[str, float] = {}
     for path in paths:
         header, scored = read_scores(path)
         for video_id in videos:
@@ -134,30 +139,31 @@ def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, st
         normal = header.classes[0]
         for group in values:
             chosen = [name for name in videos if group == ALL or kinds[name] in GROUPS[group]]
-            ap, chance = _average_precision(
+            ap, chance[group] = _average_precision(
                 [scored[name] for name in chosen], [videos[name] for name in chosen], normal, header.stride, branch
             )
             values[group].append(ap)
-            if group == ALL:
-                positive_rate = chance
-    return Aps(values), positive_rate
+    made_with = header.provenance
+    remarks = [made_with.encoders, f"selection: {made_with.selection}", made_with.recipe, made_with.note]
+    return Aps(values, chance, "; ".join(remark for remark in remarks if remark))
 
 
-def row(method: str, branch: str, measured: dict[str, tuple[Aps, float]]) -> dict[str, str]:
+def row(method: str, branch: str, measured: dict[str, Aps]) -> dict[str, str]:
     """Compose one line of the comparison.
 
     Args:
         method: Name of the method.
         branch: Whose anomaly score was measured.
-        measured: ``trained``, ``untrained`` and ``shuffled``: average precisions and positive rate.
+        measured: ``trained``, ``untrained`` and ``shuffled``.
 
     Raises:
         InputError: If one of the three is absent or has fewer than two seeds.
     """
     for control in ("trained", *CONTROLS):
-        if control not in measured or len(measured[control][0].values[ALL]) < 2:
+        if control not in measured or len(measured[control].values[ALL]) < 2:
             raise InputError(f"--scores: {method} needs at least two seeds of {control}")
-    trained, chance = measured["trained"]
+    trained = measured["trained"]
+    chance = trained.chance[ALL]
     cells = {
         "method": method,
         "branch": branch,
@@ -168,7 +174,7 @@ def row(method: str, branch: str, measured: dict[str, tuple[Aps, float]]) -> dic
     }
     beaten = {"positive_rate": trained.mean() - chance > 2 * trained.deviation()}
     for control in CONTROLS:
-        aps = measured[control][0]
+        aps = measured[control]
         spread = max(trained.deviation(), aps.deviation())
         beaten[control] = trained.mean() - aps.mean() > 2 * spread
         cells |= {f"{control}_mean": f"{aps.mean():.2f}", f"{control}_std": f"{aps.deviation():.2f}"}
@@ -177,7 +183,8 @@ def row(method: str, branch: str, measured: dict[str, tuple[Aps, float]]) -> dic
     for group in GROUPS:
         cells[f"{group}_mean"] = f"{trained.mean(group):.2f}"
         cells[f"{group}_std"] = f"{trained.deviation(group):.2f}"
-    return cells
+        cells[f"{group}_positive_rate"] = f"{trained.chance[group]:.2f}"
+    return cells | {"note": trained.remarks}
 
 
 def _average_precision(

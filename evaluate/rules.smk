@@ -136,7 +136,7 @@ rule another_configuration:
     log:
         f"{LOGS}/{{other}}_{{table}}.log",
     wildcard_constraints:
-        other=f"(?!{NAME}_)[a-z0-9_]+?",
+        other=f"(?!{NAME}_(table|learning))[a-z0-9_]+?",
         table="table[0-9]+|learning",
     conda:
         "../envs/evaluate.yaml"

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from evaluate.scores_file import ScoresHeader, write_scores
-    from extract.device import pick_device
+    from extract.device import exact_arithmetic, pick_device
     from extract.labels import label_set
     from train.checkpoint import load_checkpoint
     from train.samples import Split
@@ -56,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         header = ScoresHeader(
             split.header.stride, labels.codes, provenance(checkpoint, split.header, crop, tuple(mismatch))
         )
-        write_scores(arguments.out, header, scored_videos(checkpoint, split, crop, columns))
+        with exact_arithmetic():
+            write_scores(arguments.out, header, scored_videos(checkpoint, split, crop, columns))
 
 
 def class_columns(model_codes: Sequence[str], codes: Sequence[str], where: str) -> list[int]:

@@ -144,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     stored = workfile.stored(features, settings.dtype)
                     workfile.save_partial(partial, {"audio": stored, "sounding": np.array(sounding)})
                 finished.append((video_id, partial))
-            except UnreadableAudio as error:
+            except (UnreadableAudio, workfile.UnstorableError) as error:
                 failures.append(Failure(video_id, STAGE, str(error)))
                 print(f"{label}: {video_id} {error}", file=sys.stderr)
         videos = len(visual.videos)

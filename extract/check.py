@@ -93,6 +93,7 @@ def _hdf5_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
     try:
         with h5py.File(path, "r") as file:
             name = file.attrs.get("format")
+            name = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
     except OSError as error:
         raise InputError(f"{path}: no readable HDF5 file ({error})") from None
     if name == "avadclip-shard":
@@ -104,12 +105,19 @@ def _hdf5_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
 
 def _catalog_problems(path: Path) -> Iterator[str]:
     from extract.catalog import read_catalog
+    from extract.labels import LABEL_SETS
 
+    codes = {code for labels in LABEL_SETS.values() for code in labels.codes}
+    normal = {labels.normal for labels in LABEL_SETS.values()}
     for video in read_catalog(path):
-        if video.frames is None:
-            continue
-        for segment in video.segments or ():
-            if segment.end > video.frames:
+        segments = video.segments or ()
+        unknown = sorted({*video.labels, *(segment.label for segment in segments)} - codes)
+        if unknown:
+            yield f"{path}: {video.video_id!r}: no data set has the label codes {', '.join(unknown)}"
+        if video.split == "test" and video.segments is None and not set(video.labels) <= normal:
+            yield f"{path}: {video.video_id!r}: an abnormal test video needs the field segments"
+        for segment in segments:
+            if video.frames is not None and segment.end > video.frames:
                 yield (
                     f"{path}: {video.video_id!r}, field segments: {segment.label} ends at frame {segment.end}, "
                     f"after the video's {video.frames}"
@@ -162,6 +170,10 @@ def _scores_problems(path: Path) -> Iterator[str]:
         for name in SCORES_ATTRIBUTES:
             if name not in file.attrs:
                 raise InputError(f"{path}: attribute {name} is missing; a scores file must have it")
+        if int(file.attrs["version"]) != 1:
+            yield f"{path}: attribute version is {file.attrs['version']!r}, not 1"
+        if int(file.attrs["stride"]) < 1:
+            yield f"{path}: attribute stride is {file.attrs['stride']!r}; it must be at least 1 frame"
         classes = len(file.attrs["classes"])
         for video_id, group in file.items():
             check_video_id(video_id)

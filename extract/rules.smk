@@ -100,7 +100,7 @@ rule visual:
                 "batch": config["visual"]["batch"],
             }
         ),
-        partial=f"{WORK}/partial/visual",
+        partial=f"{WORK}/partial/visual/{{split}}-{{shard}}",
     shell:
         "python -m extract.visual --catalog {input.catalog:q} --split {wildcards.split} --shard {wildcards.shard} "
         "--shards {params.shards} {params.settings} --threads {threads} --partial {params.partial:q} "
@@ -136,7 +136,7 @@ rule audio:
                 "batch": config["audio"]["batch"],
             }
         ),
-        partial=f"{WORK}/partial/audio",
+        partial=f"{WORK}/partial/audio/{{split}}-{{shard}}",
     shell:
         "python -m extract.audio --catalog {input.catalog:q} --visual {input.visual:q} {params.settings} "
         "--threads {threads} --partial {params.partial:q} --out {output.features:q} "

@@ -315,14 +315,17 @@ def _read_header(file: h5py.File, path: Path) -> ShardHeader:
         raise InputError(
             f"{path}: attribute version is {file.attrs['version']!r}; this program reads version {VERSION}"
         )
+    stride = int(_attribute(file, path, "stride"))
+    if stride < 1:
+        raise InputError(f"{path}: attribute stride is {stride}; it must be at least 1 frame")
     return ShardHeader(
         dataset=str(_attribute(file, path, "dataset")),
         split=str(_attribute(file, path, "split")),
-        stride=int(_attribute(file, path, "stride")),
+        stride=stride,
         crops=tuple(int(crop) for crop in np.atleast_1d(_attribute(file, path, "crops"))),
         visual=_read_encoding(file, path, "visual"),
         audio=_read_encoding(file, path, "audio") if "audio" in file else None,
-        note=str(file.attrs.get("note", "")),
+        note=str(_attribute(file, path, "note")) if "note" in file.attrs else "",
     )
 
 
@@ -338,7 +341,9 @@ def _read_encoding(file: h5py.File, path: Path, stream: str) -> Encoding:
 def _attribute(file: h5py.File, path: Path, name: str) -> Any:
     if name not in file.attrs:
         raise InputError(f"{path}: attribute {name} is missing; a shard must have it")
-    return file.attrs[name]
+    value = file.attrs[name]
+    # Other tools write text of fixed length, which h5py gives as bytes.
+    return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
 def _read_videos(file: h5py.File, path: Path, *, with_audio: bool) -> list[ShardVideo]:

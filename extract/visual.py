@@ -185,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if not partial.exists():
                 workfile.save_partial(partial, extract_video(source, encoder, settings, arguments.threads))
             finished.append((video, partial))
-        except UnreadableVideo as error:
+        except (UnreadableVideo, workfile.UnstorableError) as error:
             failures.append(Failure(video.video_id, STAGE, str(error)))
             print(f"{label}: {video.video_id} {error}", file=sys.stderr)
 

@@ -70,17 +70,21 @@ def remove_partials(folder: Path, paths: Iterable[Path]) -> None:
         folder.rmdir()
 
 
+class UnstorableError(Exception):
+    """A video's features are not finite, or too large for their type; the reason in one line."""
+
+
 def stored(features: NDArray[np.float32], dtype: str) -> NDArray[Any]:
     """Convert features to the type they are stored in.
 
     Raises:
-        InputError: If ``dtype`` cannot hold them.
+        UnstorableError: If ``dtype`` cannot hold them.
     """
     with np.errstate(over="ignore"):
         converted: NDArray[Any] = features.astype(dtype)
     if not np.isfinite(converted).all():
         reason = "are not finite" if not np.isfinite(features).all() else f"exceed {dtype}; use --dtype float32"
-        raise InputError(f"features {reason}")
+        raise UnstorableError(f"features {reason}")
     return converted
 
 

@@ -10,7 +10,7 @@ none of CLIP's weights), ``prompt.*`` (the learned context they came from) and `
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -179,24 +179,31 @@ def _fit_state(path: Path, network: nn.Module, state: dict[str, Tensor]) -> None
     network.load_state_dict(state)
 
 
-def _parse_header(fields: dict[str, Any]) -> Header:
-    trained_on = fields["trained_on"]
-    recipe = {**fields["recipe"], "milestones": tuple(fields["recipe"]["milestones"])}
+def _parse_header(values: dict[str, Any]) -> Header:
+    trained_on = values["trained_on"]
+    recipe = _known(Recipe, values["recipe"])
+    if "milestones" in recipe:
+        recipe["milestones"] = tuple(recipe["milestones"])
     return Header(
-        architecture=Architecture(**fields["architecture"]),
-        dataset=str(fields["dataset"]),
-        classes=tuple(fields["classes"]),
-        prompts=tuple(fields["prompts"]),
+        architecture=Architecture(**_known(Architecture, values["architecture"])),
+        dataset=str(values["dataset"]),
+        classes=tuple(values["classes"]),
+        prompts=tuple(values["prompts"]),
         recipe=Recipe(**recipe),
-        epoch=int(fields["epoch"]),
+        epoch=int(values["epoch"]),
         trained_on=TrainedOn(
             stride=int(trained_on["stride"]),
             crops=tuple(trained_on["crops"]),
-            visual=Encoding(**trained_on["visual"]),
-            audio=None if trained_on["audio"] is None else Encoding(**trained_on["audio"]),
-            note=str(trained_on["note"]),
+            visual=Encoding(**_known(Encoding, trained_on["visual"])),
+            audio=None if trained_on["audio"] is None else Encoding(**_known(Encoding, trained_on["audio"])),
+            note=str(trained_on.get("note", "")),
         ),
-        text_weights=str(fields["text_weights"]),
-        scoring_crop=int(fields["scoring_crop"]),
-        note=str(fields["note"]),
+        text_weights=str(values["text_weights"]),
+        scoring_crop=int(values["scoring_crop"]),
+        note=str(values.get("note", "")),
     )
+
+
+def _known(kind: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Keep the fields that ``kind`` has; other programs may add their own."""
+    return {name.name: values[name.name] for name in fields(kind) if name.name in values}

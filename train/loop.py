@@ -105,7 +105,7 @@ def train(
     progress = _resume(partial / STATE_FILE, identity, learner, optimizer, scheduler)
 
     epochs = range(progress.epoch, recipe.epochs)
-    with SummaryWriter(str(curves), purge_step=progress.epoch) as writer:
+    with SummaryWriter(str(curves), purge_step=progress.epoch + 1) as writer:
         for epoch in track(epochs, label=label, total=len(epochs), unit="epochs"):
             # Seeded anew each epoch, so that order and dropout do not depend on where a run was resumed.
             epoch_seed = recipe.seed * 1_000_003 + epoch

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from train.checkpoint import Checkpoint, Header
     from train.loop import Learner
-    from train.samples import Entry, Split
+    from train.samples import Entry, Split, TrainingSamples
     from train.selection import Judge
 
 
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
-    from extract.device import pick_device
+    from extract.device import exact_arithmetic, pick_device
     from train.checkpoint import Header, TrainedOn, save_checkpoint
     from train.loop import train
     from train.samples import Split, TrainingSamples, shuffled_labels
@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             scoring_crop=arguments.scoring_crop,
             note=arguments.note,
         )
-        with _judge(arguments, architecture, recipe, labels, held_out) as judge:
+        with exact_arithmetic(), _judge(arguments, architecture, recipe, labels, held_out) as judge:
             progress = train(
                 learner,
                 samples,
@@ -116,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 judge=judge,
                 device=device,
                 partial=arguments.partial,
-                identity=_identity(header, entries, teacher),
+                identity=_identity(header, samples, teacher, _files_read(arguments), device),
                 curves=arguments.curves,
                 label=f"{architecture.model} seed {recipe.seed}",
             )
@@ -191,9 +191,26 @@ def _judge(
                 )
 
 
-def _identity(header: "Header", entries: "Sequence[Entry]", teacher: "Checkpoint | None") -> str:
-    parts = [asdict(header), [entry.video.video_id for entry in entries], teacher.sha256 if teacher else None]
+def _identity(
+    header: "Header",
+    samples: "TrainingSamples",
+    teacher: "Checkpoint | None",
+    read: Sequence[Path],
+    device: "torch.device",
+) -> str:
+    """Name what a training state belongs to: settings, videos, labels, files as they are, kind of device."""
+    files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in read]
+    videos = [entry.video.video_id for entry in samples.entries]
+    parts = [asdict(header), videos, samples.targets.tolist(), files, teacher.sha256 if teacher else None, device.type]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _files_read(arguments: argparse.Namespace) -> list[Path]:
+    from extract.shard import shard_paths
+
+    if arguments.catalog is None:
+        return shard_paths(arguments.shards, "train")
+    return [*shard_paths(arguments.shards, "train"), *shard_paths(arguments.shards, "test"), arguments.catalog]
 
 
 def _tensors(learner: "Learner") -> "dict[str, Tensor]":

@@ -65,6 +65,11 @@ class Split:
         self._stack = ExitStack()
         with ExitStack() as opened:
             shards = [opened.enter_context(Shard(path)) for path in shard_paths(folder, split)]
+            for shard in shards:
+                if shard.header.split != split:
+                    raise InputError(
+                        f"{shard.path}: attribute split is {shard.header.split!r}, not {split!r} as its name"
+                    )
             self.header = _common_header(shards)
             self.entries = [Entry(shard, video) for shard in shards for video in shard.videos]
             _refuse_duplicates(self.entries)

@@ -37,6 +37,25 @@ def test_a_segment_after_the_end_of_the_video_is_found(tmp_path: Path) -> None:
     assert "ends at frame 101, after the video's 100" in problem
 
 
+def test_a_catalog_that_could_not_be_measured_is_found_out(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.jsonl"
+    lines = [VIDEO, VIDEO | {"video_id": "b", "labels": ["Z9"], "segments": [{"label": "QQ", "start": 1, "end": 2}]}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    _, (without, unknown) = check(path)
+    assert "'a': an abnormal test video needs the field segments" in without
+    assert "'b': no data set has the label codes QQ, Z9" in unknown
+
+
+def test_a_shard_or_scores_of_no_stride_are_found_out(tmp_path: Path) -> None:
+    shard = make_shard(tmp_path / "train-00000.h5", [Made("a", ("A",), 3)])
+    with h5py.File(shard, "a") as file:
+        file.attrs["stride"] = 0
+    assert "attribute stride is 0" in check(shard)[1][0]
+    with h5py.File(tmp_path / "scores.h5", "w") as file:
+        file.attrs.update({"format": "avadclip-scores", "version": 7, "stride": 0, "classes": ["A", "B1"]})
+    assert len(check(tmp_path / "scores.h5")[1]) == 2
+
+
 def test_scores_of_another_program_are_held_to_the_contract(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "scores.h5", "w") as file:
         file.attrs.update({"format": "avadclip-scores", "version": 1, "stride": 16, "classes": ["A", "B1"]})

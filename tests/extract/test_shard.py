@@ -56,6 +56,14 @@ def test_another_tool_sees_the_documented_names(shard: Path) -> None:
         assert file["videos/audio_rows"][:].tolist() == [3, 7]
 
 
+def test_text_of_fixed_length_is_read_too(shard: Path) -> None:
+    with h5py.File(shard, "a") as file:
+        for name in ("format", "dataset", "split", "visual_encoder"):
+            file.attrs[name] = np.bytes_(file.attrs[name])
+    with Shard(shard) as opened:
+        assert opened.header == HEADER
+
+
 def test_unknown_attributes_are_ignored(shard: Path) -> None:
     with h5py.File(shard, "a") as file:
         file.attrs["camera"] = "north gate"

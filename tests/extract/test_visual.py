@@ -15,7 +15,7 @@ from extract.decode import UnreadableVideo, demuxed_timeline, pictures
 from extract.errors import InputError
 from extract.failures import read_failures
 from extract.visual import VisualSettings, extract_video
-from extract.workfile import WorkFile, partial_path, stored
+from extract.workfile import UnstorableError, WorkFile, partial_path, stored
 from tests.extract.media import (
     OPEN_GROUPS,
     cut_short,
@@ -184,9 +184,9 @@ def test_impossible_settings_are_named(tmp_path: Path, arguments: list[str], mes
 
 def test_features_that_float16_cannot_hold_are_refused() -> None:
     assert stored(np.array([1.5], np.float32), "float16").dtype == np.float16
-    with pytest.raises(InputError, match="--dtype float32"):
+    with pytest.raises(UnstorableError, match="--dtype float32"):
         stored(np.array([1e6], np.float32), "float16")
-    with pytest.raises(InputError, match="not finite"):
+    with pytest.raises(UnstorableError, match="not finite"):
         stored(np.array([np.nan], np.float32), "float32")
 
 

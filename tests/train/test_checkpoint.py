@@ -90,7 +90,12 @@ def test_classes_that_do_not_fit_the_embeddings_are_refused(path: Path) -> None:
         load_checkpoint(path, CPU)
 
 
-@pytest.mark.parametrize("change", [{"recipe": {}}, {"architecture": {"model": "x"}}, {"trained_on": None}])
+def test_fields_of_other_tools_are_ignored_and_a_recipe_may_be_unknown(path: Path) -> None:
+    rewrite(path, {"recipe": {"optimizer": "lion"}, "camera": "north gate"})
+    assert read_header(path).recipe == Recipe()
+
+
+@pytest.mark.parametrize("change", [{"recipe": 1}, {"architecture": {"model": "x"}}, {"trained_on": None}])
 def test_a_malformed_header_is_refused(path: Path, change: dict[str, object]) -> None:
     rewrite(path, change)
     with pytest.raises(InputError, match=r"teacher\.safetensors: header"):

@@ -46,7 +46,7 @@ def test_without_the_videos_one_message_says_what_where_and_how_else(project: Pa
     for expected in (
         "data/xd/train, data/xd/test, data/xd/annotations_multiclasses.txt",
         "https://roc-ng.github.io/XD-Violence/",
-        "snakemake --cores 8 --configfile config/demo.yaml results/demo_table1.csv",
+        "snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv",
     ):
         assert expected in message
     assert "Traceback" not in done.stderr
@@ -66,7 +66,7 @@ def test_with_the_videos_in_place_the_paper_s_table_is_planned(project: Path) ->
 def test_a_table_of_another_configuration_ends_with_the_command_to_use(project: Path) -> None:
     done = snakemake(project, "-n", "results/demo_table2.csv")
     assert done.returncode == 1
-    assert done.stderr.strip().endswith("snakemake --cores 8 --configfile config/demo.yaml results/demo_table2.csv")
+    assert done.stderr.strip().endswith("snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table2.csv")
 
 
 def test_a_table_of_no_configuration_says_so(project: Path) -> None:
@@ -110,6 +110,29 @@ def test_another_configuration_replaces_the_default_and_is_not_merged_into_it(pr
     assert done.returncode == 0, done.stderr
     assert "results/mine_table1.csv" in done.stdout
     assert "weights/ViT-B-16.pt" not in done.stdout
+
+
+def test_a_configuration_without_a_name_is_refused_and_not_filled_from_the_default(project: Path) -> None:
+    (project / "config/small.yaml").write_text("stride: 16\n")
+    done = snakemake(project, "-n", "--configfile", "config/small.yaml")
+    assert done.returncode == 1
+    assert "config/small.yaml: key" in done.stderr
+    assert "is a required property" in done.stderr
+
+
+def test_the_command_that_a_message_ends_with_works(project: Path) -> None:
+    message = snakemake(project, "-n", "results/demo_table2.csv").stderr.strip()
+    command = message.splitlines()[-1].split()
+    assert command[0] == "snakemake"
+    done = snakemake(project, "-n", *command[1:])
+    assert done.returncode == 0, done.stderr
+    assert jobs(done.stdout)["table2"] == 1
+    assert "table1" not in jobs(done.stdout)
+
+
+def test_a_configuration_whose_name_begins_like_another_s_is_still_told_apart(project: Path) -> None:
+    done = snakemake(project, "-n", "results/xd_small_table1.csv")
+    assert "no file config/*.yaml has the name 'xd_small'" in done.stderr
 
 
 def test_the_workflow_draws_its_graph(project: Path) -> None:
