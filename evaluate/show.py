@@ -9,6 +9,8 @@ from pathlib import Path
 from extract import command
 from extract.errors import InputError
 
+LONGEST_CELL = 40
+
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
@@ -28,7 +30,8 @@ def show(path: Path, width: int) -> str:
 
     Args:
         path: The CSV file; its first column names the rows.
-        width: Characters a line; further columns follow in blocks that repeat the first column.
+        width: Characters a line; further columns follow in blocks that repeat the first column. Columns
+            with long cells, such as notes, follow below, once for all rows that share a cell.
 
     Raises:
         InputError: If the file is absent or no CSV table.
@@ -39,7 +42,13 @@ def show(path: Path, width: int) -> str:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None
-    return table.set_index(table.columns[0]).to_string(line_width=width)
+    first = table.columns[0]
+    long = [name for name in table.columns[1:] if table[name].str.len().max() > LONGEST_CELL]
+    parts = [table.drop(columns=long).set_index(first).to_string(line_width=width)]
+    for name in long:
+        for text, rows in table[table[name] != ""].groupby(name, sort=False):
+            parts.append(f"{name} ({', '.join(dict.fromkeys(rows[first]))}): {text}")
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":
