@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluate.learning import main
+from evaluate.learning import ALL, GROUPS, Aps, main, row
 from evaluate.scores_file import ScoredVideo, ScoresHeader, write_scores
 from extract.catalog import Segment, Video, write_catalog
 from extract.errors import InputError
@@ -56,7 +56,7 @@ def compare(folder: Path, trained: dict[str, float], seeds: int = 3) -> dict[str
 
 def test_a_method_that_finds_every_event_learns(folder: Path) -> None:
     line = compare(folder, dict.fromkeys(("heard_only", "seen_only", "seen_and_heard"), 0.5))
-    assert line["learns"] == "yes"
+    assert line["learns"] == line["learns_beyond_both_spreads"] == "yes"
     assert (line["ap_mean"], line["ap_std"], line["seeds"]) == ("100.00", "0.00", "3")
     assert line["positive_rate"] == "15.00"  # 30 of 200 snippets
 
@@ -64,7 +64,17 @@ def test_a_method_that_finds_every_event_learns(folder: Path) -> None:
 def test_random_scores_do_not_learn_and_every_control_is_named(folder: Path) -> None:
     line = compare(folder, {})
     assert line["learns"].startswith("not above ")
-    assert {"untrained", "shuffled"} <= set(line["learns"].removeprefix("not above ").split(", "))
+    for verdict in ("learns", "learns_beyond_both_spreads"):
+        assert {"untrained", "shuffled"} <= set(line[verdict].removeprefix("not above ").split(", "))
+
+
+def test_a_control_that_scatters_widely_is_not_beaten_beyond_both_spreads() -> None:
+    steady = Aps({group: [50.0, 52.0] for group in (ALL, *GROUPS)}, dict.fromkeys((ALL, *GROUPS), 20.0), "")
+    wild = Aps({group: [10.0, 50.0] for group in (ALL, *GROUPS)}, dict.fromkeys((ALL, *GROUPS), 20.0), "")
+    cells = row("teacher", "alignment", {"trained": steady, "untrained": wild, "shuffled": steady})
+    # means 51, 30, 51; deviations sqrt(2), sqrt(800), sqrt(2)
+    assert cells["learns"] == "not above shuffled"
+    assert cells["learns_beyond_both_spreads"] == "not above untrained, shuffled"
 
 
 def test_a_deaf_method_is_found_out_on_the_videos_that_can_only_be_heard(folder: Path) -> None:
