@@ -205,14 +205,14 @@ def _checkpoint_problems(path: Path) -> Iterator[str]:
             text_shape = file.get_slice("text").get_shape() if "text" in names else None
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: no readable safetensors file ({error})") from None
-    if metadata.get("format") != "avadclip-checkpoint":
-        raise InputError(f"{path}: metadata format is {metadata.get('format')!r}, not 'avadclip-checkpoint'")
-    if metadata.get("version") != "1":
-        yield f"{path}: metadata version is {metadata.get('version')!r}, not '1'"
     try:
-        header: dict[str, Any] = json.loads(metadata.get("header", ""))
+        header = json.loads(metadata.get("header", ""))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: metadata header is no JSON: {error}") from None
+    if not isinstance(header, dict) or header.get("format") != "avadclip-checkpoint":
+        raise InputError(f"{path}: metadata header is no JSON object whose format is 'avadclip-checkpoint'")
+    if header.get("version") != 1:
+        yield f"{path}: header: version is {header.get('version')!r}, not 1"
     yield from _missing(f"{path}: header", header, CHECKPOINT_FIELDS)
     trained_on = header.get("trained_on") or {}
     yield from _missing(f"{path}: header, trained_on", trained_on, TRAINED_ON_FIELDS)

@@ -1,9 +1,9 @@
 """The checkpoint: a trained model in one safetensors file, with everything scoring needs.
 
-Metadata (strings, as safetensors has it): ``format`` = "avadclip-checkpoint", ``version`` = "1" and ``header``,
-a JSON object with ``architecture``, ``dataset``, ``classes`` (label codes in column order), ``prompts``, ``recipe``,
-``epoch`` (the one that was kept), ``trained_on`` (stride, crops, note and the encoder, weights, precision and
-preprocessing of both streams of the training shards), ``text_weights``, ``scoring_crop`` and ``note``.
+Metadata: one entry, ``header``, a JSON object with ``format`` = "avadclip-checkpoint", ``version`` = 1,
+``architecture``, ``dataset``, ``classes`` (label codes in column order), ``prompts``, ``recipe``, ``epoch`` (the one that
+was kept), ``trained_on`` (stride, crops, note and the encoder, weights, precision and preprocessing of both streams of
+the training shards), ``text_weights``, ``scoring_crop`` and ``note``.
 
 Tensors: ``network.*``, ``text`` [C, D] (the class embeddings of the learnable prompt, stored so that scoring needs
 none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
@@ -27,7 +27,7 @@ from train.networks import build_network
 from train.settings import Architecture, Recipe
 
 FORMAT = "avadclip-checkpoint"
-VERSION = "1"
+VERSION = 1
 DIMENSIONS = 512
 
 
@@ -109,7 +109,9 @@ def save_checkpoint(path: Path, header: Header, tensors: dict[str, Tensor]) -> N
         header: What it is.
         tensors: ``network.*``, ``text``, ``prompt.*`` and, if there is one, ``focal.alpha``.
     """
-    metadata = {"format": FORMAT, "version": VERSION, "header": json.dumps(asdict(header), ensure_ascii=False)}
+    # One entry: safetensors writes several in an order that changes from run to run, and with it the checksum.
+    values = {"format": FORMAT, "version": VERSION, **asdict(header)}
+    metadata = {"header": json.dumps(values, ensure_ascii=False)}
     with atomic_path(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
 
@@ -127,16 +129,18 @@ def read_header(path: Path) -> Header:
         raise InputError(f"{path}: no such checkpoint") from None
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: no readable safetensors file ({error})") from None
-    if metadata.get("format") != FORMAT or metadata.get("version") != VERSION:
-        raise InputError(
-            f"{path}: metadata format and version are {metadata.get('format')!r} and {metadata.get('version')!r}, "
-            f"not {FORMAT!r} and {VERSION!r}; this is no checkpoint that this program reads"
-        )
     try:
-        return _parse_header(json.loads(metadata["header"]))
+        values = json.loads(metadata["header"])
+        found = values.get("format"), values.get("version")
+    except (KeyError, json.JSONDecodeError, RecursionError, AttributeError):
+        raise InputError(f"{path}: metadata has no JSON object header; this is no checkpoint") from None
+    if found != (FORMAT, VERSION):
+        raise InputError(f"{path}: header: format and version are {found}, not {(FORMAT, VERSION)}")
+    try:
+        return _parse_header(values)
     except KeyError as error:
-        raise InputError(f"{path}: header field {error} is missing") from None
-    except (json.JSONDecodeError, TypeError, ValueError, AttributeError, InputError) as error:
+        raise InputError(f"{path}: header: field {error} is missing") from None
+    except (TypeError, ValueError, AttributeError, InputError) as error:
         raise InputError(f"{path}: header: {error}") from None
 
 

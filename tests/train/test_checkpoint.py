@@ -54,6 +54,13 @@ def test_a_checkpoint_comes_back_as_it_was_written(path: Path) -> None:
     assert not checkpoint.network.training
 
 
+def test_the_same_checkpoint_is_the_same_bytes(path: Path) -> None:
+    first = path.read_bytes()
+    for _ in range(6):
+        save_checkpoint(path, HEADER, tensors(HEADER))
+        assert path.read_bytes() == first
+
+
 def rewrite(path: Path, change: dict[str, object] | None = None, drop: str = "", add: str = "") -> None:
     with safe_open(path, framework="pt") as file:
         metadata = dict(file.metadata())
@@ -111,8 +118,14 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path: Path, content: bytes) 
 
 def test_a_safetensors_file_of_other_tools_is_no_checkpoint(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors")
-    with pytest.raises(InputError, match="format"):
+    with pytest.raises(InputError, match=r"x\.safetensors: metadata has no JSON object header"):
         read_header(tmp_path / "x.safetensors")
+
+
+def test_a_checkpoint_of_another_version_is_refused(path: Path) -> None:
+    rewrite(path, {"version": 2})
+    with pytest.raises(InputError, match="header: format and version are .*2"):
+        read_header(path)
 
 
 def shards_of(trained_on: TrainedOn) -> ShardHeader:
