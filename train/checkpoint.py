@@ -1,9 +1,9 @@
 """The checkpoint: a trained model in one safetensors file, with everything scoring needs.
 
 Metadata: one entry, ``header``, a JSON object with ``format`` = "avadclip-checkpoint", ``version`` = 1,
-``architecture``, ``dataset``, ``classes`` (label codes in column order), ``prompts``, ``recipe``, ``epoch`` (the one that
-was kept), ``trained_on`` (stride, crops, note and the encoder, weights, precision and preprocessing of both streams of
-the training shards), ``text_weights``, ``scoring_crop`` and ``note``.
+``architecture``, ``dataset``, ``classes`` (label codes in column order), ``prompts``, ``recipe``, ``epoch`` (the one
+that was kept), ``trained_on`` (stride, crops, note and the encoder, weights, precision and preprocessing of both
+streams of the training shards), ``text_weights``, ``scoring_crop`` and ``note``.
 
 Tensors: ``network.*``, ``text`` [C, D] (the class embeddings of the learnable prompt, stored so that scoring needs
 none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
