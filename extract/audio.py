@@ -60,7 +60,7 @@ def embed_track(
     import numpy as np
 
     from extract.audio_track import sample_spans
-    from extract.wav2clip import DIMENSIONS
+    from extract.shard import DIMENSIONS
 
     features = np.zeros((len(bounds), DIMENSIONS), np.float32)
     if track is None:
@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _empty(settings: AudioSettings) -> Arrays:
     import numpy as np
 
-    from extract.wav2clip import DIMENSIONS
+    from extract.shard import DIMENSIONS
 
     return {"audio": np.empty((0, DIMENSIONS), settings.dtype)}
 

@@ -18,7 +18,6 @@ from extract.errors import InputError
 from extract.weights import file_sha256, load_strictly, random_seed, read_state_dict, seeded
 
 ENCODER = "ViT-B-16-quickgelu"
-DIMENSIONS = 512
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # The file ViT-B-16.pt as OpenAI released it. It is a TorchScript program, so no other file of its kind is opened.
 OPENAI_SHA256 = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"

@@ -199,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _empty(settings: VisualSettings) -> Arrays:
     import numpy as np
 
-    from extract.clip_encoder import DIMENSIONS
+    from extract.shard import DIMENSIONS
 
     return {"visual": np.empty((0, len(settings.crops), DIMENSIONS), settings.dtype), "bounds": np.empty((0, 2))}
 

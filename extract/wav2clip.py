@@ -18,10 +18,10 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from extract.clip_encoder import PRECISIONS
 from extract.device import exact_arithmetic
 from extract.errors import InputError
+from extract.shard import DIMENSIONS
 from extract.weights import file_sha256, load_strictly, random_seed, read_state_dict, seeded
 
 ENCODER = "Wav2CLIP"
-DIMENSIONS = 512
 SAMPLE_RATE = 16_000
 N_FFT = 512
 HOP = 353

@@ -21,14 +21,13 @@ from torch import Tensor, nn
 
 from extract.errors import InputError
 from extract.files import atomic_path
-from extract.shard import Encoding, ShardHeader
+from extract.shard import DIMENSIONS, Encoding, ShardHeader
 from extract.weights import file_sha256
 from train.networks import build_network
 from train.settings import Architecture, Recipe
 
 FORMAT = "avadclip-checkpoint"
 VERSION = 1
-DIMENSIONS = 512
 
 
 @dataclass(frozen=True)

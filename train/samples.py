@@ -62,7 +62,6 @@ class Split:
     """
 
     def __init__(self, folder: Path, split: str) -> None:
-        self._stack = ExitStack()
         with ExitStack() as opened:
             shards = [opened.enter_context(Shard(path)) for path in shard_paths(folder, split)]
             for shard in shards:
