@@ -107,13 +107,19 @@ class Wav2ClipEncoder:
     Args:
         model: From ``load_wav2clip``; it is moved to ``device`` and converted.
         batch: Snippets a call of the network.
-        precision: ``fp32`` or ``bf16``. The encoder is small: bf16 gains little.
+        precision: ``fp32``, or on a GPU ``bf16``. The encoder is small: bf16 gains little.
         device: Where to compute.
+
+    Raises:
+        InputError: If bf16 is asked for on a CPU, where PyTorch's convolutions give wrong numbers in it: for spectrograms
+            of up to 32 columns they were off by half a standard deviation, or NaN (pytorch issues 163347 and 169688).
     """
 
     def __init__(self, model: Wav2Clip, *, batch: int, precision: str, device: torch.device) -> None:
         if batch < 1 or precision not in PRECISIONS:
             raise InputError(f"batch {batch} must be at least 1 and precision {precision!r} one of fp32, bf16")
+        if precision == "bf16" and device.type == "cpu":
+            raise InputError("audio precision: bf16 gives wrong numbers on CPUs (pytorch issue 163347); use fp32")
         self._batch = batch
         self._device = device
         self._dtype = PRECISIONS[precision]

@@ -130,3 +130,9 @@ def test_a_picture_that_stands_for_minutes_does_not_fill_the_memory() -> None:
     assert batch_rows(31, 32) == 32
     assert batch_rows(640, 32) == 3
     assert batch_rows(30_000, 32) == 1
+
+
+def test_half_precision_is_refused_on_a_cpu_where_its_convolutions_are_wrong() -> None:
+    model, _ = load_wav2clip("random:0")
+    with pytest.raises(InputError, match="audio precision: bf16 gives wrong numbers on CPUs"):
+        Wav2ClipEncoder(model, batch=4, precision="bf16", device=CPU)
