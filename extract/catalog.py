@@ -14,11 +14,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from extract.errors import InputError
 from extract.files import write_text
 
+Item = TypeVar("Item")
 SPLITS = ("train", "test")
 # Output files and HDF5 groups are named after the id, so it must fit a file name with a suffix.
 MOST_ID_BYTES = 200
@@ -46,7 +47,8 @@ class Video:
     Attributes:
         video_id: The file's stem; see ``check_video_id``.
         split: ``train`` or ``test``.
-        path: Where the video lies, relative to the folder the command runs in, or absolute.
+        path: Where the video lies, relative to the folder the command runs in, or absolute; empty where only its
+            features are at hand.
         labels: Video-level label codes; never empty.
         segments: Annotated events of a test video; ``None`` where the catalog says nothing.
         frames: Number of frames, ``None`` if unknown.
@@ -143,7 +145,7 @@ def ground_truth(video: Video, normal: str, frames: int) -> tuple[Segment, ...]:
     )
 
 
-def part(videos: Sequence[Video], index: int, parts: int) -> Sequence[Video]:
+def part(videos: Sequence[Item], index: int, parts: int) -> Sequence[Item]:
     """Cut ``videos`` into ``parts`` consecutive pieces whose sizes differ by at most one; give piece ``index``."""
     return videos[len(videos) * index // parts : len(videos) * (index + 1) // parts]
 

@@ -15,12 +15,14 @@ class LabelSet:
         model_codes: Codes of the classes a model for this set is trained with, in column order.
             Equal to ``codes``, except for CCTV-Fights, which trains with XD-Violence's seven.
         prompts: Text prompt of each entry of ``model_codes``.
+        stride: Frames a snippet in the published features.
     """
 
     name: str
     codes: tuple[str, ...]
     model_codes: tuple[str, ...]
     prompts: tuple[str, ...]
+    stride: int
 
     @property
     def normal(self) -> str:
@@ -51,9 +53,9 @@ _UCF_CODES = (
 _UCF_PROMPTS = tuple("roadAccidents" if code == "RoadAccidents" else code.lower() for code in _UCF_CODES)
 
 LABEL_SETS: dict[str, LabelSet] = {
-    "xd": LabelSet("xd", _XD_CODES, _XD_CODES, _XD_PROMPTS),
-    "cctv": LabelSet("cctv", ("A", "B1"), _XD_CODES, _XD_PROMPTS),
-    "ucf": LabelSet("ucf", _UCF_CODES, _UCF_CODES, _UCF_PROMPTS),
+    "xd": LabelSet("xd", _XD_CODES, _XD_CODES, _XD_PROMPTS, 16),
+    "cctv": LabelSet("cctv", ("A", "B1"), _XD_CODES, _XD_PROMPTS, 4),
+    "ucf": LabelSet("ucf", _UCF_CODES, _UCF_CODES, _UCF_PROMPTS, 16),
 }
 
 

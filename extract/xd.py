@@ -1,29 +1,31 @@
-"""``python -m extract.xd``: the catalog of XD-Violence, from its folders and its annotation file.
+"""``python -m extract.xd``: the catalog of XD-Violence, from its folders or lists and its annotation file.
 
 Labels come from the file names, ``<source>__#<from>_<to>_label_<L1>-<L2>-<L3>.mp4``; events from
 ``annotations_multiclasses.txt``, ``<name> <code> <start> <end> [<code> <start> <end> ...]`` in frames.
 """
 
 import argparse
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from extract import command
-from extract.catalog import Segment, Video, check_labels, check_video_id, write_catalog
+from extract.annotation_lines import read_lines, report
+from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.errors import InputError
 from extract.labels import LABEL_SETS
+from extract.video_sources import SourceVideo, codes_in_name, read_source, refuse_other_labels, refuse_repeated
 
 LABELS = LABEL_SETS["xd"]
-_NAME = re.compile(r".+_label_(?P<codes>[^_]+)")
-_NO_LABEL = "0"
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = argparse.ArgumentParser(prog="python -m extract.xd", description=__doc__.splitlines()[0])
-    parser.add_argument("--train", type=Path, required=True, help="folder of training videos, searched to any depth")
-    parser.add_argument("--test", type=Path, required=True, help="folder of test videos, searched to any depth")
+    source = (
+        "folder of {} videos, searched to any depth, or a CSV list of features (path,label) or ids (video_id,label)"
+    )
+    parser.add_argument("--train", type=Path, required=True, metavar="SRC", help=source.format("training"))
+    parser.add_argument("--test", type=Path, required=True, metavar="SRC", help=source.format("test"))
     parser.add_argument("--annotations", type=Path, required=True, help="annotations_multiclasses.txt")
     parser.add_argument("--out", type=Path, required=True, help="catalog to write (JSON Lines)")
     return parser
@@ -33,32 +35,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the catalog."""
     arguments = parser().parse_args(argv)
     segments = read_annotations(arguments.annotations)
-    test = find_videos(arguments.test)
+    train, test = read_source(arguments.train), read_source(arguments.test)
+    refuse_repeated([*train, *test])
     _refuse_absent(segments, test, arguments)
-    videos = [_train_video(path) for path in find_videos(arguments.train).values()]
-    videos += [_test_video(path, segments, arguments.annotations) for path in test.values()]
-    _refuse_repeated(videos)
+    videos = [Video(video.video_id, "train", video.path, _labels(video)) for video in train]
+    videos += [_test_video(video, segments, arguments.annotations) for video in test]
     write_catalog(arguments.out, videos)
-    print(f"{arguments.out}: {len(videos) - len(test)} train and {len(test)} test videos")
-
-
-def find_videos(folder: Path) -> dict[str, Path]:
-    """Find the mp4 files of a folder by video_id, sorted.
-
-    Raises:
-        InputError: If the folder is absent or holds none, or two files share a name.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; put the videos there or set the path in the configuration")
-    videos: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.mp4"), key=lambda found: found.name):
-        video_id = check_video_id(path.name.removesuffix(".mp4"))
-        if video_id in videos:
-            raise InputError(f"{path}: {videos[video_id]} has the same name; keep one of them")
-        videos[video_id] = path
-    if not videos:
-        raise InputError(f"{folder}: holds no .mp4 file")
-    return videos
+    print(f"{arguments.out}: {len(train)} train and {len(test)} test videos")
 
 
 def labels_of(video_id: str, where: str) -> tuple[str, ...]:
@@ -71,9 +54,7 @@ def labels_of(video_id: str, where: str) -> tuple[str, ...]:
     Raises:
         InputError: If the name has no label or an unknown code.
     """
-    match = _NAME.fullmatch(video_id)
-    codes = tuple(dict.fromkeys(match["codes"].split("-"))) if match else ()
-    labels = tuple(code for code in codes if code != _NO_LABEL)
+    labels = codes_in_name(video_id)
     if not labels:
         raise InputError(f"{where}: the name carries no label; XD-Violence's end in _label_A or _label_B1-0-0")
     check_labels(labels, LABELS.codes, where)
@@ -84,7 +65,7 @@ def read_annotations(path: Path) -> dict[str, tuple[Segment, ...]]:
     """Read ``annotations_multiclasses.txt``.
 
     Args:
-        path: The file. A stray ``.mp4`` after a name is dropped.
+        path: The file. Blank lines are skipped and a stray ``.mp4`` after a name is dropped; both are reported.
 
     Returns:
         The segments of every listed video.
@@ -92,24 +73,27 @@ def read_annotations(path: Path) -> dict[str, tuple[Segment, ...]]:
     Raises:
         InputError: Naming the line, if it is malformed or names an unknown code, or a video stands there twice.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); it is part of XD-Violence's download") from None
     segments: dict[str, tuple[Segment, ...]] = {}
-    for number, line in enumerate(lines, start=1):
+    repaired = []
+    for number, line in read_lines(path, "it is part of XD-Violence's download"):
         fields = line.split()
-        if not fields:
-            continue
         where = f"{path}, line {number}"
         video_id = fields[0].removesuffix(".mp4")
+        if video_id != fields[0]:
+            repaired.append(number)
         if video_id in segments:
             raise InputError(f"{where}: {video_id!r} stands there twice")
         segments[video_id] = _parse_events(fields[1:], where)
+    report(path, repaired, "with .mp4 after the name, which is dropped")
     return segments
 
 
 def _parse_events(fields: Sequence[str], where: str) -> tuple[Segment, ...]:
+    if fields and fields[0].isdecimal():
+        raise InputError(
+            f"{where}: the name is followed by the frame {fields[0]} and not by a class, as in annotations.txt; "
+            "annotations_multiclasses.txt is needed"
+        )
     if not fields or len(fields) % 3:
         raise InputError(f"{where}: after the name must follow groups of code, start and end")
     events = []
@@ -121,34 +105,29 @@ def _parse_events(fields: Sequence[str], where: str) -> tuple[Segment, ...]:
     return tuple(events)
 
 
-def _train_video(path: Path) -> Video:
-    video_id = path.name.removesuffix(".mp4")
-    return Video(video_id, "train", str(path), labels_of(video_id, str(path)))
+def _labels(video: SourceVideo) -> tuple[str, ...]:
+    labels = labels_of(video.video_id, video.where)
+    refuse_other_labels(video, labels)
+    return labels
 
 
-def _test_video(path: Path, segments: Mapping[str, tuple[Segment, ...]], annotations: Path) -> Video:
-    video_id = path.name.removesuffix(".mp4")
-    labels = labels_of(video_id, str(path))
-    if labels != (LABELS.normal,) and video_id not in segments:
-        raise InputError(f"{annotations}: test video {video_id!r} is labelled {'-'.join(labels)} but has no line there")
-    return Video(video_id, "test", str(path), labels, segments.get(video_id))
+def _test_video(video: SourceVideo, segments: Mapping[str, tuple[Segment, ...]], annotations: Path) -> Video:
+    labels = _labels(video)
+    if labels != (LABELS.normal,) and video.video_id not in segments:
+        raise InputError(
+            f"{annotations}: test video {video.video_id!r} is labelled {'-'.join(labels)} but has no line there"
+        )
+    return Video(video.video_id, "test", video.path, labels, segments.get(video.video_id))
 
 
-def _refuse_absent(segments: Mapping[str, object], test: Mapping[str, Path], arguments: argparse.Namespace) -> None:
-    absent = [video_id for video_id in segments if video_id not in test]
+def _refuse_absent(segments: Mapping[str, object], test: Sequence[SourceVideo], arguments: argparse.Namespace) -> None:
+    present = {video.video_id for video in test}
+    absent = [video_id for video_id in segments if video_id not in present]
     if absent:
         raise InputError(
             f"{arguments.annotations}: annotates {len(absent)} videos that {arguments.test} does not hold, first "
             f"{absent[0]!r}; download them, or remove their lines and say so where you report numbers"
         )
-
-
-def _refuse_repeated(videos: Sequence[Video]) -> None:
-    seen: dict[str, str] = {}
-    for video in videos:
-        if video.video_id in seen:
-            raise InputError(f"{video.path}: {seen[video.video_id]} has the same name; keep one of them")
-        seen[video.video_id] = video.path
 
 
 if __name__ == "__main__":

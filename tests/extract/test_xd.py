@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path) -> None:
-    paths = {"train": "train", "test": "test", "annotations": "annotations.txt", "out": "catalog.jsonl"}
+def run(folder: Path, train: str = "train", test: str = "test") -> None:
+    paths = {"train": train, "test": test, "annotations": "annotations.txt", "out": "catalog.jsonl"}
     main([word for flag, name in paths.items() for word in (f"--{flag}", str(folder / name))])
 
 
@@ -86,6 +87,45 @@ def test_a_name_without_label_is_refused() -> None:
         labels_of("holiday", "holiday.mp4")
 
 
+def test_any_usual_video_file_counts(folder: Path) -> None:
+    (folder / "train" / "v=m__#1_label_G-0-0.MKV").touch()
+    run(folder)
+    assert "v=m__#1_label_G-0-0" in {video.video_id for video in read_catalog(folder / "catalog.jsonl")}
+
+
+def test_lists_of_features_or_ids_give_videos_without_paths(folder: Path) -> None:
+    run(folder)
+    expected = [(video.video_id, video.labels, video.segments) for video in read_catalog(folder / "catalog.jsonl")]
+    with_features = [f"/x/{name}__5.npy,/x/{name}.npy,{'-'.join(labels)}" for name, labels, _ in expected[:2]]
+    (folder / "train.csv").write_text("\n".join(["path,audio_path,label", *with_features]))
+    (folder / "test.csv").write_text("video_id,label\nv=b@2__#1_label_B1-0-0,B1-0-0\nv=n__#1_label_A,A\n")
+    run(folder, train="train.csv", test="test.csv")
+    videos = read_catalog(folder / "catalog.jsonl")
+    assert sorted((video.video_id, video.labels, video.segments) for video in videos) == sorted(expected)
+    assert {video.path for video in videos} == {""}
+
+
+def test_a_list_that_contradicts_a_name_is_refused(folder: Path) -> None:
+    (folder / "test.csv").write_text("video_id,label\nv=n__#1_label_A,A\nv=b@2__#1_label_B1-0-0,B1-G\n")
+    with pytest.raises(InputError, match=r"test\.csv, line 3: label 'B1-G' contradicts .*'v=b@2__#1_label_B1-0-0'"):
+        run(folder, test="test.csv")
+
+
+def test_every_skipped_or_repaired_line_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "annotations.txt"
+    path.write_text("\n" + path.read_text())
+    run(folder)
+    assert capsys.readouterr().err == (
+        f"{path}: 1 line blank, skipped: 1\n{path}: 1 line with .mp4 after the name, which is dropped: 2\n"
+    )
+
+
+def test_annotations_without_classes_are_told_apart(folder: Path) -> None:
+    (folder / "annotations.txt").write_text("v=b@2__#1_label_B1-0-0 5 90 100 120\n")
+    with pytest.raises(InputError, match=r"line 1: .*annotations_multiclasses\.txt is needed"):
+        run(folder)
+
+
 REAL = Path(__file__).parents[3] / "shared" / "data" / "xd"
 
 
@@ -97,3 +137,22 @@ def test_the_real_annotations_and_names_are_read() -> None:
     violent = {video_id for video_id in ids if labels_of(video_id, "list") != ("A",)}
     assert (len(ids), len(violent)) == (800, 500)
     assert set(segments) <= violent
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="needs XD-Violence's own lists in ../shared/data/xd")
+def test_the_real_lists_give_the_segments_that_the_released_evaluation_uses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotations = REAL / "annotations_multiclasses.txt"
+    lists = ["--train", str(REAL / "train_videos.csv"), "--test", str(REAL / "test_videos.csv")]
+    main([*lists, "--annotations", str(annotations), "--out", str(tmp_path / "catalog.jsonl")])
+    assert capsys.readouterr().err == (f"{annotations}: 14 lines with .mp4 after the name, which is dropped: 199-212\n")
+    videos = read_catalog(tmp_path / "catalog.jsonl")
+    test = [video for video in videos if video.split == "test"]
+    assert (len(videos), len(test)) == (4754, 800)
+    for video, released in zip(test, json.loads((REAL / "gt_xd.json").read_text()), strict=True):
+        if video.segments is None:
+            assert video.labels == ("A",) == tuple(released["labels"])
+        else:
+            assert [event.label for event in video.segments] == released["labels"]
+            assert [[event.start, event.end] for event in video.segments] == released["segments"]

@@ -1,0 +1,57 @@
+"""Lines of lists and annotation files with their numbers, and what was skipped or repaired in them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from extract.errors import InputError
+from extract.progress import say
+
+
+def read_lines(path: Path, fix: str) -> list[tuple[int, str]]:
+    """Read the lines of a text file that are not blank, and report those that are.
+
+    Args:
+        path: A UTF-8 file; a byte order mark at its beginning is dropped.
+        fix: Where the file comes from or how it is made, for the message.
+
+    Returns:
+        Number (from 1) and text of each line, without the line's end.
+
+    Raises:
+        InputError: If the file cannot be read, a line is no UTF-8, or all are blank.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {fix}") from None
+    # The end of the last line begins no further one.
+    raw = content.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\n").split(b"\n")
+    lines = [(number, _decode(line, f"{path}, line {number}")) for number, line in enumerate(raw, start=1)]
+    kept = [(number, line) for number, line in lines if line.strip()]
+    if not kept:
+        raise InputError(f"{path}: holds no line; {fix}")
+    report(path, [number for number, line in lines if not line.strip()], "blank, skipped")
+    return kept
+
+
+def report(path: Path, numbers: Sequence[int], what: str) -> None:
+    """Say on stderr what was done to some lines of a file: once, with all their numbers; nothing if there are none."""
+    if numbers:
+        say(f"{path}: {len(numbers)} {'line' if len(numbers) == 1 else 'lines'} {what}: {_ranges(numbers)}")
+
+
+def _decode(line: bytes, where: str) -> str:
+    try:
+        return line.removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: is no UTF-8 text; save the file as UTF-8") from None
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    ranges: list[list[int]] = []
+    for number in sorted(numbers):
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)

@@ -1,0 +1,206 @@
+"""``python -m extract.ucf``: the catalog of UCF-Crime, from its lists and its annotation file.
+
+The lists are ``Anomaly_Train.txt`` and ``Anomaly_Test.txt``, one ``<Class>/<name>.mp4`` a line, where the folders
+``Training_Normal_Videos_Anomaly`` and ``Testing_Normal_Videos_Anomaly`` stand for the class Normal; or CSV lists of
+features, whose label is the class. Events come from ``Temporal_Anomaly_Annotation.txt``, ``<name> <Class> <start> <end>
+<start> <end>`` in frames, -1 for none. Normal test videos have no segments, as in UCF-Crime's evaluation.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from extract import command
+from extract.annotation_lines import read_lines, report
+from extract.catalog import Segment, Video, check_labels, check_video_id, write_catalog
+from extract.errors import InputError
+from extract.feature_list import read_feature_list
+from extract.labels import LABEL_SETS
+from extract.progress import say
+from extract.video_sources import files_by_stem
+
+LABELS = LABEL_SETS["ucf"]
+ORIGIN = "it is part of UCF-Crime's download"
+_NORMAL_FOLDERS = ("Training_Normal_Videos_Anomaly", "Testing_Normal_Videos_Anomaly")
+_NO_FRAME = "-1"
+
+
+@dataclass(frozen=True)
+class ListedClip:
+    """A video that a list names.
+
+    Attributes:
+        video_id: The file's stem.
+        code: Its class.
+        source: The list.
+        line: Its line there.
+    """
+
+    video_id: str
+    code: str
+    source: Path
+    line: int
+
+    @property
+    def where(self) -> str:
+        """List and line, for messages."""
+        return f"{self.source}, line {self.line}"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(prog="python -m extract.ucf", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--videos", type=Path, help="folder of all videos, searched to any depth; without it only features are at hand"
+    )
+    parser.add_argument("--train", type=Path, required=True, metavar="LIST", help="Anomaly_Train.txt or a CSV list")
+    parser.add_argument("--test", type=Path, required=True, metavar="LIST", help="Anomaly_Test.txt or a CSV list")
+    parser.add_argument("--annotations", type=Path, required=True, help="Temporal_Anomaly_Annotation.txt")
+    parser.add_argument("--out", type=Path, required=True, help="catalog to write (JSON Lines)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the catalog."""
+    arguments = parser().parse_args(argv)
+    train, test = read_list(arguments.train), read_list(arguments.test)
+    _refuse_repeated([*train, *test])
+    segments = read_annotations(arguments.annotations, test)
+    paths = find_listed(arguments.videos, [*train, *test]) if arguments.videos else {}
+    videos = [Video(clip.video_id, "train", paths.get(clip.video_id, ""), (clip.code,)) for clip in train]
+    videos += [
+        Video(clip.video_id, "test", paths.get(clip.video_id, ""), (clip.code,), segments[clip.video_id])
+        for clip in test
+    ]
+    write_catalog(arguments.out, videos)
+    print(f"{arguments.out}: {len(train)} train and {len(test)} test videos")
+
+
+def read_list(path: Path) -> list[ListedClip]:
+    """Read which videos belong to a part of the set, in file order.
+
+    Args:
+        path: ``Anomaly_Train.txt`` or ``Anomaly_Test.txt``, or a CSV list (``.csv``) as ``extract.feature_list`` reads
+            it.
+
+    Raises:
+        InputError: Naming file and line, if it is malformed or names an unknown class.
+    """
+    if path.suffix.lower() == ".csv":
+        # Several classes joined are none of this set, which the check below says.
+        listed = ((video, "-".join(video.labels)) for video in read_feature_list(path))
+        clips = [ListedClip(video.video_id, code, path, video.line) for video, code in listed]
+    else:
+        clips = [_parse_listed(path, number, line.strip()) for number, line in read_lines(path, ORIGIN)]
+    for clip in clips:
+        check_labels([clip.code], LABELS.codes, clip.where)
+    return clips
+
+
+def read_annotations(path: Path, test: Sequence[ListedClip]) -> dict[str, tuple[Segment, ...]]:
+    """Read ``Temporal_Anomaly_Annotation.txt``.
+
+    Args:
+        path: The file. Blank lines are skipped and ``.mp4`` after a name is dropped; both are reported.
+        test: The test videos.
+
+    Returns:
+        The segments of every test video; none for normal ones.
+
+    Raises:
+        InputError: Naming file and line, if a line is malformed or contradicts the list, a video stands there twice or
+            is no test video, or an abnormal test video has no segments.
+    """
+    clips = {clip.video_id: clip for clip in test}
+    segments: dict[str, tuple[Segment, ...]] = {}
+    repaired = []
+    for number, line in read_lines(path, ORIGIN):
+        where = f"{path}, line {number}"
+        name, *fields = line.split()
+        video_id = name.removesuffix(".mp4")
+        if video_id != name:
+            repaired.append(number)
+        if video_id in segments:
+            raise InputError(f"{where}: {video_id!r} stands there twice")
+        if video_id not in clips:
+            raise InputError(
+                f"{where}: {video_id!r} is not in the list of test videos; add it there or remove this line"
+            )
+        segments[video_id] = _parse_events(fields, clips[video_id], where)
+    report(path, repaired, "with .mp4 after the name, which is dropped")
+    for clip in test:
+        if not segments.setdefault(clip.video_id, ()) and clip.code != LABELS.normal:
+            raise InputError(f"{path}: gives no segment for {clip.video_id!r}, a {clip.code} video in {clip.where}")
+    return segments
+
+
+def find_listed(folder: Path, clips: Sequence[ListedClip]) -> dict[str, str]:
+    """Find the file of every listed video by its name, anywhere below a folder.
+
+    Args:
+        folder: The downloaded parts, unpacked as they come.
+        clips: The listed videos. Files that are not listed are counted on stderr.
+
+    Raises:
+        InputError: If a listed video is absent, or two files have its name.
+    """
+    found = files_by_stem(folder)
+    absent = [clip for clip in clips if clip.video_id not in found]
+    if absent:
+        raise InputError(
+            f"{absent[0].where}: {absent[0].video_id!r} is not in {folder}, and {len(absent)} of {len(clips)} listed "
+            "videos are absent in all; download them, or remove their lines and say so where you report numbers"
+        )
+    for clip in clips:
+        if len(found[clip.video_id]) > 1:
+            first, second = found[clip.video_id][:2]
+            raise InputError(f"{second}: {first} has the same name, which {clip.where} lists; keep one of them")
+    listed = {clip.video_id for clip in clips}
+    others = [str(paths[0]) for video_id, paths in found.items() if video_id not in listed]
+    if others:
+        say(f"{folder}: {len(others)} videos are in neither list and left out, first {others[0]}")
+    return {video_id: str(found[video_id][0]) for video_id in listed}
+
+
+def _parse_listed(path: Path, number: int, line: str) -> ListedClip:
+    where = f"{path}, line {number}"
+    folder, slash, name = line.partition("/")
+    stem = name.removesuffix(".mp4")
+    if not folder or not slash or stem == name or "/" in stem:
+        raise InputError(f"{where}: {line!r} must be <Class>/<name>.mp4")
+    try:
+        video_id = check_video_id(stem)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    return ListedClip(video_id, LABELS.normal if folder in _NORMAL_FOLDERS else folder, path, number)
+
+
+def _parse_events(fields: Sequence[str], clip: ListedClip, where: str) -> tuple[Segment, ...]:
+    if len(fields) < 3 or len(fields) % 2 == 0:
+        raise InputError(f"{where}: after the name must follow the class and pairs of start and end, -1 -1 for none")
+    code = fields[0]
+    if code != clip.code:
+        raise InputError(f"{where}: class {code} contradicts {clip.where}, which says {clip.code}; mend one of them")
+    events = []
+    for start, end in zip(fields[1::2], fields[2::2], strict=True):
+        if start == end == _NO_FRAME:
+            continue
+        if not (start.isdecimal() and end.isdecimal() and int(start) < int(end)):
+            raise InputError(f"{where}: {start} {end} must be whole frames with start < end, or -1 -1")
+        events.append(Segment(code, int(start), int(end)))
+    if events and code == LABELS.normal:
+        raise InputError(f"{where}: a normal video has no event, but {events[0].start} {events[0].end} stands there")
+    return tuple(events)
+
+
+def _refuse_repeated(clips: Sequence[ListedClip]) -> None:
+    seen: dict[str, ListedClip] = {}
+    for clip in clips:
+        first = seen.setdefault(clip.video_id, clip)
+        if first is not clip:
+            raise InputError(f"{clip.where}: {clip.video_id!r} stands in {first.where} already; keep one of them")
+
+
+if __name__ == "__main__":
+    command.run(main)
