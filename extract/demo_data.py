@@ -1,10 +1,11 @@
 """``python -m extract.demo_data``: generate a small data set of real mp4 files with known ground truth.
 
-The folder looks like XD-Violence's: ``train/*.mp4``, ``test/*.mp4``, ``annotations.txt`` and
-``annotations_multiclasses.txt``. ``test_kinds.csv`` adds how each test video's events can be noticed.
+Its folders and lists look like those of XD-Violence (``xd``), CCTV-Fights_sub (``cctv``) or UCF-Crime (``ucf``); see
+``demo_lists``. ``test_kinds.csv`` adds how each test video's events can be noticed.
 
-Three files are awkward on purpose: the first seen-only training video's audio ends early, the first seen-only test
-video has no audio stream, and the first test video has a variable frame rate.
+Some files are awkward on purpose. In ``xd`` and ``cctv`` the first seen-only training video's audio ends early and the
+first seen-only test video has no audio stream; in ``xd`` the first test video has a variable frame rate. ``ucf`` has no
+audio at all, as UCF-Crime.
 """
 
 import argparse
@@ -17,26 +18,42 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract import command
+from extract.demo_lists import video_path, write_lists
 
 if TYPE_CHECKING:
     from extract.demo_plan import VideoPlan
 
 TIME_BASE = Fraction(1, 90000)
 SOUNDING_SHARE = 0.55  # of the video whose audio ends early
+# What the command makes unless told otherwise.
+SIZES = {
+    "xd": {"train": 60, "test": 30, "max_snippets": 1300},
+    "cctv": {"train": 24, "test": 10, "max_snippets": 600},
+    "ucf": {"train": 32, "test": 12, "max_snippets": 600},
+}
 
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
     arguments = argparse.ArgumentParser(prog="python -m extract.demo_data", description=__doc__.split("\n\n")[0])
     arguments.add_argument("--out", type=Path, required=True, help="folder to write")
-    arguments.add_argument("--seed", type=int, default=0, help="decides everything (default: %(default)s)")
-    arguments.add_argument("--train", type=int, default=60, help="number of training videos (default: %(default)s)")
-    arguments.add_argument("--test", type=int, default=30, help="number of test videos (default: %(default)s)")
     arguments.add_argument(
-        "--max-snippets", type=int, default=1300, help="most snippets of 16 frames in all (default: %(default)s)"
+        "--dataset", choices=SIZES, default="xd", help="whose folders and lists (default: %(default)s)"
+    )
+    arguments.add_argument("--seed", type=int, default=0, help="decides everything (default: %(default)s)")
+    arguments.add_argument("--train", type=int, help=f"number of training videos ({_defaults('train')})")
+    arguments.add_argument("--test", type=int, help=f"number of test videos ({_defaults('test')})")
+    arguments.add_argument(
+        "--max-snippets",
+        type=int,
+        help=f"most snippets in all, of 16 frames, or of 4 for cctv ({_defaults('max_snippets')})",
     )
     arguments.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
     return arguments
+
+
+def _defaults(name: str) -> str:
+    return "default: " + ", ".join(f"{size[name]} for {dataset}" for dataset, size in SIZES.items())
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -48,54 +65,37 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     if arguments.workers < 1:
         raise InputError(f"--workers: {arguments.workers} must be at least 1")
-    plans = plan_data_set(arguments.seed, arguments.train, arguments.test, arguments.max_snippets)
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    size = {name: given.get(name, default) for name, default in SIZES[arguments.dataset].items()}
+    plans = plan_data_set(arguments.seed, dataset=arguments.dataset, **size)
     refuse_other_videos(arguments.out, plans)
     write = partial(write_video, arguments.out)
     # Workers start afresh: a fork of a process that runs threads (a test, a notebook) may hang.
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as workers:
         for _ in track(workers.map(write, plans), label="demo videos", total=len(plans), unit="videos"):
             pass
-    write_lists(arguments.out, plans)
+    write_lists(arguments.out, arguments.dataset, plans)
 
 
 def refuse_other_videos(folder: Path, plans: "Sequence[VideoPlan]") -> None:
     """Make sure that the folder will hold this data set only: whatever lies there becomes part of the catalog.
 
     Raises:
-        InputError: If ``train`` or ``test`` hold a video that is not planned.
+        InputError: If it holds a video that is not planned.
     """
     from extract.errors import InputError
 
     planned = {video_path(folder, plan) for plan in plans}
-    for present in sorted(folder.glob("*/*.mp4")):
+    for present in sorted(folder.rglob("*.mp4")):
         if present not in planned:
             raise InputError(f"--out: {present} is of another data set; remove it or choose another folder")
 
 
-def video_path(folder: Path, plan: "VideoPlan") -> Path:
-    """Where a planned video lies."""
-    return folder / plan.split / f"{plan.video_id}.mp4"
-
-
-def write_lists(folder: Path, plans: "Sequence[VideoPlan]") -> None:
-    """Write the annotation files of the violent test videos and the kinds of all test videos."""
-    from extract.files import write_text
-
-    test = [plan for plan in plans if plan.split == "test"]
-    violent = [plan for plan in test if plan.events]
-    spans = ((plan.video_id, [f"{event.start} {event.end}" for event in plan.events]) for plan in violent)
-    coded = ((plan.video_id, [f"{event.label} {event.start} {event.end}" for event in plan.events]) for plan in violent)
-    write_text(folder / "annotations.txt", "".join(f"{name} {' '.join(parts)}\n" for name, parts in spans))
-    write_text(folder / "annotations_multiclasses.txt", "".join(f"{name} {' '.join(parts)}\n" for name, parts in coded))
-    rows = "".join(f"{plan.video_id},{plan.kind}\n" for plan in test)
-    write_text(folder / "test_kinds.csv", "video_id,kind\n" + rows)
-
-
 def write_video(folder: Path, plan: "VideoPlan") -> Path:
-    """Draw, play and encode one video as H.264 and AAC.
+    """Draw, play and encode one video as H.264 and, where it has sound, AAC.
 
     Args:
-        folder: The data set's folder; the file goes to its ``train`` or ``test``.
+        folder: The data set's folder; where in it the file goes is ``demo_lists.video_path``.
         plan: What happens in the video.
 
     Returns:
@@ -113,9 +113,6 @@ def write_video(folder: Path, plan: "VideoPlan") -> Path:
     path = video_path(folder, plan)
     times = frame_times(plan)
     pictures = draw(plan, np.array(times[:-1], dtype=np.float32))
-    sound = play(plan, np.array(times, dtype=np.float64))
-    if plan.sound is Sound.ENDS_EARLY:
-        sound = sound[: int(len(sound) * SOUNDING_SHARE)]
     with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=plan.rate, options={"preset": "ultrafast", "crf": "23"})
         video.width, video.height, video.pix_fmt = plan.width, plan.height, "yuv420p"
@@ -130,6 +127,9 @@ def write_video(folder: Path, plan: "VideoPlan") -> Path:
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         if audio is not None:
+            sound = play(plan, np.array(times, dtype=np.float64))
+            if plan.sound is Sound.ENDS_EARLY:
+                sound = sound[: int(len(sound) * SOUNDING_SHARE)]
             samples = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
             samples.sample_rate, samples.pts, samples.time_base = RATE, 0, Fraction(1, RATE)
             container.mux(audio.encode(samples))

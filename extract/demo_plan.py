@@ -1,10 +1,12 @@
-"""What happens in each video of the generated demo data set: kind, labels, events, names.
+"""What happens in each video of a generated demo data set: kind, labels, events, names.
 
 Planning is cheap and needs no pictures or sound, so the ground truth is fixed before anything is
-drawn. Every random choice about one video comes from generators seeded with
+drawn. Labels are XD-Violence's codes whatever the set, for that is what the scenes and sounds are drawn
+by; ``demo_lists`` translates them. Every random choice about one video comes from generators seeded with
 ``(seed, split, index, purpose)``: any one video can be made again alone.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -13,23 +15,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.demo_lists import UCF_CLASSES, cctv_name, ucf_name, xd_name
 from extract.errors import InputError
 from extract.labels import LABEL_SETS
 
-STRIDE = 16
-SHORTEST = 8
-TYPICAL = 14
 NORMAL, *VIOLENCE = LABEL_SETS["xd"].codes
-FILMS = (
-    "Harbour.Nights.2004",
-    "The.Long.Quay.1987",
-    "v=kT4_dRw-2Xo",
-    "Station.No.9.2011",
-    "Market@Dawn",
-    "v=Pz81mmQeVaY",
-    "Low.Tide.II.1996",
-    "Ring.Road@Km12",
-)
 
 
 class Kind(StrEnum):
@@ -61,8 +51,88 @@ VIOLENT_KINDS = (
     Kind.SEEN_AND_HEARD,
 )
 NORMAL_KINDS = (Kind.MISLEADING_NORMAL, Kind.PLAIN_NORMAL)
-VIOLENT_SHARE = {"train": 0.5, "test": 0.6}  # XD-Violence: 0.48 and 0.625
 PURPOSES = ("plan", "pictures", "brightness", "sounds", "loudness")
+
+
+@dataclass(frozen=True)
+class Style:
+    """What tells the videos of one data set from those of another.
+
+    Attributes:
+        name: Names a video; see ``demo_lists.xd_name``.
+        stride: Frames a snippet, as the set is sampled.
+        shortest: Fewest snippets a video; enough to hold the shortest burst and its margins.
+        typical: Mean snippets a video, if the limit on all videos allows it.
+        two_from: Snippets from which a video holds two bursts.
+        burst: Fewest and most frames of a burst; at least two snippets, and short enough that frames remain outside.
+        codes: Classes of violence, as XD-Violence codes.
+        mixes_classes: Whether a video may hold two classes.
+        violent_kinds: Kinds of violent videos, in turn.
+        violent_share: Share of violent videos in each split.
+        silent: Whether no file has an audio stream; otherwise one test video has none, and the audio of one training
+            video ends early.
+        variable_rate: Whether the first test video has a variable frame rate. Not for a set whose ground truth is in
+            seconds: its users turn them into frames by the mean rate.
+    """
+
+    name: Callable[[np.random.Generator, str, int, Sequence[str]], str]
+    stride: int
+    shortest: int
+    typical: int
+    two_from: int
+    burst: tuple[int, int]
+    codes: tuple[str, ...]
+    mixes_classes: bool
+    violent_kinds: tuple[Kind, ...]
+    violent_share: dict[str, float]
+    silent: bool
+    variable_rate: bool
+
+
+STYLES = {
+    "xd": Style(
+        name=xd_name,
+        stride=16,
+        shortest=8,
+        typical=14,
+        two_from=12,
+        burst=(44, 92),
+        codes=tuple(VIOLENCE),
+        mixes_classes=True,
+        violent_kinds=VIOLENT_KINDS,
+        violent_share={"train": 0.5, "test": 0.6},  # XD-Violence: 0.48 and 0.625
+        silent=False,
+        variable_rate=True,
+    ),
+    "cctv": Style(
+        name=cctv_name,
+        stride=4,
+        shortest=10,
+        typical=17,
+        two_from=18,
+        burst=(12, 28),
+        codes=("B1",),
+        mixes_classes=False,
+        violent_kinds=VIOLENT_KINDS,
+        violent_share={"train": 0.5, "test": 1},
+        silent=False,
+        variable_rate=False,
+    ),
+    "ucf": Style(
+        name=ucf_name,
+        stride=16,
+        shortest=8,
+        typical=13,
+        two_from=12,
+        burst=(44, 92),
+        codes=tuple(UCF_CLASSES),
+        mixes_classes=False,
+        violent_kinds=(Kind.SEEN_ONLY,),
+        violent_share={"train": 0.5, "test": 0.5},  # UCF-Crime: 0.50 and 0.48
+        silent=True,
+        variable_rate=False,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +140,7 @@ class Burst:
     """A stretch in which something happens.
 
     Attributes:
-        label: Code of the violence, or the normal code for a harmless flash and bang.
+        label: XD-Violence code of the violence, or the normal code for a harmless flash and bang.
         start: First frame.
         end: One past the last frame.
     """
@@ -85,10 +155,11 @@ class VideoPlan:
     """Everything that decides the content of one video.
 
     Attributes:
+        dataset: ``xd``, ``cctv`` or ``ucf``.
         seed: Seed of the data set.
         split: ``train`` or ``test``.
         index: Number of the video within its split.
-        video_id: XD-style name, the file's stem.
+        video_id: Name as the data set has them, the file's stem.
         kind: How its events can be noticed.
         bursts: Events and harmless bursts, in order, apart from one another.
         frames: Number of frames.
@@ -100,6 +171,7 @@ class VideoPlan:
         variable_rate: Whether frames show for unequal times.
     """
 
+    dataset: str
     seed: int
     split: str
     index: int
@@ -120,11 +192,6 @@ class VideoPlan:
         return tuple(burst for burst in self.bursts if burst.label != NORMAL)
 
     @property
-    def snippets(self) -> int:
-        """Number of snippets at a stride of 16 frames."""
-        return -(-self.frames // STRIDE)
-
-    @property
     def visible(self) -> tuple[Burst, ...]:
         """The bursts that show in the picture."""
         return self.bursts if self.kind is not Kind.HEARD_ONLY else _harmless(self.bursts)
@@ -140,33 +207,34 @@ def generator(plan: VideoPlan, purpose: str) -> np.random.Generator:
     return _generator(plan.seed, plan.split, plan.index, purpose)
 
 
-def plan_data_set(seed: int, train: int, test: int, max_snippets: int) -> list[VideoPlan]:
+def plan_data_set(seed: int, train: int, test: int, max_snippets: int, dataset: str = "xd") -> list[VideoPlan]:
     """Plan all videos, the training ones first.
 
     Args:
         seed: Decides everything.
         train: Number of training videos; half of them are normal.
-        test: Number of test videos; two in five are normal.
-        max_snippets: Most snippets in all. The videos have from 8 to 20, 14 on average, and fewer
-            if the limit asks for it.
+        test: Number of test videos; normal are two in five (xd), none (cctv), or half (ucf).
+        max_snippets: Most snippets in all, at the set's stride. The videos have from 8 to 20, 14 on average (xd), from
+            10 to 24 (cctv), or from 8 to 18 (ucf), and fewer if the limit asks for it.
+        dataset: ``xd``, ``cctv`` or ``ucf``.
 
     Raises:
-        InputError: If a number is negative or the limit leaves fewer than 8 snippets a video.
+        InputError: If a number is negative or the limit leaves too few snippets a video.
     """
     for name, value in (("--seed", seed), ("--train", train), ("--test", test)):
         if value < 0:
             raise InputError(f"{name}: {value} must be at least 0")
-    videos = train + test
-    mean = min(TYPICAL, max_snippets // videos) if videos else TYPICAL
-    if mean < SHORTEST:
+    shortest, videos = STYLES[dataset].shortest, train + test
+    mean = min(STYLES[dataset].typical, max_snippets // videos) if videos else STYLES[dataset].typical
+    if mean < shortest:
         raise InputError(
             f"--max-snippets: {max_snippets} leaves {mean} for each of {videos} videos;"
-            f" use at least {SHORTEST * videos}, or fewer videos"
+            f" use at least {shortest * videos}, or fewer videos"
         )
-    lengths = np.linspace(SHORTEST, 2 * mean - SHORTEST, videos).astype(int)
+    lengths = np.linspace(shortest, 2 * mean - shortest, videos).astype(int)
     np.random.default_rng(seed).shuffle(lengths)
     return [
-        _plan_video(seed, split, index, count, int(length))
+        _plan_video(dataset, seed, split, index, count, int(length))
         for split, index, count, length in zip(
             ["train"] * train + ["test"] * test,
             [*range(train), *range(test)],
@@ -212,79 +280,76 @@ def levels(plan: VideoPlan, purpose: str, low: float, high: float) -> NDArray[np
     return track
 
 
-def _plan_video(seed: int, split: str, index: int, count: int, snippets: int) -> VideoPlan:
+def _plan_video(dataset: str, seed: int, split: str, index: int, count: int, snippets: int) -> VideoPlan:
+    style = STYLES[dataset]
     random = _generator(seed, split, index, "plan")
-    violent = round(count * VIOLENT_SHARE[split])
+    violent = round(count * style.violent_share[split])
     kind = (
-        VIOLENT_KINDS[index % len(VIOLENT_KINDS)]
+        style.violent_kinds[index % len(style.violent_kinds)]
         if index < violent
         else NORMAL_KINDS[(index - violent) % len(NORMAL_KINDS)]
     )
-    frames = snippets * STRIDE - int(random.integers(STRIDE // 2))
-    codes = _burst_codes(random, kind, index, two=snippets >= 12)
-    bursts = _place(random, codes, frames)
-    first_seen_only = index == VIOLENT_KINDS.index(Kind.SEEN_ONLY)
-    sound = Sound.WHOLE
-    if first_seen_only and kind is Kind.SEEN_ONLY:
-        sound = Sound.NO_STREAM if split == "test" else Sound.ENDS_EARLY
+    frames = snippets * style.stride - int(random.integers(style.stride // 2))
+    codes = _burst_codes(random, style, kind, index, two=snippets >= style.two_from)
+    bursts = _place(random, style, codes, frames)
     width, height = [(340, 256), (320, 240), (480, 272)][int(random.integers(3))]
     return VideoPlan(
+        dataset=dataset,
         seed=seed,
         split=split,
         index=index,
-        video_id=_video_id(random, split, index, bursts),
+        video_id=style.name(random, split, index, [burst.label for burst in bursts]),
         kind=kind,
         bursts=bursts,
         frames=frames,
         rate=int(random.choice([24, 25])),
         width=width,
         height=height,
-        night=_is_night(kind, index, violent),
-        sound=sound,
-        variable_rate=split == "test" and index == 0,
+        night=_is_night(style, kind, index if index < violent else index - violent),
+        sound=_sound(style, kind, split, index),
+        variable_rate=style.variable_rate and split == "test" and index == 0,
     )
 
 
-def _burst_codes(random: np.random.Generator, kind: Kind, index: int, *, two: bool) -> list[str]:
+def _burst_codes(random: np.random.Generator, style: Style, kind: Kind, index: int, *, two: bool) -> list[str]:
     if kind is Kind.PLAIN_NORMAL:
         return []
     if kind is Kind.MISLEADING_NORMAL:
         return [NORMAL, NORMAL] if two else [NORMAL]
-    first = VIOLENCE[index % len(VIOLENCE)]
+    first = style.codes[index % len(style.codes)]
     if not two:
         return [first]
     # A second event of the same class, of another class, or a harmless burst beside the event.
-    other = VIOLENCE[(index + 1 + index // len(VIOLENCE)) % len(VIOLENCE)]
+    other = style.codes[(index + 1 + index // len(style.codes)) % len(style.codes)] if style.mixes_classes else first
     codes = [first, [first, other, NORMAL][int(random.integers(3))]]
     return codes if random.random() < 0.5 else codes[::-1]
 
 
-def _place(random: np.random.Generator, codes: list[str], frames: int) -> tuple[Burst, ...]:
+def _place(random: np.random.Generator, style: Style, codes: list[str], frames: int) -> tuple[Burst, ...]:
     slot = frames // max(len(codes), 1)
+    least, most = style.burst
     bursts = []
     for number, code in enumerate(codes):
-        length = int(random.integers(44, min(92, slot - 16) + 1))
+        length = int(random.integers(least, min(most, slot - 16) + 1))
         start = number * slot + int(random.integers(4, slot - length - 3))
         bursts.append(Burst(code, start, start + length))
     return tuple(bursts)
 
 
-def _is_night(kind: Kind, index: int, violent: int) -> bool:
+def _is_night(style: Style, kind: Kind, position: int) -> bool:
     # Every other heard-only event hides in the dark, one violent video in seven. So is one normal video in seven, for
-    # darkness must say nothing.
-    if kind is Kind.HEARD_ONLY:
-        return index % 2 == 0
-    return kind in NORMAL_KINDS and (index - violent) % 7 == 1
+    # darkness must say nothing; and for the same reason one in seven where no event is only heard.
+    if kind in NORMAL_KINDS or Kind.HEARD_ONLY not in style.violent_kinds:
+        return position % 7 == 1
+    return kind is Kind.HEARD_ONLY and position % 2 == 0
 
 
-def _video_id(random: np.random.Generator, split: str, index: int, bursts: tuple[Burst, ...]) -> str:
-    source = FILMS[int(random.integers(len(FILMS)))]
-    codes = list(dict.fromkeys(burst.label for burst in bursts if burst.label != NORMAL))
-    label = "-".join([*codes, "0", "0"][:3]) if codes else NORMAL
-    # The minute is the video's number, which keeps names apart; the hour tells the splits apart.
-    begin = f"{0 if split == 'train' else 1:02d}-{index % 60:02d}"
-    hour = index // 60
-    return f"{source}__#{begin}-{10 + hour:02d}_{begin}-{25 + hour:02d}_label_{label}"
+def _sound(style: Style, kind: Kind, split: str, index: int) -> Sound:
+    if style.silent:
+        return Sound.NO_STREAM
+    if kind is Kind.SEEN_ONLY and index == style.violent_kinds.index(Kind.SEEN_ONLY):
+        return Sound.NO_STREAM if split == "test" else Sound.ENDS_EARLY
+    return Sound.WHOLE
 
 
 def _generator(seed: int, split: str, index: int, purpose: str) -> np.random.Generator:

@@ -257,6 +257,36 @@ def test_a_linear_probe_on_brightness_and_loudness_stays_near_chance(decoded: di
         assert probe(given_away, event, video) > 0.5 + CHANCE_MARGIN
 
 
+# --- the other two sets
+
+
+@pytest.mark.parametrize(("dataset", "stride", "train"), [("cctv", 4, 24), ("ucf", 16, 32)])
+def test_the_other_sets_hold_at_most_600_snippets_whatever_the_seed(dataset: str, stride: int, train: int) -> None:
+    for seed in range(20):
+        plans = plan_data_set(seed, dataset=dataset, **demo_data.SIZES[dataset])
+        assert 500 < sum(-(-plan.frames // stride) for plan in plans) <= 600
+        assert sum(not plan.events for plan in plans[:train]) == train / 2
+        for burst in (burst for plan in plans for burst in plan.bursts):
+            assert burst.end - burst.start >= 2 * stride
+
+
+def test_a_ucf_event_is_only_seen_and_of_its_videos_one_class() -> None:
+    plans = plan_data_set(0, 60, 40, 1400, "ucf")
+    assert {plan.kind for plan in plans} == {Kind.SEEN_ONLY, Kind.MISLEADING_NORMAL, Kind.PLAIN_NORMAL}
+    assert all(len({event.label for event in plan.events}) <= 1 for plan in plans)
+    assert {event.label for plan in plans for event in plan.events} == {"B1", "B2", "B5", "B6", "G"}
+    assert any(len(plan.events) == 2 for plan in plans)
+    assert len({plan.video_id for plan in plans}) == 100
+
+
+@pytest.mark.parametrize("dataset", ["cctv", "ucf"])
+def test_violent_and_normal_training_videos_of_the_other_sets_are_as_often_dark(dataset: str) -> None:
+    plans = plan_data_set(0, 56, 0, 1000, dataset)
+    dark = [sum(plan.night for plan in plans if bool(plan.events) == violent) for violent in (True, False)]
+    assert dark[0] in (dark[1], dark[1] + 1, dark[1] - 1)
+    assert dark[1] == 4
+
+
 # --- the three awkward files
 
 
@@ -317,10 +347,19 @@ def test_videos_of_another_data_set_are_not_mixed_in(tmp_path: Path) -> None:
         demo_data.main(["--out", str(tmp_path), "--train", "1", "--test", "0"])
 
 
+def test_videos_of_another_kind_of_set_are_not_mixed_in_however_deep_they_lie(tmp_path: Path) -> None:
+    deep = tmp_path / "videos" / "Anomaly-Videos-Part-1" / "Abuse" / "Abuse001_x264.mp4"
+    deep.parent.mkdir(parents=True)
+    deep.touch()
+    with pytest.raises(InputError, match=r"Abuse001_x264\.mp4 is of another data set"):
+        demo_data.main(["--dataset", "cctv", "--out", str(tmp_path), "--train", "1", "--test", "0"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--max-snippets", "719"], r"--max-snippets: 719 leaves 7 .* at least 720"),
+        (["--dataset", "cctv", "--train", "90"], r"--max-snippets: 600 leaves 6 .* at least 1000"),
         (["--train", "-1"], "--train: -1 must be at least 0"),
         (["--seed", "-1"], "--seed: -1 must be at least 0"),
         (["--workers", "0"], "--workers: 0 must be at least 1"),
