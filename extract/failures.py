@@ -24,7 +24,7 @@ class Failure:
 
     Attributes:
         video_id: The video's id.
-        stage: Where it failed, ``visual`` or ``audio``.
+        stage: Where it failed, ``visual``, ``audio`` or ``released``.
         reason: Why, in one line.
     """
 

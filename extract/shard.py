@@ -1,8 +1,9 @@
 """The feature shard: aligned visual and audio features of some videos, one HDF5 file.
 
 Root attributes: ``format`` = "avadclip-shard", ``version`` = 1, ``dataset``, ``split``, ``stride`` (frames a
-snippet), ``crops`` (int array, the crop number of each column), ``visual_encoder``, ``visual_weights`` (sha256 or
-"random:<seed>"), ``visual_precision``, ``visual_preprocessing``, the same four for ``audio_*``, and ``note``.
+snippet), ``crops`` (int array, the crop number of each column), ``visual_encoder``, ``visual_weights`` (sha256,
+"random:<seed>", "simulated:<seed>" or "released"), ``visual_precision``, ``visual_preprocessing``, the same four for
+``audio_*``, and ``note``.
 
 Datasets: ``visual`` [snippets, crops, 512] and ``audio`` [audio rows, 512] (absent if the set has none), float16
 or float32, and the group ``videos`` with equally long arrays ``video_id``, ``labels`` (codes joined by ``-``),
@@ -49,8 +50,8 @@ class Encoding:
 
     Attributes:
         encoder: Name of the encoder, for example ``ViT-B-16-quickgelu``.
-        weights: sha256 of the weights file, or ``random:<seed>``.
-        precision: ``fp32`` or ``bf16``.
+        weights: sha256 of the weights file, ``random:<seed>``, ``simulated:<seed>`` or ``released``.
+        precision: ``fp32`` or ``bf16``; ``released`` and ``simulated`` where neither is known.
         preprocessing: What happened before the encoder, in words.
     """
 
@@ -58,6 +59,11 @@ class Encoding:
     weights: str
     precision: str
     preprocessing: str
+
+
+# What is known of features that others computed and published as .npy files: the encoders' names alone.
+RELEASED_VISUAL = Encoding("ViT-B-16-quickgelu", "released", "released", "released")
+RELEASED_AUDIO = Encoding("Wav2CLIP", "released", "released", "released")
 
 
 @dataclass(frozen=True)
@@ -155,17 +161,26 @@ class Shard:
 
     def visual(self, video: ShardVideo, column: int) -> NDArray[np.float32]:
         """Read the visual features of one video and crop: [snippets, 512] float32."""
-        rows = slice(video.start, video.start + video.snippets)
-        with _malformed_is_input_error(self.path):
-            return np.asarray(self._file["visual"][rows, column], dtype=np.float32)
+        return self.visual_as_stored(video, column).astype(np.float32, copy=False)
 
     def audio(self, video: ShardVideo) -> NDArray[np.float32]:
         """Read the audio features of one video: [audio_rows, 512] float32; no rows for a set without audio."""
         if self.header.audio is None:
             return np.zeros((0, DIMENSIONS), np.float32)
-        rows = slice(video.audio_start, video.audio_start + video.audio_rows)
+        return self.audio_as_stored(video).astype(np.float32, copy=False)
+
+    def visual_as_stored(self, video: ShardVideo, column: int) -> NDArray[Any]:
+        """Read the visual features of one video and crop in the shard's own type: [snippets, 512]."""
+        return self._rows("visual", (slice(video.start, video.start + video.snippets), column))
+
+    def audio_as_stored(self, video: ShardVideo) -> NDArray[Any]:
+        """Read the audio features of one video of a set with audio in the shard's own type: [audio_rows, 512]."""
+        return self._rows("audio", slice(video.audio_start, video.audio_start + video.audio_rows))
+
+    def _rows(self, name: str, selection: Any) -> NDArray[Any]:
         with _malformed_is_input_error(self.path):
-            return np.asarray(self._file["audio"][rows], dtype=np.float32)
+            rows: NDArray[Any] = self._file[name][selection]
+            return rows
 
     def column_of(self, crop: int) -> int:
         """Give the column that holds crop number ``crop``.

@@ -111,8 +111,9 @@ class Wav2ClipEncoder:
         device: Where to compute.
 
     Raises:
-        InputError: If bf16 is asked for on a CPU, where PyTorch's convolutions give wrong numbers in it: for spectrograms
-            of up to 32 columns they were off by half a standard deviation, or NaN (pytorch issues 163347 and 169688).
+        InputError: If bf16 is asked for on a CPU, where PyTorch's convolutions give wrong numbers in it: for
+            spectrograms of up to 32 columns they were off by half a standard deviation, or NaN (pytorch issues 163347
+            and 169688).
     """
 
     def __init__(self, model: Wav2Clip, *, batch: int, precision: str, device: torch.device) -> None:

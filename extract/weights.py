@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,11 @@ from torch import Tensor
 from extract.errors import InputError
 
 RANDOM = "random:"
+# What torch's restricted unpickler raises on files of another kind, depending on where it loses its way.
+UNREADABLE = (
+    OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError, AssertionError,
+    OverflowError, MemoryError, struct.error, pickle.UnpicklingError,
+)  # fmt: skip
 
 
 def random_seed(weights: str) -> int | None:
@@ -60,10 +66,12 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             tensors: dict[str, Tensor] = load_file(path)
             return tensors
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, _safetensors_error()) as error:
+    except (*UNREADABLE, _safetensors_error()) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"weights {path}: no safetensors file and no plain state dict ({reason})") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
+    ):
         raise InputError(f"weights {path}: must hold a plain state dict, tensors by name")
     return state
 

@@ -1,0 +1,60 @@
+"""Where the files of a list lie on this machine: the lists name absolute paths of the machine they were made on."""
+
+from pathlib import Path, PurePosixPath
+
+from extract.errors import InputError
+from extract.feature_file import FeatureFileError
+
+
+class FeatureFolder:
+    """A folder of feature files in which listed paths are looked up.
+
+    Every folder below it is listed once: 40,000 files on a network drive would otherwise cost as many questions
+    for each level of their paths.
+
+    Args:
+        root: The folder. It and what lies in it may be symbolic links, which are followed; a listed path itself
+            never leads out of it.
+
+    Raises:
+        InputError: If there is no such folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder; --root is where the .npy files lie")
+        self._root = root
+        self._names: dict[Path, frozenset[str]] = {}
+
+    def find(self, listed: str, where: str) -> Path:
+        """Find a listed file by the longest end of its path that exists here.
+
+        Args:
+            listed: Path as the list has it, for example ``/home/author/a/b/c.npy``.
+            where: List and line, for messages.
+
+        Returns:
+            ``root/home/author/a/b/c.npy`` if it exists, else ``root/author/a/b/c.npy``, and so on to ``root/c.npy``.
+
+        Raises:
+            InputError: If the path has a part ``..``.
+            FeatureFileError: If the file is nowhere.
+        """
+        parts = [part for part in PurePosixPath(listed).parts if part != "/"]
+        if ".." in parts:
+            raise InputError(f"{where}: path {listed!r} has a part '..'; write it without")
+        for first in range(len(parts)):
+            folder = self._root.joinpath(*parts[first:-1])
+            if parts[-1] in self._list(folder):
+                return folder / parts[-1]
+        raise FeatureFileError(f"{where}: no {parts[-1]} in {self._root}, nor where {listed!r} ends below it")
+
+    def _list(self, folder: Path) -> frozenset[str]:
+        if folder not in self._names:
+            try:
+                self._names[folder] = frozenset(entry.name for entry in folder.iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                self._names[folder] = frozenset()
+            except OSError as error:
+                raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
+        return self._names[folder]

@@ -1,0 +1,348 @@
+"""Released ``.npy`` features and the CSV list that names them, as shards: ``python -m extract.released``.
+
+The list has one line for each crop of each video (extract/feature_list.py). Its paths are those of the machine it was
+made on and are looked up below ``--root`` by the longest end that exists there. Links in that folder are followed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extract import command
+from extract.catalog import check_labels, part
+from extract.errors import InputError
+from extract.failures import Failure, describe, write_failures
+from extract.feature_list import ListedVideo, read_feature_list
+from extract.labels import LABEL_SETS
+from extract.progress import say, track
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from extract.feature_folder import FeatureFolder
+    from extract.feature_sidecar import Sidecar, VideoFacts
+    from extract.shard import ShardHeader, ShardVideo
+
+STAGE = "released"
+NOTE = "released features"
+VIDEOS_A_SHARD = 64
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the features come from and what they become.
+
+    Attributes:
+        path: The list.
+        folder: Where its files are looked up.
+        header: Header of every shard.
+        facts: What an exported list says of its videos; empty for the authors' lists.
+        dtype: ``float16`` or ``float32``, the stored type.
+        rounds: Whether files of more precision than ``dtype`` are rounded; an error where they are not.
+    """
+
+    path: Path
+    folder: FeatureFolder
+    header: ShardHeader
+    facts: Mapping[str, VideoFacts]
+    dtype: str
+    rounds: bool
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m extract.released", description="Turn released .npy features and their CSV list into shards."
+    )
+    parser.add_argument("--list", type=Path, required=True, help="CSV with path,label or path,audio_path,label")
+    parser.add_argument("--root", type=Path, required=True, help="folder of the .npy files; links in it are followed")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the shards to write")
+    parser.add_argument("--split", choices=("train", "test"), help="default: test for a list named *test.csv")
+    parser.add_argument("--dataset", choices=tuple(LABEL_SETS), help="default: the list's first word before _")
+    parser.add_argument("--stride", type=int, help="frames a snippet (default: 16, for cctv 4)")
+    parser.add_argument("--shards", type=int, help=f"shards to write (default: one for {VIDEOS_A_SHARD} videos)")
+    parser.add_argument("--shard", type=int, help="write only this one, from 0, even if it is there (default: all)")
+    parser.add_argument(
+        "--dtype",
+        choices=("float16", "float32"),
+        help="round to this type (default: float16 if the first video's files are, else float32; rounds nothing)",
+    )
+    parser.add_argument(
+        "--failures", type=Path, help="list to write of videos whose files are bad (default: stop at the first)"
+    )
+    parser.add_argument("--note", help=f"goes with the features into every table (default: {NOTE})")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the shards."""
+    arguments = parser().parse_args(argv)
+    videos = read_feature_list(arguments.list)
+    shards = arguments.shards if arguments.shards is not None else math.ceil(len(videos) / VIDEOS_A_SHARD)
+    if shards < 1 or not 0 <= (arguments.shard or 0) < shards:
+        raise InputError(f"--shards {shards} must be at least 1 and --shard {arguments.shard} lie in 0..{shards - 1}")
+
+    from extract.feature_folder import FeatureFolder
+    from extract.feature_sidecar import read_sidecar
+    from extract.finished import refuse_more_shards, shard_path
+
+    sidecar = read_sidecar(arguments.list)
+    if sidecar is not None:
+        print(f"{arguments.list}: with header, frames and sounding rows from {sidecar.path}", file=sys.stderr)
+    header = list_header(arguments, videos, sidecar)
+    check_videos(arguments.list, videos, header, sidecar)
+    folder = FeatureFolder(arguments.root)
+    facts = {} if sidecar is None else sidecar.videos
+    dtype = arguments.dtype or first_dtype(arguments.list, videos, folder)
+    source = Source(arguments.list, folder, header, facts, dtype, rounds=arguments.dtype is not None)
+
+    failures: list[Failure] | None = None if arguments.failures is None else []
+    if arguments.shard is not None:
+        path = shard_path(arguments.out, header.split, arguments.shard)
+        write_shard(path, part(videos, arguments.shard, shards), source, failures)
+    else:
+        refuse_more_shards(arguments.out, header.split, shards)
+        for index in range(shards):
+            path = shard_path(arguments.out, header.split, index)
+            write_absent_shard(path, part(videos, index, shards), source, failures)
+    if failures is not None:
+        write_failures(arguments.failures, failures)
+    if failures:
+        print(f"{len(failures)} of {len(videos)} videos failed: {describe(failures)}", file=sys.stderr)
+
+
+def list_header(arguments: argparse.Namespace, videos: Sequence[ListedVideo], sidecar: Sidecar | None) -> ShardHeader:
+    """Work out the header of the shards of a list.
+
+    Args:
+        arguments: ``list``, and ``split``, ``dataset``, ``stride`` and ``note``, each ``None`` if not given.
+        videos: The list's videos.
+        sidecar: What stands beside an exported list; it decides where it is there. A note that was given is added.
+
+    Raises:
+        InputError: If the data set cannot be told, or an argument contradicts ``sidecar``.
+    """
+    from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL, ShardHeader
+
+    if sidecar is not None:
+        return _exported_header(arguments, sidecar)
+    dataset = arguments.dataset or arguments.list.stem.partition("_")[0].lower()
+    if dataset not in LABEL_SETS:
+        raise InputError(
+            f"{arguments.list}: its name does not tell the data set; give --dataset {'|'.join(LABEL_SETS)}"
+        )
+    stride = LABEL_SETS[dataset].stride if arguments.stride is None else arguments.stride
+    if stride < 1:
+        raise InputError(f"--stride {stride} must be at least 1 frame")
+    return ShardHeader(
+        dataset=dataset,
+        split=arguments.split or ("test" if arguments.list.stem.endswith("test") else "train"),
+        stride=stride,
+        crops=tuple(videos[0].visual),
+        visual=RELEASED_VISUAL,
+        audio=None if videos[0].audio is None else RELEASED_AUDIO,
+        note=NOTE if arguments.note is None else arguments.note,
+    )
+
+
+def check_videos(path: Path, videos: Sequence[ListedVideo], header: ShardHeader, sidecar: Sidecar | None) -> None:
+    """Hold a list to the header that its shards will have.
+
+    Raises:
+        InputError: Naming the first line with no features, other crops, an unknown label, audio where the others have
+            none or the reverse, or a video that ``sidecar`` does not have.
+    """
+    for video in videos:
+        where = f"{path}, line {video.line}"
+        check_labels(video.labels, LABEL_SETS[header.dataset].codes, where)
+        if not video.visual:
+            raise InputError(f"{where}: names no feature files, which column path must hold")
+        if set(video.visual) != set(header.crops):
+            crops, others = (", ".join(map(str, sorted(found))) for found in (video.visual, header.crops))
+            raise InputError(f"{where}: {video.video_id!r} has the crops {crops}, not {others}; list the same for all")
+        if (video.audio is None) != (header.audio is None):
+            has = "none" if video.audio is None else "one"
+            raise InputError(f"{where}: {video.video_id!r} has {has} in column audio_path, unlike the rest")
+        if sidecar is not None and video.video_id not in sidecar.videos:
+            raise InputError(f"{sidecar.path}: field videos lacks {video.video_id!r} of {where}; export again")
+
+
+def first_dtype(path: Path, videos: Sequence[ListedVideo], folder: FeatureFolder) -> str:
+    """Choose the type that loses nothing of the first video whose files can be read.
+
+    Args:
+        path: The list, for messages.
+        videos: Its videos.
+        folder: Where the files are looked up.
+
+    Returns:
+        ``float16`` if all files of that video are, else ``float32``.
+    """
+    from extract.feature_file import FeatureFileError, inspect_features
+
+    for video in videos:
+        try:
+            types = {inspect_features(file).dtype for file in _files(path, video, folder)}
+        except FeatureFileError:
+            continue  # reported when its turn comes
+        return "float16" if types == {"float16"} else "float32"
+    return "float32"
+
+
+def write_absent_shard(
+    path: Path, videos: Sequence[ListedVideo], source: Source, failures: list[Failure] | None
+) -> None:
+    """Write a shard unless an earlier run has; arguments and errors are those of ``write_shard``.
+
+    A finished shard stays if it holds these videos, except for those whose files are still bad.
+
+    Raises:
+        InputError: If the shard that is there holds other videos or has another header.
+    """
+    from extract.finished import differs, finished_videos
+
+    found = finished_videos(path, source.header)
+    if found is None:
+        write_shard(path, videos, source, failures)
+        return
+    held = {video.video_id for video in found}
+    if [_identity(video) for video in videos if video.video_id in held] != [_identity(video) for video in found]:
+        raise differs(path, f"it does not hold the {len(videos)} videos of {source.path} in this order")
+    absent = [video for video in videos if video.video_id not in held]
+    failures_here: list[Failure] | None = None if failures is None else []
+    mended = sum(1 for _ in readable_videos(absent, source, failures_here))
+    if mended:
+        say(f"{path}: {mended} of the videos it lacks can be read now; made again")
+        write_shard(path, videos, source, failures)
+        return
+    if failures is not None:
+        failures += failures_here or []
+    say(f"{path}: finished before, kept")
+
+
+def write_shard(path: Path, videos: Sequence[ListedVideo], source: Source, failures: list[Failure] | None) -> None:
+    """Write one shard; one video is held at a time.
+
+    Args:
+        path: The shard to make.
+        videos: Its videos, in order.
+        source: Where the features come from and what they become.
+        failures: Takes the videos whose files are bad; ``None`` makes the first of them an error.
+
+    Raises:
+        InputError: If a file is bad and ``failures`` is ``None``, or an exported list contradicts its audio.
+    """
+    from extract.feature_sidecar import VideoFacts, sidecar_path
+    from extract.shard import new_shard
+
+    label = f"{STAGE} {path.stem}"
+    with new_shard(path, source.header, source.dtype) as writer:
+        tracked = track(videos, label=label, total=len(videos), unit="videos")
+        for video, visual, audio in readable_videos(tracked, source, failures):
+            facts = source.facts.get(video.video_id) or VideoFacts(-1, math.nan, _sounding(audio))
+            if facts.audio_sounding > (0 if audio is None else len(audio)):
+                raise InputError(
+                    f"{sidecar_path(source.path)}: {video.video_id!r}: audio_sounding is {facts.audio_sounding}, "
+                    "more than the rows of its audio; export again"
+                )
+            writer.add(video.video_id, video.labels, visual, audio, **asdict(facts))
+
+
+def readable_videos(
+    videos: Iterable[ListedVideo], source: Source, failures: list[Failure] | None
+) -> Iterator[tuple[ListedVideo, NDArray[Any], NDArray[Any] | None]]:
+    """Read the features of each video.
+
+    Args:
+        videos: Videos of the list.
+        source: Where the features come from and what they become.
+        failures: As for ``write_shard``.
+
+    Yields:
+        The video, ``visual`` [snippets, crops, 512] and ``audio`` [audio rows, 512], ``None`` without audio.
+    """
+    from extract.feature_file import FeatureFileError
+
+    for video in videos:
+        try:
+            features = _read_video(video, source)
+        except FeatureFileError as error:
+            if failures is None:
+                raise InputError(f"{error} (or give --failures FILE to leave such videos out)") from None
+            failures.append(Failure(video.video_id, STAGE, str(error)))
+            say(f"{video.video_id}: left out, {error}")
+            continue
+        yield video, *features
+
+
+def _exported_header(arguments: argparse.Namespace, sidecar: Sidecar) -> ShardHeader:
+    header = sidecar.header
+    for name in ("split", "dataset", "stride"):
+        given, stands = getattr(arguments, name), getattr(header, name)
+        if given not in (None, stands):
+            raise InputError(f"{sidecar.path}: field {name} is {stands!r}, but --{name} {given}; leave it out")
+    if header.dataset not in LABEL_SETS or header.split not in ("train", "test") or header.stride < 1:
+        raise InputError(f"{sidecar.path}: fields dataset, split and stride must be those of a shard; export again")
+    if not arguments.note or arguments.note in header.note.split("; "):
+        return header
+    return replace(header, note="; ".join(filter(None, [header.note, arguments.note])))
+
+
+def _read_video(video: ListedVideo, source: Source) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    import numpy as np
+
+    from extract.feature_file import FeatureFileError, inspect_features
+    from extract.shard import DIMENSIONS
+
+    where = f"{source.path}, line {video.line}"
+    files = [source.folder.find(video.visual[crop], where) for crop in source.header.crops]
+    rows = inspect_features(files[0]).rows
+    visual = np.empty((rows, len(files), DIMENSIONS), source.dtype)
+    for column, file in enumerate(files):
+        features = _stored(file, source)
+        if len(features) != rows:
+            raise FeatureFileError(f"{file}: has {len(features)} rows, but {files[0]} has {rows}; fetch both again")
+        visual[:, column] = features
+    audio = None if video.audio is None else _stored(source.folder.find(video.audio, where), source)
+    return visual, audio
+
+
+def _stored(path: Path, source: Source) -> NDArray[Any]:
+    import numpy as np
+
+    from extract.feature_file import FeatureFileError, read_features
+
+    features = read_features(path)
+    with np.errstate(over="ignore"):
+        stored: NDArray[Any] = features.astype(source.dtype, copy=False)
+    if not np.isfinite(stored).all():
+        raise FeatureFileError(f"{path}: holds numbers too large for {source.dtype}; use --dtype float32")
+    if not source.rounds and not np.array_equal(stored, features):
+        raise FeatureFileError(
+            f"{path}: holds {features.dtype} numbers that {source.dtype}, the type chosen from the first files, would "
+            "round; use --dtype float32, or name the type that may round them"
+        )
+    return stored
+
+
+def _sounding(audio: NDArray[Any] | None) -> int:
+    return 0 if audio is None else int(audio.any(axis=1).sum())
+
+
+def _files(path: Path, video: ListedVideo, folder: FeatureFolder) -> list[Path]:
+    listed = [*video.visual.values(), *([] if video.audio is None else [video.audio])]
+    return [folder.find(name, f"{path}, line {video.line}") for name in listed]
+
+
+def _identity(video: ListedVideo | ShardVideo) -> tuple[str, tuple[str, ...]]:
+    return video.video_id, video.labels
+
+
+if __name__ == "__main__":
+    command.run(main)
