@@ -95,14 +95,15 @@ def check_match(checkpoint: "Checkpoint", shards: "ShardHeader", path: Path, *, 
     Raises:
         InputError: If there are any and they are not allowed.
     """
-    from train.compatibility import mismatches, precision_differences
+    from train.compatibility import mismatches, precision_differences, remedy
 
     reads_audio = checkpoint.header.architecture.reads_audio
     for difference in precision_differences(checkpoint.header.trained_on, shards, reads_audio=reads_audio):
         print(f"warning: {path}: {difference}; scores differ slightly", file=sys.stderr)
     found = mismatches(checkpoint.header.trained_on, shards, reads_audio=reads_audio)
     if found and not allowed:
-        raise InputError(f"{path}: {'; '.join(found)}. Make both alike, or score all the same with --allow-mismatch")
+        way_out = f"{remedy(checkpoint.header.trained_on, shards)}, or score all the same with --allow-mismatch"
+        raise InputError(f"{path}: {'; '.join(found)}. {way_out}")
     return found
 
 
@@ -141,11 +142,19 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         weights="; ".join(encoding.weights for encoding in encodings),
         precision="; ".join(encoding.precision for encoding in encodings),
         preprocessing="; ".join(encoding.preprocessing for encoding in encodings),
-        features=f"stride {shards.stride}, crop {crop}",
+        features=f"{_origin(shards.visual)}, stride {shards.stride}, crop {crop}",
         note="; ".join(dict.fromkeys(note for note in notes if note)),
         mismatch=mismatch,
         checkpoint_sha256=checkpoint.sha256,
     )
+
+
+def _origin(encoding: "Encoding") -> str:
+    from extract.shard import RELEASED_VISUAL
+
+    if encoding.weights.startswith("simulated:"):
+        return "simulated"
+    return "released" if encoding.weights == RELEASED_VISUAL.weights else "recomputed"
 
 
 def _named(encoding: "Encoding") -> str:

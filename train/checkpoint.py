@@ -2,8 +2,8 @@
 
 Metadata: one entry, ``header``, a JSON object with ``format`` = "avadclip-checkpoint", ``version`` = 1,
 ``architecture``, ``dataset``, ``classes`` (label codes in column order), ``prompts``, ``recipe``, ``epoch`` (the one
-that was kept), ``trained_on`` (stride, crops, note and the encoder, weights, precision and preprocessing of both
-streams of the training shards), ``text_weights``, ``scoring_crop`` and ``note``.
+that was kept; -1 unknown), ``trained_on`` (stride, crops, note and the encoder, weights, precision and preprocessing of
+both streams of the training shards), ``text_weights``, ``scoring_crop`` and ``note``.
 
 Tensors: ``network.*``, ``text`` [C, D] (the class embeddings of the learnable prompt, stored so that scoring needs
 none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
@@ -64,7 +64,7 @@ class Header:
         classes: Label codes of the columns; the first is normal.
         prompts: Text prompt of each class.
         recipe: How it was trained.
-        epoch: Epoch whose weights were kept, counted from 1; 0 for an untrained network.
+        epoch: Epoch whose weights were kept, counted from 1; 0 for an untrained network, -1 if unknown.
         trained_on: What the training shards were.
         text_weights: Identity of CLIP's weights behind ``text``.
         scoring_crop: Number of the crop that scoring reads.

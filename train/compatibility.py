@@ -1,6 +1,6 @@
 """Whether a checkpoint may read a shard: features of another kind give numbers, but wrong ones."""
 
-from extract.shard import Encoding, ShardHeader
+from extract.shard import RELEASED_VISUAL, Encoding, ShardHeader
 from train.checkpoint import TrainedOn
 
 MUST_AGREE = ("encoder", "weights", "preprocessing")
@@ -29,6 +29,23 @@ def mismatches(trained_on: TrainedOn, shards: ShardHeader, *, reads_audio: bool)
             if getattr(trained, name) != getattr(given, name):
                 found.append(_sentence(f"{stream}_{name}", getattr(trained, name), getattr(given, name)))
     return found
+
+
+def remedy(trained_on: TrainedOn, shards: ShardHeader) -> str:
+    """Say what to do about a mismatch.
+
+    Args:
+        trained_on: What the checkpoint was trained on.
+        shards: What is to be read.
+
+    Returns:
+        One or two sentences without the last full stop.
+    """
+    released = [encoding.weights == RELEASED_VISUAL.weights for encoding in (trained_on.visual, shards.visual)]
+    if any(released) and not all(released):
+        unknown = "How released features were extracted is not known; python -m extract.audit compares yours with them"
+        return f"{unknown}. Make both alike"
+    return "Make both alike"
 
 
 def precision_differences(trained_on: TrainedOn, shards: ShardHeader, *, reads_audio: bool) -> list[str]:

@@ -1,7 +1,7 @@
 """The training loop of VadCLIP, the AVadCLIP teacher and its student."""
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,46 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from extract.progress import say, track
 from train.checkpoint import Checkpoint
 from train.distillation import paper_distillation_loss, released_distillation_loss
+from train.learner import Learner
 from train.mil import classification_loss, text_separation_loss
-from train.prompts import LearnablePrompt
 from train.samples import Batch, TrainingSamples, batches, paired_order, shuffled_order
 from train.selection import Judge
 from train.settings import Recipe
 
 STATE_FILE = "state.pt"
-
-
-class Learner(nn.Module):
-    """Everything that is learned together.
-
-    Args:
-        network: ``network(visual, audio, length, text) -> Output``.
-        prompt: Gives the class embeddings ``text`` [C, D].
-        alignment: Loss of the alignment branch; AVadCLIP's has a learned ``alpha``.
-    """
-
-    def __init__(self, network: nn.Module, prompt: LearnablePrompt, alignment: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        self.prompt = prompt
-        self.alignment = alignment
-
-    def learned_state(self) -> dict[str, Tensor]:
-        """Copy everything but CLIP's frozen weights."""
-        state = self.state_dict()
-        return {name: tensor.clone() for name, tensor in state.items() if not name.startswith("prompt.encoder.")}
-
-    def set_learned_state(self, state: dict[str, Tensor]) -> None:
-        """Take over what ``learned_state`` gave."""
-        _, unexpected = self.load_state_dict(state, strict=False)
-        if unexpected:
-            raise ValueError(f"not of this learner: {unexpected}")
 
 
 @dataclass
@@ -88,7 +61,8 @@ def train(
         samples: The training (video, crop) pairs.
         recipe: How to train.
         teacher: Whose fused features a student imitates; ``None`` for the others.
-        judge: Scores each epoch for selection; ``None`` keeps the last.
+        judge: Scores each epoch for selection, and between its steps where ``recipe.judge_every`` says so; ``None``
+            keeps the last.
         device: Where to train.
         partial: Folder of the training state, written after every epoch; a run that was killed goes on
             from there and ends with the numbers it would have had.
@@ -111,19 +85,24 @@ def train(
             epoch_seed = recipe.seed * 1_000_003 + epoch
             torch.manual_seed(epoch_seed)
             order = _epoch_order(samples, recipe, torch.Generator().manual_seed(epoch_seed))
-            losses = _train_epoch(learner, batches(samples, order), recipe, optimizer, teacher, device)
+            sums: dict[str, Tensor] = {}
+            for step, batch in enumerate(batches(samples, order)):
+                losses = _train_step(learner, batch.to(device), recipe, optimizer, teacher)
+                sums = {name: sums.get(name, 0) + loss for name, loss in losses.items()}
+                if judge and _judged_after(step, recipe.judge_every):
+                    _keep_if_best(progress, epoch + 1, _judge(learner, judge), learner)
             scheduler.step()
 
             score = _judge(learner, judge) if judge else float(epoch)
-            if score > progress.kept_score:
-                progress.kept_epoch, progress.kept_score, progress.kept = epoch + 1, score, learner.learned_state()
+            _keep_if_best(progress, epoch + 1, score, learner)
             if recipe.selection == "released":
                 # The released code sets the weights back to the best epoch, but not the optimizer.
                 learner.set_learned_state(progress.kept)
             progress.epoch = epoch + 1
 
             _save(partial / STATE_FILE, identity, progress, learner, optimizer, scheduler)
-            values = losses | ({"selection_score": score} if judge else {})
+            values = {name: float(value) / len(order) for name, value in sums.items()}
+            values |= {"selection_score": score} if judge else {}
             _report(writer, label, progress, values | {"learning_rate": float(scheduler.get_last_lr()[0])})
 
     if progress.kept:
@@ -161,25 +140,15 @@ def step_losses(learner: Learner, batch: Batch, recipe: Recipe, teacher: Checkpo
     return losses | {"total": total}
 
 
-def _train_epoch(
-    learner: Learner,
-    epoch_batches: Iterator[Batch],
-    recipe: Recipe,
-    optimizer: torch.optim.Optimizer,
-    teacher: Checkpoint | None,
-    device: torch.device,
-) -> dict[str, float]:
+def _train_step(
+    learner: Learner, batch: Batch, recipe: Recipe, optimizer: torch.optim.Optimizer, teacher: Checkpoint | None
+) -> dict[str, Tensor]:
     learner.train()
-    sums: dict[str, Tensor] = {}
-    steps = 0
-    for batch in epoch_batches:
-        losses = step_losses(learner, batch.to(device), recipe, teacher)
-        optimizer.zero_grad()
-        losses["total"].backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        sums = {name: sums.get(name, 0) + loss.detach() for name, loss in losses.items()}
-        steps += 1
-    return {name: float(value) / steps for name, value in sums.items()}
+    losses = step_losses(learner, batch, recipe, teacher)
+    optimizer.zero_grad()
+    losses["total"].backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return {name: loss.detach() for name, loss in losses.items()}
 
 
 def _epoch_order(samples: TrainingSamples, recipe: Recipe, generator: torch.Generator) -> Sequence[NDArray[np.int64]]:
@@ -187,10 +156,20 @@ def _epoch_order(samples: TrainingSamples, recipe: Recipe, generator: torch.Gene
     return order(samples, recipe.batch, generator)
 
 
+def _judged_after(step: int, judge_every: int) -> bool:
+    # As the released code does: it counts an epoch's steps from 0 and leaves out the first.
+    return judge_every > 0 and step > 0 and step % judge_every == 0
+
+
 def _judge(learner: Learner, judge: Judge) -> float:
     learner.eval()
     with torch.inference_mode():
         return judge(learner.network, learner.prompt())
+
+
+def _keep_if_best(progress: Progress, epoch: int, score: float, learner: Learner) -> None:
+    if score > progress.kept_score:
+        progress.kept_epoch, progress.kept_score, progress.kept = epoch, score, learner.learned_state()
 
 
 def _report(writer: SummaryWriter, label: str, progress: Progress, values: dict[str, float]) -> None:
@@ -209,7 +188,8 @@ def _save(
     scheduler: torch.optim.lr_scheduler.MultiStepLR,
 ) -> None:
     learned = learner.learned_state()
-    # The epoch just trained is mostly the one that is kept; its weights need not be written twice.
+    # The epoch just trained is mostly the one that is kept; its weights need not be written twice. Where it was judged
+    # between its steps too, the learner has been set back to the kept ones by now.
     kept = progress.kept if progress.kept_epoch < progress.epoch else {}
     state = {
         "identity": identity,

@@ -1,126 +1,238 @@
-"""Released checkpoints (plain state dicts of AVadCLIP and VadCLIP) in this project's parameter names."""
+"""``python -m train.released FILE.pth --out FILE.safetensors``: a checkpoint of the authors, as one of this project.
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+AVadCLIP's teacher and student and VadCLIP's models for XD-Violence and UCF-Crime are told apart by their parameter
+names. Nothing but tensors is unpickled.
+"""
 
-from torch import Tensor, nn
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from extract import command
 from extract.errors import InputError
+from extract.labels import LABEL_SETS
+from train.settings import Architecture, Recipe
 
 if TYPE_CHECKING:
-    import open_clip
+    from torch import Tensor
 
-# Our modules and the released names for them; both sides are prefixes unless they end in a parameter.
-_MODULES = {
-    "temporal.position_embedding": "frame_position_embeddings.weight",
-    "temporal.transformer.": "temporal.resblocks.",
-    "temporal.similarity.first.": "gc1.",
-    "temporal.similarity.second.": "gc2.",
-    "temporal.distance.first.": "gc3.",
-    "temporal.distance.second.": "gc4.",
-    "temporal.linear.": "linear.",
-    "audio_tcn.blocks.": "temporalconvnet.network.",
-    "fusion.gate.": "temporalgatedresidual.gate_proj.0.",
-    "fusion.residual.": "temporalgatedresidual.residual_proj.",
-    "branches.mlp.": "mlp2.",
-    "branches.classifier.": "classifier.",
-    "branches.class_embedding.mlp.": "mlp1.",
-    "uncertainty.layers.": "fe_net.theta.theta.",
-}
-_CONTEXT = "text_prompt_embeddings.weight"
-_ALPHA = "alpha"
-_CLIP = "clipmodel."
-_UNUSED = "disAdj.sigma"
+    from train.checkpoint import Header
+    from train.learner import Learner
+
+EPOCH_UNKNOWN = -1
+CROPS = tuple(range(10))
 
 
-class ReleasedWeights(NamedTuple):
-    """A released checkpoint, taken apart.
+@dataclass(frozen=True)
+class Published:
+    """What the authors say of a model that its file does not.
 
     Attributes:
-        network: State dict for the network the checkpoint was matched with.
-        context: Learned context ``[77, D]`` of `train.prompts.LearnablePrompt`.
-        alpha: Focal weights ``[C]`` of `train.mil.FocalAlignmentLoss`; None in VadCLIP's checkpoints.
-        clip: State dict for open_clip's model; empty if the checkpoint was stored without CLIP.
+        architecture: Shape of the network.
+        recipe: How it was trained; all were selected on the test set.
+        crop: Number of the crop that its scores were computed from.
     """
 
-    network: dict[str, Tensor]
-    context: Tensor
-    alpha: Tensor | None
-    clip: dict[str, Tensor]
+    architecture: Architecture
+    recipe: Recipe
+    crop: int
 
 
-def released_name(name: str) -> str:
-    """Translate a parameter's name in one of our networks into its released name."""
-    if name.startswith("enhancement.blocks."):
-        index, parameter = name.removeprefix("enhancement.blocks.").split(".")
-        return f"fe_net.conv.{index}.conv.0.{parameter}"
-    ours = next(prefix for prefix in _MODULES if name.startswith(prefix))
-    released = _MODULES[ours] + name.removeprefix(ours)
-    # Weight normalisation as a parametrisation names its magnitude and direction by number.
-    released = released.replace("parametrizations.weight.original0", "weight_g")
-    return released.replace("parametrizations.weight.original1", "weight_v")
+_TEACHER = Architecture("teacher", layers=2, window=4)
+_STUDENT = Architecture("student", layers=1, window=64)
+_ON_CCTV = Recipe(seed=214, selection="released", branch="classification")
+# By model and data set: arXiv 2504.04495 and 2308.11681, and the options of both released implementations.
+PUBLISHED = {
+    ("teacher", "xd"): Published(_TEACHER, Recipe(selection="released"), 5),
+    ("student", "xd"): Published(_STUDENT, Recipe(selection="released"), 5),
+    ("teacher", "cctv"): Published(_TEACHER, _ON_CCTV, 5),
+    ("student", "cctv"): Published(
+        _STUDENT, Recipe(seed=214, selection="released", branch="classification", distillation_weight=1e-7), 5
+    ),
+    ("vadclip", "xd"): Published(Architecture("vadclip", layers=1, window=64), Recipe(selection="released"), 0),
+    ("vadclip", "ucf"): Published(
+        Architecture("vadclip", layers=2, window=8),
+        Recipe(
+            batch=64,
+            learning_rate=2e-5,
+            milestones=(4, 8),
+            separation_weight=1e-1,
+            sampling="paired",
+            selection="released",
+            branch="classification",
+            measure="auc",
+            judge_every=10,
+        ),
+        5,
+    ),
+}
 
 
-def match_released(state: Mapping[str, Tensor], network: nn.Module, source: str) -> ReleasedWeights:
-    """Take a released state dict apart for a network of the same architecture.
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(prog="python -m train.released", description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, help="the authors' .pth file, a plain state dict")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write (safetensors)")
+    parser.add_argument(
+        "--dataset", choices=tuple(LABEL_SETS), help="what it was trained on (default: ucf for a VadCLIP of two layers)"
+    )
+    parser.add_argument("--scoring-crop", type=int, help="crop to score (default: the one its authors score)")
+    parser.add_argument(
+        "--text-weights", help="CLIP's weights, a file or random:<seed>, for a .pth that was stored without CLIP"
+    )
+    parser.add_argument("--note", default="", help="text that follows the model into every table")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Convert one checkpoint."""
+    arguments = parser().parse_args(argv)
+
+    from extract.weights import file_sha256
+    from train.checkpoint import save_checkpoint
+    from train.learner import checkpoint_tensors
+
+    state = read_released(arguments.file)
+    model, usual_dataset = recognise(state)
+    dataset = arguments.dataset or usual_dataset
+    published = published_settings(model, dataset, arguments.file)
+    learner, text_weights = load_released(state, published, dataset, arguments.file, arguments.text_weights)
+    crop = published.crop if arguments.scoring_crop is None else arguments.scoring_crop
+    sha256 = file_sha256(arguments.file)
+    header = _header(
+        published,
+        dataset,
+        crop=crop,
+        text_weights=text_weights or f"released:{sha256}",
+        note="; ".join(filter(None, [f"released checkpoint {sha256[:12]}", arguments.note])),
+    )
+    save_checkpoint(arguments.out, header, checkpoint_tensors(learner))
+    print(f"{arguments.out}: {model} for {dataset}, scores crop {crop}")
+
+
+def read_released(path: Path) -> "dict[str, Tensor]":
+    """Read a released state dict.
+
+    Args:
+        path: The ``.pth`` file.
+
+    Returns:
+        Float32 tensors by released name, CLIP's image tower left out: its features are computed beforehand.
+
+    Raises:
+        InputError: If the file is absent, holds anything but tensors by name, or a tensor holds anything but finite
+            floating-point numbers.
+    """
+    import torch
+
+    from extract.weights import read_state_dict
+    from train.released_names import IMAGE_TOWER
+
+    state = {name: value for name, value in read_state_dict(path).items() if not str(name).startswith(IMAGE_TOWER)}
+    for name, value in state.items():
+        if not isinstance(name, str):
+            raise InputError(f"{path}: must hold tensors by name, not by {name!r}")
+        # A file may hold sparse tensors and tensors without content too, of which isfinite cannot be asked.
+        plain = value.is_floating_point() and value.layout is torch.strided and not value.is_meta
+        if not plain or not torch.isfinite(value).all():
+            raise InputError(f"{path}: parameter {name} does not hold finite numbers throughout; fetch the file again")
+    return {name: value.detach().to(torch.float32) for name, value in state.items()}
+
+
+def recognise(state: "Mapping[str, Tensor]") -> tuple[str, str]:
+    """Tell which model a released state dict holds, and of which data set where its shape says so.
 
     Args:
         state: Tensors by released name.
-        network: VadCLIP, teacher or student, built with the layers and blocks of the checkpoint. Not changed:
-            ``network.load_state_dict(result.network)`` does that.
-        source: Where ``state`` was read, for messages.
+
+    Returns:
+        ``teacher``, ``student`` or ``vadclip``, and a data set: XD-Violence, but UCF-Crime for a VadCLIP of two layers.
+    """
+    if any(name.startswith("temporalconvnet.") for name in state):
+        return "teacher", "xd"
+    if any(name.startswith("fe_net.") for name in state):
+        return "student", "xd"
+    two_layers = any(name.startswith("temporal.resblocks.1.") for name in state)
+    return "vadclip", "ucf" if two_layers else "xd"
+
+
+def published_settings(model: str, dataset: str, source: Path) -> Published:
+    """Look up what the authors say of a model.
 
     Raises:
-        InputError: If a parameter is missing, has another shape or is unknown; the message names the first.
+        InputError: If they published none of this model for the data set.
     """
-    names = {name: released_name(name) for name in network.state_dict()}
-    for name, tensor in network.state_dict().items():
-        _check(state, names[name], tuple(tensor.shape), source)
-    if _CONTEXT not in state:
-        raise InputError(f"{source}: parameter {_CONTEXT} is missing")
-    known = {*names.values(), _CONTEXT, _ALPHA, _UNUSED}
-    for name in state:
-        if name not in known and _first_name(name) not in known and not name.startswith(_CLIP):
-            raise InputError(
-                f"{source}: unknown parameter {name}; {type(network).__name__} with these settings has none like it"
-            )
-    return ReleasedWeights(
-        network={ours: state[released] for ours, released in names.items()},
-        context=state[_CONTEXT],
-        alpha=state.get(_ALPHA),
-        clip={name.removeprefix(_CLIP): tensor for name, tensor in state.items() if name.startswith(_CLIP)},
+    if (model, dataset) not in PUBLISHED:
+        sets = ", ".join(name for of, name in PUBLISHED if of == model)
+        raise InputError(f"{source}: is a {model}, which was published for {sets}; --dataset is {dataset}")
+    return PUBLISHED[model, dataset]
+
+
+def load_released(
+    state: "Mapping[str, Tensor]", published: Published, dataset: str, source: Path, text_weights: str | None
+) -> "tuple[Learner, str]":
+    """Build the model and fill it.
+
+    Args:
+        state: Tensors by released name.
+        published: Settings of the model.
+        dataset: Label set.
+        source: The file it was read from, for messages.
+        text_weights: CLIP's weights, a file or ``random:<seed>``, for a file that was stored without CLIP.
+
+    Returns:
+        The filled model in eval mode, and the identity of ``text_weights``; empty where the file holds CLIP.
+
+    Raises:
+        InputError: If a parameter is missing, unknown or of another shape, naming the first; or if CLIP is there
+            twice or not at all.
+    """
+    from extract.clip_encoder import load_clip
+    from train.learner import Learner, alignment_loss
+    from train.networks import build_network
+    from train.prompts import LearnablePrompt
+    from train.released_names import load_clip_weights, match_released
+
+    labels = LABEL_SETS[dataset]
+    network = build_network(published.architecture)
+    alignment = alignment_loss(published.architecture, labels)
+    released = match_released(state, network, alignment, str(source))
+    if released.clip and text_weights:
+        raise InputError(f"--text-weights: {source} holds CLIP itself; leave it out")
+    if not released.clip and not text_weights:
+        raise InputError(f"{source}: was stored without CLIP; give CLIP's weights with --text-weights")
+    # Random weights are only a place for the file's own.
+    clip, identity = load_clip(text_weights or "random:0")
+    if released.clip:
+        load_clip_weights(clip, released.clip, str(source))
+    learner = Learner(network, LearnablePrompt(clip, labels.prompts), alignment)
+    network.load_state_dict(released.network)
+    learner.prompt.context.data.copy_(released.context)
+    alignment.load_state_dict(released.alignment)
+    return learner.eval(), identity if text_weights else ""
+
+
+def _header(published: Published, dataset: str, *, crop: int, text_weights: str, note: str) -> "Header":
+    from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
+    from train.checkpoint import Header, TrainedOn
+
+    labels, architecture = LABEL_SETS[dataset], published.architecture
+    audio = RELEASED_AUDIO if architecture.reads_audio else None
+    return Header(
+        architecture=architecture,
+        dataset=dataset,
+        classes=labels.model_codes,
+        prompts=labels.prompts,
+        recipe=published.recipe,
+        epoch=EPOCH_UNKNOWN,
+        trained_on=TrainedOn(labels.stride, CROPS, RELEASED_VISUAL, audio, ""),
+        text_weights=text_weights,
+        scoring_crop=crop,
+        note=note,
     )
 
 
-def load_clip_weights(clip: "open_clip.CLIP", state: Mapping[str, Tensor], source: str) -> None:
-    """Put the CLIP weights of a released checkpoint into an open_clip model.
-
-    Args:
-        clip: An open_clip ``ViT-B-16-quickgelu``; changed in place. Its image tower keeps its weights where
-            ``state`` has none.
-        state: `ReleasedWeights.clip`.
-        source: Where ``state`` was read, for messages.
-
-    Raises:
-        InputError: If the text side is incomplete, or a parameter is unknown or has another shape.
-    """
-    expected: dict[str, Tensor] = clip.state_dict()
-    for name, tensor in expected.items():
-        if name in state or not name.startswith("visual."):
-            _check(state, name, tuple(tensor.shape), source, _CLIP)
-    for name in state:
-        if name not in expected:
-            raise InputError(f"{source}: unknown parameter {_CLIP}{name}; open_clip's model has none like it")
-    clip.load_state_dict(dict(state), strict=False)
-
-
-def _check(state: Mapping[str, Tensor], name: str, shape: tuple[int, ...], source: str, prefix: str = "") -> None:
-    if name not in state:
-        raise InputError(f"{source}: parameter {prefix}{name} is missing")
-    if tuple(state[name].shape) != shape:
-        raise InputError(f"{source}: parameter {prefix}{name} has shape {list(state[name].shape)}, not {list(shape)}")
-
-
-def _first_name(name: str) -> str:
-    # The released TCN registers each convolution twice, by name and inside a Sequential.
-    return name.replace(".net.0.", ".conv1.").replace(".net.4.", ".conv2.")
+if __name__ == "__main__":
+    command.run(main)

@@ -17,10 +17,8 @@ from train.settings import Architecture, Branch, Form, Labels, Measure, Model, R
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from train.checkpoint import Checkpoint, Header
-    from train.loop import Learner
     from train.samples import Entry, Split, TrainingSamples
     from train.selection import Judge
 
@@ -54,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--distillation-weight", type=float, default=Recipe.distillation_weight)
     recipe.add_argument("--sampling", choices=get_args(Sampling), default=Recipe.sampling)
     recipe.add_argument("--selection", choices=get_args(Selection), default=Recipe.selection)
+    recipe.add_argument(
+        "--judge-every", type=int, default=Recipe.judge_every, help="steps between judgements within an epoch"
+    )
     recipe.add_argument("--branch", choices=get_args(Branch), default=Recipe.branch, help="branch that selects")
     recipe.add_argument("--measure", choices=get_args(Measure), default=Recipe.measure, help="measure that selects")
     recipe.add_argument("--labels", choices=get_args(Labels), default=Recipe.labels, help="shuffled: a control")
@@ -78,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from extract.device import exact_arithmetic, pick_device
     from train.checkpoint import Header, TrainedOn, save_checkpoint
+    from train.learner import build_learner, checkpoint_tensors
     from train.loop import train
     from train.samples import Split, TrainingSamples, shuffled_labels
     from train.selection import split_validation
@@ -86,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = pick_device(arguments.device)
     with Split(arguments.shards, "train") as split:
         labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
-        learner, text_weights = _build_learner(architecture, labels, arguments.text_weights, recipe.seed, device)
+        learner, text_weights = build_learner(architecture, labels, arguments.text_weights, recipe.seed, device)
         teacher = _load_teacher(arguments.teacher, split, device)
         generator = torch.Generator().manual_seed(recipe.seed)
         if recipe.selection == "validation":
@@ -120,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 curves=arguments.curves,
                 label=f"{architecture.model} seed {recipe.seed}",
             )
-    save_checkpoint(arguments.out, replace(header, epoch=progress.kept_epoch), _tensors(learner))
+    save_checkpoint(arguments.out, replace(header, epoch=progress.kept_epoch), checkpoint_tensors(learner))
     shutil.rmtree(arguments.partial, ignore_errors=True)
 
 
@@ -131,37 +133,18 @@ def _check_companions(arguments: argparse.Namespace) -> None:
         raise InputError(f"--catalog: goes with --selection released, which is {arguments.selection}")
 
 
-def _build_learner(
-    architecture: Architecture, labels: LabelSet, text_weights: str, seed: int, device: "torch.device"
-) -> "tuple[Learner, str]":
-    import torch
-
-    from extract.clip_encoder import load_clip
-    from train.loop import Learner
-    from train.mil import AlignmentLoss, FocalAlignmentLoss
-    from train.networks import build_network
-    from train.prompts import LearnablePrompt
-
-    clip, identity = load_clip(text_weights)
-    # PyTorch initialises modules from its global generator; there is no other way to hand it a seed.
-    torch.manual_seed(seed)
-    network = build_network(architecture)
-    prompt = LearnablePrompt(clip, labels.prompts)
-    # VadCLIP has no focal term (arXiv 2308.11681).
-    alignment = AlignmentLoss() if architecture.model == "vadclip" else FocalAlignmentLoss(len(labels.prompts))
-    return Learner(network, prompt, alignment).to(device), identity
-
-
 def _load_teacher(path: Path | None, split: "Split", device: "torch.device") -> "Checkpoint | None":
     if path is None:
         return None
     from train.checkpoint import load_checkpoint
-    from train.compatibility import mismatches
+    from train.compatibility import mismatches, remedy
 
     teacher = load_checkpoint(path, device)
-    found = mismatches(teacher.header.trained_on, split.header, reads_audio=teacher.header.architecture.reads_audio)
+    trained_on = teacher.header.trained_on
+    found = mismatches(trained_on, split.header, reads_audio=teacher.header.architecture.reads_audio)
     if found:
-        raise InputError(f"{path}: this teacher cannot read these shards: {'; '.join(found)}")
+        way_out = remedy(trained_on, split.header)
+        raise InputError(f"{path}: this teacher cannot read these shards: {'; '.join(found)}. {way_out}")
     return teacher
 
 
@@ -211,15 +194,6 @@ def _files_read(arguments: argparse.Namespace) -> list[Path]:
     if arguments.catalog is None:
         return shard_paths(arguments.shards, "train")
     return [*shard_paths(arguments.shards, "train"), *shard_paths(arguments.shards, "test"), arguments.catalog]
-
-
-def _tensors(learner: "Learner") -> "dict[str, Tensor]":
-    import torch
-
-    with torch.inference_mode():
-        text = learner.prompt()
-    state = {name.replace("alignment.", "focal."): tensor for name, tensor in learner.learned_state().items()}
-    return state | {"text": text}
 
 
 if __name__ == "__main__":

@@ -65,6 +65,8 @@ class Recipe:
         sampling: ``shuffled``: every pair once, shuffled; ``paired``: UCF-Crime's normal and abnormal halves.
         selection: Which epoch is kept: ``last``; ``validation``, best on a held-out tenth of the training
             videos; ``released``, best on the TEST set, as the published numbers were made.
+        judge_every: Steps between judgements within an epoch, as UCF-Crime's released code makes them (10: after the
+            11th step, the 21st, ...); 0 judges at the end of an epoch only. Needs selection ``released``.
         branch: Branch whose score selects the epoch.
         measure: Measure that selects it on the test set (``ap`` or ``auc``).
         labels: ``true``, or ``shuffled`` over the training videos: a control that must not learn.
@@ -81,6 +83,7 @@ class Recipe:
     distillation_weight: float = 1e-8
     sampling: Sampling = "shuffled"
     selection: Selection = "last"
+    judge_every: int = 0
     branch: Branch = "alignment"
     measure: Measure = "ap"
     labels: Labels = "true"
@@ -89,12 +92,18 @@ class Recipe:
     def __post_init__(self) -> None:
         _check_at_least("epochs", self.epochs, 0)
         _check_at_least("batch", self.batch, 1)
+        _check_at_least("judge_every", self.judge_every, 0)
         _check_choice("distillation", self.distillation, get_args(Form))
         _check_choice("sampling", self.sampling, get_args(Sampling))
         _check_choice("selection", self.selection, get_args(Selection))
         _check_choice("branch", self.branch, get_args(Branch))
         _check_choice("measure", self.measure, get_args(Measure))
         _check_choice("labels", self.labels, get_args(Labels))
+        if self.judge_every and self.selection != "released":
+            raise InputError(
+                f"judge_every: {self.judge_every} judges within an epoch, which only selection 'released' does; "
+                f"selection is {self.selection!r}, so set it to 0"
+            )
         if self.learning_rate <= 0:
             raise InputError(f"learning_rate: {self.learning_rate} must be above 0")
 

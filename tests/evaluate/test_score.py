@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -9,7 +10,7 @@ from evaluate.score import class_columns, main
 from evaluate.scores_file import read_scores
 from extract.errors import InputError
 from extract.labels import LABEL_SETS
-from extract.shard import Encoding, Shard
+from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL, Encoding, Shard
 from tests.shards import AUDIO, VISUAL, Made, make_shard
 from train.checkpoint import Header, TrainedOn, save_checkpoint
 from train.networks import build_network
@@ -20,7 +21,13 @@ SNIPPETS = 8
 TEST_VIDEOS = [Made("short#1_label_A", ("A",), 3), Made("long=2_label_G-0-0", ("G",), 19, audio_rows=11)]
 
 
-def save_model(path: Path, model: str = "teacher", trained_on: TrainedOn | None = None) -> torch.nn.Module:
+def save_model(
+    path: Path,
+    model: str = "teacher",
+    trained_on: TrainedOn | None = None,
+    epoch: int = 1,
+    text_weights: str = "random:0",
+) -> torch.nn.Module:
     architecture = Architecture(model, layers=1, window=4, max_snippets=SNIPPETS)
     torch.manual_seed(3)
     network = build_network(architecture).eval()
@@ -30,9 +37,9 @@ def save_model(path: Path, model: str = "teacher", trained_on: TrainedOn | None 
         classes=LABELS.model_codes,
         prompts=LABELS.prompts,
         recipe=Recipe(epochs=2, seed=3, selection="released"),
-        epoch=1,
+        epoch=epoch,
         trained_on=trained_on or TrainedOn(16, (0, 5), VISUAL, AUDIO, ""),
-        text_weights="random:0",
+        text_weights=text_weights,
         scoring_crop=5,
         note="demo recipe",
     )
@@ -90,10 +97,43 @@ def test_where_scores_come_from_stands_in_them(tmp_path: Path) -> None:
     score(tmp_path)
     provenance = read_scores(tmp_path / "scores.h5")[0].provenance
     assert (provenance.seed, provenance.selection) == (3, "released")
-    assert provenance.features == "stride 16, crop 5"
+    assert provenance.features == "recomputed, stride 16, crop 5"
     assert provenance.weights == "random:0; random:0"
     assert "demo recipe" in provenance.note
     assert "simulated" in provenance.note
+
+
+def test_features_of_unknown_origin_are_called_released_and_add_nothing_to_the_note(tmp_path: Path) -> None:
+    released = {"visual": RELEASED_VISUAL, "audio": RELEASED_AUDIO}
+    trained_on = TrainedOn(16, (0, 5), **released, note="")
+    save_model(tmp_path / "model.safetensors", trained_on=trained_on, epoch=-1, text_weights="released:" + 64 * "a")
+    make_shard(tmp_path / "test-00000.h5", TEST_VIDEOS, split="test", crops=(0, 5), **released)
+    score(tmp_path)
+    provenance = read_scores(tmp_path / "scores.h5")[0].provenance
+    assert provenance.features == "released, stride 16, crop 5"
+    assert (provenance.note, provenance.mismatch) == ("demo recipe", ())
+
+
+def test_a_released_checkpoint_reads_other_features_only_if_told_to(tmp_path: Path) -> None:
+    trained_on = TrainedOn(16, (0, 5), RELEASED_VISUAL, RELEASED_AUDIO, "")
+    save_model(tmp_path / "model.safetensors", trained_on=trained_on, epoch=-1)
+    make_shard(tmp_path / "test-00000.h5", TEST_VIDEOS, split="test", crops=(0, 5))
+    both = r"model\.safetensors: .*visual_weights: checkpoint trained on 'released', shards have 'random:0'"
+    with pytest.raises(InputError, match=rf"{both}.*python -m extract\.audit compares.*--allow-mismatch"):
+        score(tmp_path)
+    assert not (tmp_path / "scores.h5").exists()
+    score(tmp_path, "--allow-mismatch")
+    provenance = read_scores(tmp_path / "scores.h5")[0].provenance
+    assert provenance.features == "recomputed, stride 16, crop 5"
+    assert len(provenance.mismatch) == 4  # weights and preprocessing of both streams
+
+
+def test_simulated_features_are_called_so(tmp_path: Path) -> None:
+    simulated = replace(VISUAL, weights="simulated:4")
+    save_model(tmp_path / "model.safetensors", trained_on=TrainedOn(16, (0, 5), simulated, AUDIO, ""))
+    make_shard(tmp_path / "test-00000.h5", TEST_VIDEOS, split="test", crops=(0, 5), visual=simulated)
+    score(tmp_path)
+    assert read_scores(tmp_path / "scores.h5")[0].provenance.features == "simulated, stride 16, crop 5"
 
 
 def test_another_crop_can_be_read(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 
 from extract.errors import InputError
 from extract.labels import LABEL_SETS
-from extract.shard import ShardHeader
+from extract.shard import RELEASED_VISUAL, ShardHeader
 from tests.shards import AUDIO, VISUAL
 from train.checkpoint import Header, TrainedOn, load_checkpoint, read_header, save_checkpoint
-from train.compatibility import mismatches, precision_differences
+from train.compatibility import mismatches, precision_differences, remedy
 from train.networks import build_network
 from train.settings import Architecture, Recipe
 
@@ -150,6 +150,13 @@ def test_a_model_that_reads_no_audio_does_not_care_about_it() -> None:
     without = replace(HEADER.trained_on, audio=None)
     assert mismatches(HEADER.trained_on, shards_of(without), reads_audio=False) == []
     assert len(mismatches(HEADER.trained_on, shards_of(without), reads_audio=True)) == 1
+
+
+def test_the_audit_is_pointed_to_where_one_side_is_released() -> None:
+    own, released = HEADER.trained_on, replace(HEADER.trained_on, visual=RELEASED_VISUAL)
+    assert "extract.audit" in remedy(own, shards_of(released))
+    assert "extract.audit" in remedy(released, shards_of(own))
+    assert remedy(own, shards_of(own)) == remedy(released, shards_of(replace(released, stride=4))) == "Make both alike"
 
 
 def test_another_stride_is_a_mismatch_and_another_precision_only_a_difference() -> None:

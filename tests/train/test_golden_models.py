@@ -20,7 +20,7 @@ from train.branches import Output
 from train.distillation import released_distillation_loss
 from train.mil import AlignmentLoss, FocalAlignmentLoss, classification_loss, text_separation_loss
 from train.prompts import LearnablePrompt
-from train.released import match_released, released_name
+from train.released_names import match_released, released_name
 from train.vadclip import VadCLIP
 
 MODELS = ["teacher", "student", "vadclip_xd", "vadclip_ucf"]
@@ -72,17 +72,15 @@ def score(network: nn.Module, visual: NDArray[np.float32], audio: NDArray[np.flo
 def run(model: str, clip: Any, golden: Golden, teacher_features: Tensor | None) -> Run:
     state = released_tensors(model)
     network = BUILD[model]().eval()
-    weights = match_released(state, network, model)
+    alignment: nn.Module = AlignmentLoss() if model.startswith("vadclip") else FocalAlignmentLoss(7)
+    weights = match_released(state, network, alignment, model)
     network.load_state_dict(weights.network)
     prompt = LearnablePrompt(clip, LABEL_SETS["ucf" if model == "vadclip_ucf" else "xd"].prompts)
     prompt.context.data.copy_(weights.context)
     parameters = {released_name(name): parameter for name, parameter in network.named_parameters()}
     parameters["text_prompt_embeddings.weight"] = prompt.context
-    alignment: nn.Module = AlignmentLoss()
-    if weights.alpha is not None:
-        alignment = FocalAlignmentLoss(7)
-        alignment.load_state_dict({"alpha": weights.alpha})
-        parameters["alpha"] = alignment.get_parameter("alpha")
+    alignment.load_state_dict(weights.alignment)
+    parameters |= dict(alignment.named_parameters())
 
     visual, audio = features(golden["train_lengths"].tolist(), "open/train")
     length = torch.tensor(golden["train_lengths"]).clamp(max=256)

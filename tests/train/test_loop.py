@@ -8,10 +8,12 @@ import open_clip
 import pytest
 import torch
 
+from extract.errors import InputError
 from extract.labels import LABEL_SETS
 from tests.shards import Made, make_shard
 from train.checkpoint import Checkpoint
-from train.loop import Learner, Progress, step_losses, train
+from train.learner import Learner
+from train.loop import Progress, step_losses, train
 from train.mil import AlignmentLoss, FocalAlignmentLoss
 from train.networks import build_network
 from train.prompts import LearnablePrompt
@@ -182,6 +184,62 @@ def test_released_selection_sets_the_weights_back_to_the_best_before_the_next_ep
     assert saved["progress"]["epoch"] == 2
     assert all(torch.equal(saved["learner"][name], states[0][name]) for name in states[0])
     assert not all(torch.equal(saved["learner"][name], states[1][name]) for name in states[1])
+
+
+def test_the_best_weights_within_an_epoch_are_kept_and_training_goes_on_from_them(
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
+) -> None:
+    """Six steps, judged after the third, the fifth and the last."""
+    scores = iter([0.1, 0.9, 0.2])
+    states: list[dict[str, torch.Tensor]] = []
+    steps, steps_when_judged = [], []
+    learner = new_learner(clip)
+    learner.network.register_forward_hook(lambda *_: steps.append(1))
+
+    def judge(network: torch.nn.Module, text: torch.Tensor) -> float:
+        assert not network.training
+        states.append(learner.learned_state())
+        steps_when_judged.append(len(steps))
+        return next(scores)
+
+    recipe = replace(RECIPE, epochs=1, batch=1, selection="released", judge_every=2)
+    progress = run(learner, samples, tmp_path, recipe, judge)
+    assert steps_when_judged == [3, 5, 6]
+    assert (progress.kept_epoch, progress.kept_score) == (1, 0.9)
+    assert all(torch.equal(learner.learned_state()[name], states[1][name]) for name in states[1])
+    assert not all(torch.equal(states[1][name], states[2][name]) for name in states[1])
+    saved = torch.load(tmp_path / "partial" / "state.pt", weights_only=True)
+    assert all(torch.equal(saved["learner"][name], states[1][name]) for name in states[1])
+
+
+def test_a_run_killed_between_judgements_resumes_to_the_numbers_it_would_have_had(
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
+) -> None:
+    """Killed after a better score within the epoch, which must be found again."""
+    recipe = replace(RECIPE, epochs=2, batch=2, selection="released", judge_every=1)
+    first, second = [0.9, 0.3, 0.2], [0.95, 0.1, 0.5]
+
+    def judge(scores: Iterator[float]) -> Judge:
+        return lambda network, text: next(scores)
+
+    def then_killed(scores: list[float]) -> Iterator[float]:
+        yield from scores
+        raise KeyboardInterrupt
+
+    undisturbed, resumed = new_learner(clip), new_learner(clip, seed=99)
+    whole = run(undisturbed, samples, tmp_path / "a", recipe, judge(iter(first + second)))
+    with pytest.raises(KeyboardInterrupt):
+        run(new_learner(clip), samples, tmp_path / "b", recipe, judge(then_killed([*first, second[0]])))
+    progress = run(resumed, samples, tmp_path / "b", recipe, judge(iter(second)))
+    assert (progress.kept_epoch, progress.kept_score) == (whole.kept_epoch, whole.kept_score) == (2, 0.95)
+    assert_same_state(undisturbed, resumed)
+
+
+def test_judging_within_an_epoch_belongs_to_released_selection() -> None:
+    with pytest.raises(InputError, match="judge_every: 10 .*only selection 'released'.*is 'last'"):
+        Recipe(judge_every=10)
+    with pytest.raises(InputError, match="judge_every: -1 must be at least 0"):
+        Recipe(judge_every=-1, selection="released")
 
 
 def test_no_epoch_leaves_the_untrained_network(clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path) -> None:

@@ -1,85 +1,180 @@
-from typing import Any
+"""The command that converts the authors' checkpoints."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
+from extract.check import check
 from extract.errors import InputError
+from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
 from tests.train.conftest import released_tensors
-from train.avadclip import AudioVisualTeacher, VideoStudent
-from train.released import load_clip_weights, match_released
-from train.vadclip import VadCLIP
+from train.checkpoint import TrainedOn, read_header
+from train.released import main, read_released
+from train.released_names import IMAGE_TOWER
 
 
 @pytest.fixture(scope="module")
-def student() -> dict[str, Tensor]:
+def bare() -> dict[str, Tensor]:
+    """The student, stored without CLIP."""
     return {name: tensor for name, tensor in released_tensors("student").items() if not name.startswith("clipmodel.")}
 
 
-@pytest.fixture(scope="module")
-def teacher() -> dict[str, Tensor]:
-    return {name: tensor for name, tensor in released_tensors("teacher").items() if not name.startswith("clipmodel.")}
+def convert(state: object, folder: Path, *words: str) -> Path:
+    torch.save(state, folder / "model.pth")
+    main([str(folder / "model.pth"), "--out", str(folder / "model.safetensors"), *words])
+    return folder / "model.safetensors"
 
 
-def test_every_parameter_of_the_network_is_filled_from_the_checkpoint(student: dict[str, Tensor]) -> None:
-    network = VideoStudent()
-    weights = match_released(student, network, "student.pth")
-    network.load_state_dict(weights.network)
-    assert torch.equal(network.temporal.position_embedding, student["frame_position_embeddings.weight"])
-    assert torch.equal(network.enhancement.blocks[2].get_parameter("bias"), student["fe_net.conv.2.conv.0.bias"])
-    assert torch.equal(weights.context, student["text_prompt_embeddings.weight"])
-    assert weights.alpha is student["alpha"]
-    assert weights.clip == {}
+def refusal(state: object, folder: Path, *words: str) -> str:
+    with pytest.raises(InputError) as refused:
+        convert(state, folder, *words)
+    assert not (folder / "model.safetensors").exists()
+    assert "model.pth" in str(refused.value)
+    return str(refused.value)
 
 
-def test_an_unknown_parameter_is_refused_by_name(student: dict[str, Tensor]) -> None:
-    with pytest.raises(InputError, match=r"^student\.pth: unknown parameter gc5\.weight;"):
-        match_released(student | {"gc5.weight": torch.zeros(2)}, VideoStudent(), "student.pth")
+@pytest.mark.parametrize(
+    ("model", "kind", "dataset", "classes", "crop"),
+    [
+        ("teacher", "teacher", "xd", 7, 5),
+        ("student", "student", "xd", 7, 5),
+        ("vadclip_xd", "vadclip", "xd", 7, 0),
+        ("vadclip_ucf", "vadclip", "ucf", 14, 5),
+    ],
+)
+def test_each_released_model_is_recognised_and_says_what_it_is(
+    imported: Callable[[str], Path], model: str, kind: str, dataset: str, classes: int, crop: int
+) -> None:
+    path = imported(model)
+    header = read_header(path)
+    assert (header.architecture.model, header.dataset, len(header.classes)) == (kind, dataset, classes)
+    assert (header.scoring_crop, header.epoch, header.recipe.selection) == (crop, -1, "released")
+    assert header.trained_on == TrainedOn(
+        16, tuple(range(10)), RELEASED_VISUAL, RELEASED_AUDIO if kind == "teacher" else None, ""
+    )
+    sha256 = header.text_weights.removeprefix("released:")
+    assert len(sha256) == 64
+    assert header.note == f"released checkpoint {sha256[:12]}"
+    assert ("focal.alpha" in load_file(path)) == (kind != "vadclip")
+    assert check(path) == ("checkpoint", [])
 
 
-def test_a_missing_parameter_is_refused_by_its_released_name(student: dict[str, Tensor]) -> None:
-    without = {name: tensor for name, tensor in student.items() if name != "gc3.residual.bias"}
-    with pytest.raises(InputError, match=r"^student\.pth: parameter gc3\.residual\.bias is missing$"):
-        match_released(without, VideoStudent(), "student.pth")
+@pytest.mark.parametrize(
+    ("model", "batch", "rate", "milestones", "separation", "branch", "measure"),
+    [
+        ("teacher", 96, 1e-5, (3, 6, 10), 1e-4, "alignment", "ap"),
+        ("vadclip_ucf", 64, 2e-5, (4, 8), 1e-1, "classification", "auc"),
+    ],
+)
+def test_an_imported_checkpoint_carries_the_published_recipe(
+    imported: Callable[[str], Path],
+    model: str,
+    batch: int,
+    rate: float,
+    milestones: tuple[int, ...],
+    separation: float,
+    branch: str,
+    measure: str,
+) -> None:
+    recipe = read_header(imported(model)).recipe
+    assert (recipe.epochs, recipe.batch, recipe.learning_rate, recipe.milestones) == (10, batch, rate, milestones)
+    assert (recipe.separation_weight, recipe.branch, recipe.measure, recipe.seed) == (separation, branch, measure, 234)
+    ucf = model == "vadclip_ucf"
+    assert (recipe.sampling, recipe.judge_every) == (("paired", 10) if ucf else ("shuffled", 0))
 
 
-def test_a_checkpoint_without_its_learned_context_is_refused(student: dict[str, Tensor]) -> None:
-    without = {name: tensor for name, tensor in student.items() if name != "text_prompt_embeddings.weight"}
-    with pytest.raises(InputError, match=r"parameter text_prompt_embeddings\.weight is missing"):
-        match_released(without, VideoStudent(), "student.pth")
+def test_cctv_s_models_have_its_stride_and_seed(tmp_path: Path, bare: dict[str, Tensor]) -> None:
+    words = ("--dataset", "cctv", "--scoring-crop", "0", "--text-weights", "random:3", "--note", "shared by a friend")
+    header = read_header(convert(bare, tmp_path, *words))
+    assert (header.dataset, header.trained_on.stride, header.recipe.seed, header.scoring_crop) == ("cctv", 4, 214, 0)
+    assert header.recipe.distillation_weight == 1e-7
+    assert len(header.classes) == 7
+    assert header.text_weights == "random:3"
+    assert header.note.endswith("; shared by a friend")
 
 
-def test_a_parameter_of_another_shape_is_refused_with_both_shapes(student: dict[str, Tensor]) -> None:
-    with pytest.raises(InputError, match=r"frame_position_embeddings\.weight has shape \[256, 512\], not \[64, 512\]"):
-        match_released(student, VideoStudent(max_snippets=64), "student.pth")
+def test_half_precision_is_widened_and_the_image_tower_left_out(tmp_path: Path) -> None:
+    half = torch.tensor([0.1, 2.0]).half()
+    state = {"clipmodel.ln_final.bias": half, f"{IMAGE_TOWER}proj": torch.full((2, 2), torch.nan), "alpha": half}
+    torch.save(state, tmp_path / "model.pth")
+    read = read_released(tmp_path / "model.pth")
+    assert read.keys() == {"clipmodel.ln_final.bias", "alpha"}
+    assert all(torch.equal(value, half.float()) and value.dtype == torch.float32 for value in read.values())
 
 
-def test_the_tcns_second_names_may_be_there_or_not(teacher: dict[str, Tensor]) -> None:
-    once = {name: tensor for name, tensor in teacher.items() if ".net." not in name}
-    assert len(once) == len(teacher) - 18
-    network = AudioVisualTeacher()
-    from_once, from_both = (match_released(state, network, "teacher.pth").network for state in (once, teacher))
-    assert from_once.keys() == from_both.keys() == network.state_dict().keys()
+def test_a_checkpoint_stored_without_clip_needs_its_weights(tmp_path: Path, bare: dict[str, Tensor]) -> None:
+    assert "give CLIP's weights with --text-weights" in refusal(bare, tmp_path)
 
 
-def test_a_students_checkpoint_is_no_vadclip_and_no_student_of_one_block(student: dict[str, Tensor]) -> None:
-    with pytest.raises(InputError, match=r"unknown parameter fe_net\.conv\.0\.conv\.0\.weight; VadCLIP"):
-        match_released(student, VadCLIP(), "student.pth")
-    with pytest.raises(InputError, match=r"unknown parameter fe_net\.conv\.1\.conv\.0\.weight; VideoStudent"):
-        match_released(student, VideoStudent(enhancement_blocks=1), "student.pth")
+def test_a_checkpoint_with_clip_takes_no_other_weights(tmp_path: Path, bare: dict[str, Tensor]) -> None:
+    with_clip = bare | {"clipmodel.ln_final.bias": torch.zeros(512)}
+    assert "holds CLIP itself" in refusal(with_clip, tmp_path, "--text-weights", "random:0")
+    assert "parameter clipmodel.positional_embedding is missing" in refusal(with_clip, tmp_path)
 
 
-def test_clip_weights_without_the_image_tower_leave_the_image_tower_alone(clip: Any) -> None:
-    before = clip.visual.proj.clone()
-    text = {name: tensor for name, tensor in clip.state_dict().items() if not name.startswith("visual.")}
-    load_clip_weights(clip, text, "student.pth")
-    assert torch.equal(clip.visual.proj, before)
+def test_other_state_dicts_are_refused_by_their_first_wrong_parameter(tmp_path: Path, bare: dict[str, Tensor]) -> None:
+    without = {name: tensor for name, tensor in bare.items() if name != "mlp2.c_fc.bias"}
+    assert "parameter mlp2.c_fc.bias is missing" in refusal(without, tmp_path)
+    assert "unknown parameter head.weight" in refusal(bare | {"head.weight": torch.zeros(2)}, tmp_path)
+    assert "alpha has shape [14], not [7]" in refusal(bare | {"alpha": torch.zeros(14)}, tmp_path)
+    assert "is missing" in refusal({"conv.weight": torch.zeros(3)}, tmp_path)
 
 
-def test_clip_weights_with_a_gap_in_the_text_side_are_refused(clip: Any) -> None:
-    text = {name: tensor for name, tensor in clip.state_dict().items() if not name.startswith("visual.")}
-    del text["ln_final.bias"]
-    with pytest.raises(InputError, match=r"^student\.pth: parameter clipmodel\.ln_final\.bias is missing$"):
-        load_clip_weights(clip, text, "student.pth")
-    with pytest.raises(InputError, match=r"unknown parameter clipmodel\.other"):
-        load_clip_weights(clip, dict(clip.state_dict()) | {"other": torch.zeros(1)}, "student.pth")
+@pytest.mark.parametrize(
+    "broken",
+    [
+        torch.tensor([0.0, float("nan")]),
+        torch.tensor([float("-inf")]),
+        torch.tensor([1, 2]),
+        torch.eye(2).to_sparse(),
+        torch.zeros(2, device="meta"),
+    ],
+    ids=["nan", "infinity", "integers", "sparse", "empty"],
+)
+def test_a_parameter_without_finite_numbers_is_named(tmp_path: Path, bare: dict[str, Tensor], broken: Tensor) -> None:
+    assert "parameter mlp2.c_fc.bias does not hold finite" in refusal(bare | {"mlp2.c_fc.bias": broken}, tmp_path)
+
+
+def test_a_model_is_refused_for_a_data_set_it_was_not_published_for(tmp_path: Path, bare: dict[str, Tensor]) -> None:
+    assert "is a student, which was published for xd, cctv" in refusal(bare, tmp_path, "--dataset", "ucf")
+
+
+@pytest.mark.parametrize("state", [{"model_state_dict": {}, "epoch": 3}, [torch.zeros(2)], {0: torch.zeros(2)}])
+def test_anything_but_tensors_by_name_is_refused(tmp_path: Path, state: object) -> None:
+    assert "tensors by name" in refusal(state, tmp_path)
+
+
+class Trap:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.path,)
+
+
+def test_nothing_but_tensors_is_unpickled(tmp_path: Path) -> None:
+    assert "plain state dict" in refusal({"alpha": Trap(tmp_path / "sprung")}, tmp_path)
+    (tmp_path / "model.pth").write_bytes(pickle.dumps({"alpha": Trap(tmp_path / "sprung")}))
+    with pytest.raises(InputError, match=r"model\.pth"):
+        main([str(tmp_path / "model.pth"), "--out", str(tmp_path / "out.safetensors")])
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"text\n", b"\x89HDF\r\n\x1a\n" + bytes(64), b"PK\x03\x04" + bytes(20)])
+def test_other_and_broken_files_are_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "model.pth").write_bytes(content)
+    with pytest.raises(InputError, match=r"model\.pth"):
+        main([str(tmp_path / "model.pth"), "--out", str(tmp_path / "out.safetensors")])
+
+
+def test_a_truncated_file_is_refused_by_name(tmp_path: Path) -> None:
+    torch.save({"alpha": torch.zeros(4096)}, tmp_path / "model.pth")
+    content = (tmp_path / "model.pth").read_bytes()
+    (tmp_path / "model.pth").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"model\.pth"):
+        main([str(tmp_path / "model.pth"), "--out", str(tmp_path / "out.safetensors")])

@@ -1,0 +1,99 @@
+"""The training command on tiny shards and an untrained CLIP."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from evaluate.score import main as score
+from evaluate.scores_file import read_scores
+from extract.catalog import Segment, Video, write_catalog
+from extract.errors import InputError
+from extract.labels import LABEL_SETS
+from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
+from tests.shards import Made, make_shard
+from train.checkpoint import Header, TrainedOn, read_header, save_checkpoint
+from train.networks import build_network
+from train.released import PUBLISHED
+from train.run import main
+from train.settings import Architecture, Recipe
+
+SNIPPETS = 16
+UCF, XD = LABEL_SETS["ucf"], LABEL_SETS["xd"]
+
+
+def train(folder: Path, words: str) -> Path:
+    files = {"shards": folder, "out": folder / "model.safetensors", "partial": folder / "p", "curves": folder / "c"}
+    paths = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    run = f"--max-snippets {SNIPPETS} --scoring-crop 5 --text-weights random:0 --device cpu --epochs 1"
+    main([*paths, *run.split(), *words.split()])
+    return folder / "model.safetensors"
+
+
+def test_ucf_trains_on_pairs_by_its_published_recipe_and_is_scored_without_audio(tmp_path: Path) -> None:
+    silent = {"dataset": "ucf", "crops": (5,), "audio": None}
+    normal = [Made(f"normal{i}", ("Normal",), 5) for i in range(5)]
+    abnormal = [Made(f"abnormal{i}", (code,), 21) for i, code in enumerate(UCF.codes[-4:])]
+    make_shard(tmp_path / "train-00000.h5", [*normal, *abnormal], **silent)
+    test = [Made("calm", ("Normal",), 20), Made("theft", ("Stealing",), 37)]
+    make_shard(tmp_path / "test-00000.h5", test, split="test", **silent, seed=1)
+    videos = [
+        Video("calm", "test", "", ("Normal",), ()),
+        Video("theft", "test", "", ("Stealing",), (Segment("Stealing", 100, 300),)),
+    ]
+    write_catalog(tmp_path / "catalog.jsonl", videos)
+
+    checkpoint = train(
+        tmp_path,
+        f"--model vadclip --layers 2 --window 8 --catalog {tmp_path / 'catalog.jsonl'} --batch 2 --learning-rate 2e-5 "
+        "--milestones 4 8 --separation-weight 1e-1 --sampling paired --selection released --judge-every 1 "
+        "--branch classification --measure auc",
+    )
+    header = read_header(checkpoint)
+    published = PUBLISHED["vadclip", "ucf"]
+    assert header.recipe == replace(published.recipe, epochs=1, batch=2, judge_every=1)
+    assert header.architecture == replace(published.architecture, max_snippets=SNIPPETS)
+    assert (header.classes, header.epoch, header.trained_on.audio) == (UCF.codes, 1, None)
+
+    files = ["--checkpoint", str(checkpoint), "--shards", str(tmp_path), "--out", str(tmp_path / "scores.h5")]
+    score([*files, "--device", "cpu"])
+    scores = read_scores(tmp_path / "scores.h5")[1]
+    for video in test:
+        assert scores[video.video_id].anomaly.shape == (video.snippets,)
+        assert scores[video.video_id].classes.shape == (video.snippets, 14)
+        assert np.all((scores[video.video_id].anomaly > 0) & (scores[video.video_id].anomaly < 1))
+
+
+def save_released_teacher(path: Path) -> None:
+    architecture = Architecture("teacher", layers=1, window=4, max_snippets=SNIPPETS)
+    header = Header(
+        architecture=architecture,
+        dataset="xd",
+        classes=XD.model_codes,
+        prompts=XD.prompts,
+        recipe=Recipe(selection="released"),
+        epoch=-1,
+        trained_on=TrainedOn(16, tuple(range(10)), RELEASED_VISUAL, RELEASED_AUDIO, ""),
+        text_weights="released:0",
+        scoring_crop=5,
+        note="",
+    )
+    torch.manual_seed(0)
+    state = {f"network.{name}": tensor for name, tensor in build_network(architecture).state_dict().items()}
+    save_checkpoint(path, header, state | {"text": torch.randn(7, 512)})
+
+
+def test_a_student_learns_from_a_released_teacher_on_released_features_only(tmp_path: Path) -> None:
+    save_released_teacher(tmp_path / "teacher.safetensors")
+    words = f"--model student --layers 1 --window 4 --batch 4 --teacher {tmp_path / 'teacher.safetensors'}"
+    videos = [Made("a", ("A",), 5), Made("b", ("B1",), 9)]
+
+    make_shard(tmp_path / "train-00000.h5", videos, crops=(0, 5))
+    with pytest.raises(InputError, match=r"teacher\.safetensors: .*'released'.*'random:0'.*python -m extract\.audit"):
+        train(tmp_path, words)
+
+    make_shard(tmp_path / "train-00000.h5", videos, crops=(0, 5), visual=RELEASED_VISUAL, audio=RELEASED_AUDIO)
+    header = read_header(train(tmp_path, words))
+    assert (header.epoch, header.trained_on.visual) == (1, RELEASED_VISUAL)

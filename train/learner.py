@@ -1,0 +1,74 @@
+"""Everything that is learned together: network, learnable prompt and the alignment loss's weights."""
+
+import torch
+from torch import Tensor, nn
+
+from extract.clip_encoder import load_clip
+from extract.labels import LabelSet
+from train.mil import AlignmentLoss, FocalAlignmentLoss
+from train.networks import build_network
+from train.prompts import LearnablePrompt
+from train.settings import Architecture
+
+
+class Learner(nn.Module):
+    """Everything that is learned together.
+
+    Args:
+        network: ``network(visual, audio, length, text) -> Output``.
+        prompt: Gives the class embeddings ``text`` [C, D].
+        alignment: Loss of the alignment branch; AVadCLIP's has a learned ``alpha``.
+    """
+
+    def __init__(self, network: nn.Module, prompt: LearnablePrompt, alignment: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.prompt = prompt
+        self.alignment = alignment
+
+    def learned_state(self) -> dict[str, Tensor]:
+        """Copy everything but CLIP's frozen weights."""
+        state = self.state_dict()
+        return {name: tensor.clone() for name, tensor in state.items() if not name.startswith("prompt.encoder.")}
+
+    def set_learned_state(self, state: dict[str, Tensor]) -> None:
+        """Take over what ``learned_state`` gave."""
+        _, unexpected = self.load_state_dict(state, strict=False)
+        if unexpected:
+            raise ValueError(f"not of this learner: {unexpected}")
+
+
+def build_learner(
+    architecture: Architecture, labels: LabelSet, text_weights: str, seed: int, device: torch.device
+) -> tuple[Learner, str]:
+    """Build an untrained model around CLIP's frozen text tower.
+
+    Args:
+        architecture: Shape of the network.
+        labels: Its classes and their prompts.
+        text_weights: CLIP's weights, a file or ``random:<seed>``.
+        seed: Seed of the learned weights.
+        device: Where the model goes.
+
+    Returns:
+        The model and the identity of CLIP's weights.
+    """
+    clip, identity = load_clip(text_weights)
+    # PyTorch initialises modules from its global generator; there is no other way to hand it a seed.
+    torch.manual_seed(seed)
+    network = build_network(architecture)
+    prompt = LearnablePrompt(clip, labels.prompts)
+    return Learner(network, prompt, alignment_loss(architecture, labels)).to(device), identity
+
+
+def alignment_loss(architecture: Architecture, labels: LabelSet) -> nn.Module:
+    """Build the loss of the alignment branch; VadCLIP (arXiv 2308.11681) has no focal term."""
+    return AlignmentLoss() if architecture.model == "vadclip" else FocalAlignmentLoss(len(labels.model_codes))
+
+
+def checkpoint_tensors(learner: Learner) -> dict[str, Tensor]:
+    """Name a model's tensors as a checkpoint holds them: ``network.*``, ``prompt.*``, ``focal.alpha`` and ``text``."""
+    with torch.inference_mode():
+        text = learner.prompt()
+    state = {name.replace("alignment.", "focal."): tensor for name, tensor in learner.learned_state().items()}
+    return state | {"text": text}
