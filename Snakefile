@@ -17,9 +17,10 @@ include: "config/common.smk"
 wildcard_constraints:
     split="train|test",
     shard=r"\d{5}",
-    method="|".join(config["methods"]),
-    control="trained|untrained|shuffled",
+    method=one_of(config["methods"]),
+    control="trained|untrained|shuffled|released",
     seed=r"\d+",
+    run=r"seed\d+|published",
 
 
 localrules:
@@ -29,10 +30,20 @@ localrules:
 rule tables:
     default_target: True
     input:
-        f"results/{NAME}_table1.csv",
-        f"results/{NAME}_table2.csv",
+        [f"results/{NAME}_table{number}.csv" for number in TABLES],
 
 
 include: "extract/rules.smk"
+
+
+if RELEASED:
+
+    include: "extract/released.smk"
+
+else:
+
+    include: "extract/videos.smk"
+
+
 include: "train/rules.smk"
 include: "evaluate/rules.smk"

@@ -9,13 +9,47 @@ WORK = f"work/{NAME}"
 LOGS = f"{WORK}/logs"
 BENCHMARKS = f"{WORK}/benchmarks"
 GENERATED = f"{WORK}/videos"
+PUBLISHED = "released/published"
+# The rule that reads it is never run for a set without audio.
+AUDIO = config.get(
+    "audio", {"weights": "random:0", "threads": 1, "precision": "fp32", "batch": 1}
+)
+RELEASED = config["features"] == "released"
+TRAINED = [name for name, method in config["methods"].items() if "recipe" in method]
+IMPORTED = [name for name in config["methods"] if name not in TRAINED]
+# Checkpoints that the authors trained need no training shards.
 SHARDS = {
     split: [
         f"{WORK}/shards/{split}-{shard:05d}.h5"
         for shard in range(config["shards"][split])
     ]
-    for split in ("train", "test")
+    for split in (("train", "test") if TRAINED else ("test",))
 }
+WHERE_TO_GET = {
+    "xd": "XD-Violence comes from its authors' page, https://roc-ng.github.io/XD-Violence/; released features, lists "
+    "and checkpoints from the pages of VadCLIP (https://github.com/nwpu-zxr/VadCLIP) and AVadCLIP.",
+    "cctv": "CCTV-Fights comes from its authors' page, http://rose1.ntu.edu.sg/dataset/cctvFights/.",
+    "ucf": "UCF-Crime comes from its authors' page, https://www.crcv.ucf.edu/projects/real-world/; released features, "
+    "lists and checkpoints from VadCLIP's page, https://github.com/nwpu-zxr/VadCLIP.",
+}
+# The flags of `python -m extract.{dataset}` and the generated files behind them.
+GENERATED_SOURCES = {
+    "xd": {
+        "train": "train",
+        "test": "test",
+        "annotations": "annotations_multiclasses.txt",
+    },
+    "cctv": {"train": "train", "test": "test", "annotations": "annotations_cctv.txt"},
+    "ucf": {
+        "videos": "videos",
+        "train": "Anomaly_Train.txt",
+        "test": "Anomaly_Test.txt",
+        "annotations": "Temporal_Anomaly_Annotation.txt",
+    },
+}
+FRAME_TABLE = {"xd": 1, "cctv": 3, "ucf": 1}[config["dataset"]]
+FRAME_REPORTED = {"xd": "xd_table1", "cctv": "cctv_table3", "ucf": "ucf_vadclip"}
+TABLES = [FRAME_TABLE, 2] if config["dataset"] == "xd" else [FRAME_TABLE]
 # A run told to stay on the CPU must not wait for a GPU.
 GPU = 0 if config["device"] == "cpu" else 1
 
@@ -34,34 +68,66 @@ def weights_file(weights):
     return [] if weights.startswith("random:") else [weights]
 
 
-def video_sources():
-    """Give the videos' folders and the annotation file, generated or the user's own."""
-    if "generate" in config["videos"]:
+def one_of(names):
+    """Spell a wildcard that is one of ``names``; one of none matches nothing."""
+    return "|".join(names) or "(?!)"
+
+
+def generated_sources():
+    """Give the generated folders and files that the catalog is made from."""
+    return {
+        flag: f"{GENERATED}/{name}"
+        for flag, name in GENERATED_SOURCES[config["dataset"]].items()
+    }
+
+
+def catalog_sources():
+    """Give what the catalog is made from: videos with their lists and annotations, or lists of released features."""
+    if RELEASED:
         return {
-            "train": f"{GENERATED}/train",
-            "test": f"{GENERATED}/test",
-            "annotations": f"{GENERATED}/annotations_multiclasses.txt",
+            name: path for name, path in config["released"].items() if name != "root"
         }
+    if "generate" in config["videos"]:
+        return generated_sources()
     return config["videos"]
+
+
+def catalog_command():
+    """Name the module that makes the catalog, and its flags."""
+    if "list" in catalog_sources():
+        return (
+            f"extract.own {flags(catalog_sources() | {'dataset': config['dataset']})}"
+        )
+    return f"extract.{config['dataset']} {flags(catalog_sources())}"
 
 
 def present_sources(wildcards):
     """Give the user's own folders and files as inputs, or say plainly which of them is missing."""
-    missing = [path for path in video_sources().values() if not Path(path).exists()]
-    if missing and "generate" not in config["videos"]:
+    if not RELEASED and "generate" in config["videos"]:
+        return catalog_sources()
+    own = config["released"] if RELEASED else catalog_sources()
+    checkpoints = [config["methods"][name]["checkpoint"] for name in IMPORTED]
+    missing = [
+        path for path in [*own.values(), *checkpoints] if not Path(path).exists()
+    ]
+    if missing:
         sys.exit(
-            f"The videos of configuration '{NAME}' are not in place. Missing: {', '.join(missing)}.\n"
-            "XD-Violence comes from its authors' page, https://roc-ng.github.io/XD-Violence/: put the training videos "
-            f"into {config['videos']['train']}, the test videos into {config['videos']['test']} and the annotation file "
-            f"at {config['videos']['annotations']} (or change these paths in the configuration).\n"
-            "To try everything without them: snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv"
+            f"The {'features and checkpoints' if RELEASED else 'videos'} of configuration '{NAME}' are not in place. "
+            f"Missing: {', '.join(missing)}.\n{WHERE_TO_GET[config['dataset']]} Put them at these paths, or change the "
+            "paths in the configuration.\nTo try everything without them: "
+            "snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv"
         )
-    return video_sources()
+    return catalog_sources()
 
 
 def other_configuration(wildcards):
     """Say how to ask for a table of another configuration."""
     target = f"results/{wildcards.other}_{wildcards.table}.csv"
+    if wildcards.other == NAME:
+        sys.exit(
+            f"{target}: data set {config['dataset']} has no such table in the paper; it has "
+            f"{', '.join(f'results/{NAME}_table{number}.csv' for number in TABLES)}."
+        )
     for path in sorted(glob("config/*.yaml")):
         if (
             f"name: {wildcards.other}"
@@ -77,6 +143,16 @@ def other_configuration(wildcards):
     )
 
 
+def streams_to_align():
+    """Name the features and failures of each stream that the data set has, by the flag that takes them."""
+    streams = ["visual", "audio"] if "audio" in config else ["visual"]
+    return {
+        f"{stream}{flag}": f"{WORK}/{stream}/{{split}}-{{shard}}{suffix}"
+        for stream in streams
+        for flag, suffix in (("", ".h5"), ("_failures", ".failures.csv"))
+    }
+
+
 def train_inputs(wildcards):
     """Give what a training run reads: its shards, CLIP's text tower, and the test set where that selects the epoch."""
     inputs = {
@@ -87,7 +163,9 @@ def train_inputs(wildcards):
     if config["selection"] == "released":
         inputs |= {"test_shards": SHARDS["test"], "catalog": f"{WORK}/catalog.jsonl"}
     teacher = config["methods"][wildcards.method].get("teacher")
-    if teacher:
+    if teacher in IMPORTED:
+        inputs["teacher"] = f"{WORK}/checkpoints/{teacher}/{PUBLISHED}.safetensors"
+    elif teacher:
         inputs["teacher"] = (
             f"{WORK}/checkpoints/{teacher}/{wildcards.control}/seed{wildcards.seed}.safetensors"
         )
@@ -100,7 +178,7 @@ def train_settings(wildcards, input):
     recipe = dict(method["recipe"])
     # What does not select the epoch must not retrain it.
     if config["selection"] != "last":
-        recipe |= {name: config["table1"][name] for name in ("branch", "measure")}
+        recipe |= {name: config["frame_level"][name] for name in ("branch", "measure")}
     if wildcards.control == "untrained":
         recipe["epochs"] = 0
     if wildcards.control == "shuffled":
@@ -120,17 +198,24 @@ def train_settings(wildcards, input):
     return flags(settings)
 
 
-def metrics_of(control):
-    """Name the metrics of every method and seed."""
+def runs_of(method):
+    """Name the runs of a method that the tables show, as control/run: one for each seed, or the published one."""
+    if method in IMPORTED:
+        return [PUBLISHED]
+    return [f"trained/seed{seed}" for seed in config["seeds"]]
+
+
+def all_metrics():
+    """Name the metrics of every method and run."""
     return [
-        f"{WORK}/metrics/{method}/{control}/seed{seed}.json"
+        f"{WORK}/metrics/{method}/{run}.json"
         for method in config["methods"]
-        for seed in config["seeds"]
+        for run in runs_of(method)
     ]
 
 
-def measured(control="trained"):
-    """Spell every method's row in the table and the metrics files of its seeds."""
+def measured():
+    """Spell every method's row in the table and the metrics files of its runs."""
     words = []
     for method, settings in config["methods"].items():
         words += [
@@ -139,19 +224,16 @@ def measured(control="trained"):
             "--modality",
             f"{method}={settings['modality']}",
         ]
-        for seed in config["seeds"]:
-            words += [
-                "--measured",
-                f"{method}={WORK}/metrics/{method}/{control}/seed{seed}.json",
-            ]
+        for run in runs_of(method):
+            words += ["--measured", f"{method}={WORK}/metrics/{method}/{run}.json"]
     return shlex.join(words)
 
 
 def scores_of_controls():
-    """Name the scores of every method, control and seed, as (method, control, file)."""
+    """Name the scores of every trained method, control and seed, as (method, control, file)."""
     return [
         (method, control, f"{WORK}/scores/{method}/{control}/seed{seed}.h5")
-        for method in config["methods"]
+        for method in TRAINED
         for control in ("trained", "untrained", "shuffled")
         for seed in config["seeds"]
     ]

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -79,6 +80,8 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
         _segments(video, normal, len(scores.anomaly) * stride, catalog_path)
         for video, scores in zip(present, videos, strict=True)
     ]
+    for video, scores in zip(present, videos, strict=True):
+        _warn_of_cut_segments(video, scores, stride, catalog_path)
     detection = detection_ap([video.classes for video in videos], segments, header.classes, stride)
     return {
         "format": FORMAT,
@@ -121,6 +124,18 @@ def _segments(video: Video, normal: str, frames: int, catalog_path: Path) -> tup
         return ground_truth(video, normal, frames)
     except InputError as error:
         raise InputError(f"{catalog_path}: {error}") from None
+
+
+def _warn_of_cut_segments(video: Video, scores: "ScoredVideo", stride: int, catalog_path: Path) -> None:
+    # The published annotations have such segments too, so they are cut, as the released evaluation does.
+    frames = scores.frames if scores.frames > 0 else len(scores.anomaly) * stride
+    for segment in video.segments or ():
+        if segment.end > frames:
+            print(
+                f"warning: {catalog_path}: {video.video_id!r}: {segment.label} [{segment.start}, {segment.end}) ends "
+                f"after the video's {frames} frames; cut there",
+                file=sys.stderr,
+            )
 
 
 def _frame_level(

@@ -3,23 +3,22 @@
 
 localrules:
     metrics,
-    table1,
-    table2,
+    frame_table,
     learning,
     another_configuration,
 
 
 rule score:
     input:
-        checkpoint=rules.train.output,
+        checkpoint=f"{WORK}/checkpoints/{{method}}/{{control}}/{{run}}.safetensors",
         shards=SHARDS["test"],
         failures=f"{WORK}/failures.csv",
     output:
-        f"{WORK}/scores/{{method}}/{{control}}/seed{{seed}}.h5",
+        f"{WORK}/scores/{{method}}/{{control}}/{{run}}.h5",
     log:
-        f"{LOGS}/score/{{method}}-{{control}}-seed{{seed}}.log",
+        f"{LOGS}/score/{{method}}-{{control}}-{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/score/{{method}}-{{control}}-seed{{seed}}.tsv"
+        f"{BENCHMARKS}/score/{{method}}-{{control}}-{{run}}.tsv"
     conda:
         "../envs/train.yaml"
     threads: config["train_threads"]
@@ -40,11 +39,11 @@ rule metrics:
         scores=rules.score.output,
         catalog=f"{WORK}/catalog.jsonl",
     output:
-        f"{WORK}/metrics/{{method}}/{{control}}/seed{{seed}}.json",
+        f"{WORK}/metrics/{{method}}/{{control}}/{{run}}.json",
     log:
-        f"{LOGS}/metrics/{{method}}-{{control}}-seed{{seed}}.log",
+        f"{LOGS}/metrics/{{method}}-{{control}}-{{run}}.log",
     benchmark:
-        f"{BENCHMARKS}/metrics/{{method}}-{{control}}-seed{{seed}}.tsv"
+        f"{BENCHMARKS}/metrics/{{method}}-{{control}}-{{run}}.tsv"
     conda:
         "../envs/evaluate.yaml"
     threads: 1
@@ -55,16 +54,16 @@ rule metrics:
         "python -m evaluate.metrics --scores {input.scores:q} --catalog {input.catalog:q} --out {output:q} > {log:q} 2>&1"
 
 
-rule table1:
+rule frame_table:
     input:
-        metrics=metrics_of("trained"),
-        reported="evaluate/reported/xd_table1.csv",
+        metrics=all_metrics(),
+        reported=f"evaluate/reported/{FRAME_REPORTED[config['dataset']]}.csv",
     output:
-        f"results/{NAME}_table1.csv",
+        f"results/{NAME}_table{FRAME_TABLE}.csv",
     log:
-        f"{LOGS}/table1.log",
+        f"{LOGS}/table{FRAME_TABLE}.log",
     benchmark:
-        f"{BENCHMARKS}/table1.tsv"
+        f"{BENCHMARKS}/table{FRAME_TABLE}.tsv"
     conda:
         "../envs/evaluate.yaml"
     threads: 1
@@ -73,33 +72,38 @@ rule table1:
         runtime=10,
     params:
         measured=measured(),
-        settings=flags(config["table1"]),
+        settings=flags({"table": FRAME_TABLE, **config["frame_level"]}),
     shell:
-        "python -m evaluate.tables --table 1 --reported {input.reported:q} {params.measured} {params.settings} "
+        "python -m evaluate.tables --reported {input.reported:q} {params.measured} {params.settings} "
         "--out {output:q} > {log:q} 2>&1"
 
 
-rule table2:
-    input:
-        metrics=metrics_of("trained"),
-        reported="evaluate/reported/xd_table2.csv",
-    output:
-        f"results/{NAME}_table2.csv",
-    log:
-        f"{LOGS}/table2.log",
-    benchmark:
-        f"{BENCHMARKS}/table2.tsv"
-    conda:
-        "../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=10,
-    params:
-        measured=measured(),
-    shell:
-        "python -m evaluate.tables --table 2 --reported {input.reported:q} {params.measured} "
-        "--out {output:q} > {log:q} 2>&1"
+if 2 in TABLES:
+
+    localrules:
+        table2,
+
+    rule table2:
+        input:
+            metrics=all_metrics(),
+            reported="evaluate/reported/xd_table2.csv",
+        output:
+            f"results/{NAME}_table2.csv",
+        log:
+            f"{LOGS}/table2.log",
+        benchmark:
+            f"{BENCHMARKS}/table2.tsv"
+        conda:
+            "../envs/evaluate.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=10,
+        params:
+            measured=measured(),
+        shell:
+            "python -m evaluate.tables --table 2 --reported {input.reported:q} {params.measured} "
+            "--out {output:q} > {log:q} 2>&1"
 
 
 rule learning:
@@ -136,7 +140,7 @@ rule another_configuration:
     log:
         f"{LOGS}/{{other}}_{{table}}.log",
     wildcard_constraints:
-        other=f"(?!{NAME}_(table|learning))[a-z0-9_]+?",
+        other=f"(?!{NAME}_({one_of(f'table{number}' for number in TABLES)}|learning)[.])[a-z0-9_]+?",
         table="table[0-9]+|learning",
     conda:
         "../envs/evaluate.yaml"

@@ -1,4 +1,4 @@
-# shards -> checkpoints
+# shards or the authors' checkpoints -> checkpoints
 
 
 rule train:
@@ -10,6 +10,9 @@ rule train:
         f"{LOGS}/train/{{method}}-{{control}}-seed{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/train/{{method}}-{{control}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        method=one_of(TRAINED),
+        control="trained|untrained|shuffled",
     conda:
         "../envs/train.yaml"
     threads: config["train_threads"]
@@ -25,3 +28,31 @@ rule train:
     shell:
         "python -m train.run --shards {params.shards:q} {params.settings} --seed {wildcards.seed} --threads {threads} "
         "--partial {params.partial:q} --curves {params.curves:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule released_checkpoint:
+    input:
+        lambda wildcards: config["methods"][wildcards.method]["checkpoint"],
+    output:
+        f"{WORK}/checkpoints/{{method}}/{PUBLISHED}.safetensors",
+    log:
+        f"{LOGS}/released_checkpoint/{{method}}.log",
+    benchmark:
+        f"{BENCHMARKS}/released_checkpoint/{{method}}.tsv"
+    wildcard_constraints:
+        method=one_of(IMPORTED),
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=lambda wildcards: flags(
+            {
+                "dataset": config["dataset"],
+                "scoring_crop": config["methods"][wildcards.method]["scoring_crop"],
+            }
+        ),
+    shell:
+        "python -m train.released {input:q} {params.settings} --out {output:q} > {log:q} 2>&1"

@@ -172,3 +172,16 @@ def test_help_does_not_wait_for_heavy_imports(module: str) -> None:
         "sys.exit(bool({'torch', 'sklearn', 'h5py', 'pandas'} & sys.modules.keys()))"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_an_annotation_beyond_the_videos_end_is_said_and_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beyond = Video(FIGHT, "test", "a.mp4", ("B1",), (Segment("B1", 16, 90),))
+    found = run(tmp_path, [beyond, catalog()[2]], scores(frames=44))
+    assert (
+        f"catalog.jsonl: {FIGHT!r}: B1 [16, 90) ends after the video's 44 frames; cut there" in capsys.readouterr().err
+    )
+    inside = Video(FIGHT, "test", "a.mp4", ("B1",), (Segment("B1", 16, 44),))
+    assert found["alignment"]["exact"] == run(tmp_path, [inside, catalog()[2]], scores(frames=44))["alignment"]["exact"]
+    assert "warning" not in capsys.readouterr().err

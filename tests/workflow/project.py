@@ -33,9 +33,10 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return run(folder, "snakemake", *arguments)
 
 
-def write_config(folder: Path, change: dict[str, object], name: str = "mine") -> str:
-    """Write the demo's configuration with other top-level keys, and give its path."""
-    config = yaml.safe_load((folder / "config/demo.yaml").read_text(encoding="utf-8"))
+def write_config(folder: Path, change: dict[str, object], name: str = "mine", base: str = "demo") -> str:
+    """Write configuration ``base`` with other top-level keys (``None`` leaves one out), and give its path."""
+    config = yaml.safe_load((folder / f"config/{base}.yaml").read_text(encoding="utf-8")) | change
+    config = {key: value for key, value in config.items() if value is not None}
     path = folder / f"config/{name}.yaml"
-    path.write_text(yaml.safe_dump(config | change, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return str(path.relative_to(folder))

@@ -32,7 +32,7 @@ def test_the_demo_is_planned_from_generation_to_both_tables(project: Path) -> No
         "train": 9,
         "score": 9,
         "metrics": 9,
-        "table1": 1,
+        "frame_table": 1,
         "table2": 1,
         "tables": 1,
         "total": 42,
@@ -127,7 +127,7 @@ def test_the_command_that_a_message_ends_with_works(project: Path) -> None:
     done = snakemake(project, "-n", *command[1:])
     assert done.returncode == 0, done.stderr
     assert jobs(done.stdout)["table2"] == 1
-    assert "table1" not in jobs(done.stdout)
+    assert "frame_table" not in jobs(done.stdout)
 
 
 def test_a_configuration_whose_name_begins_like_another_s_is_still_told_apart(project: Path) -> None:
@@ -147,3 +147,58 @@ def test_nothing_in_the_rules_names_a_gpu_where_the_configuration_stays_on_the_c
     assert on_gpu == {"visual", "audio", "train", "score"}
     done = snakemake(project, "-n", "--configfile", "config/demo.yaml")
     assert "gpu=1" not in done.stdout
+
+
+def test_a_table_that_the_data_set_lacks_is_refused_by_naming_those_it_has(project: Path) -> None:
+    done = snakemake(project, "-n", "--configfile", "config/ucf_demo.yaml", "--", "results/ucf_demo_table2.csv")
+    assert done.returncode == 1
+    assert "data set ucf has no such table in the paper; it has results/ucf_demo_table1.csv" in done.stderr
+
+
+def test_a_set_without_audio_is_planned_without_the_audio_step(project: Path) -> None:
+    done = snakemake(project, "-n", "--configfile", "config/ucf_demo.yaml")
+    assert done.returncode == 0, done.stderr
+    planned = jobs(done.stdout)
+    assert "audio" not in planned
+    assert (planned["visual"], planned["align"], planned["train"]) == (2, 2, 1)
+
+
+def test_released_artefacts_that_are_absent_are_named_with_their_source(project: Path) -> None:
+    done = snakemake(project, "-n", "--configfile", "config/xd_released.yaml")
+    assert done.returncode == 1
+    for expected in ("data/xd_released/xd_CLIP_rgbtest.csv", "model_xd_t.pth", "https://github.com/nwpu-zxr/VadCLIP"):
+        assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "message"),
+    [
+        ("demo", {"videos": None}, "key videos: is missing; features: recomputed needs it"),
+        ("demo", {"released": {"root": "a", "train": "b", "test": "c", "annotations": "d"}}, "key released: has no"),
+        ("xd_released", {"crops": [0]}, "key crops: has no meaning with features: released"),
+        ("demo", {"seeds": None}, "key seeds: is missing; training methods.vadclip needs it"),
+        ("demo", {"audio": None}, "key methods.teacher.architecture.model: a teacher reads audio"),
+        ("ucf", {"videos": {"train": "a", "test": "b", "annotations": "c"}}, "key videos: dataset ucf needs videos,"),
+        ("cctv", {"dataset": "ucf"}, "key videos: dataset ucf needs videos, train, test and annotations"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_named(
+    project: Path, base: str, change: dict[str, object], message: str
+) -> None:
+    done = snakemake(project, "-n", "--configfile", write_config(project, change, base=base))
+    assert done.returncode == 1
+    assert message in done.stderr.strip().splitlines()[-1]
+
+
+def test_judging_within_an_epoch_needs_the_selection_that_judges_on_the_test_set(project: Path) -> None:
+    config = write_config(project, {"selection": "last"}, base="ucf_demo")
+    done = snakemake(project, "-n", "--configfile", config)
+    assert "key methods.vadclip.recipe.judge_every: belongs to selection: released" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["config", "demo", "ucf", "ucf_demo", "cctv", "cctv_demo", "xd_released"])
+def test_every_configuration_keeps_the_schema(project: Path, name: str) -> None:
+    done = snakemake(project, "-n", "--configfile", f"config/{name}.yaml")
+    assert "key " not in done.stderr
+    assert done.returncode == 0 or "are not in place" in done.stderr
