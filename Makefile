@@ -1,11 +1,11 @@
 # make demo   generate the demo videos, run everything on them, print both tables
-# make test   lint, type checks and all tests (the slow suites only as a sample)
+# make test   lint, type checks and all tests (the slow suites only as a sample; make slow runs them whole)
 # Both create .venv from requirements.txt first; they need Python 3.11 and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test lint learning clean
+.PHONY: demo test slow lint learning clean
 
 demo: .venv/.complete
 	snakemake --cores $(CORES) --configfile config/demo.yaml -- results/demo_table1.csv results/demo_table2.csv
@@ -18,6 +18,10 @@ learning: .venv/.complete
 
 test: lint
 	python -m pytest
+
+# Every case of the matrices of which `make test` takes a sample.
+slow: .venv/.complete
+	python -m pytest -m slow
 
 lint: .venv/.complete
 	ruff check .
