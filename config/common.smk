@@ -25,6 +25,12 @@ SHARDS = {
     ]
     for split in (("train", "test") if TRAINED else ("test",))
 }
+NEEDS = {
+    2: ", which needs segments with classes",
+    4: ", which needs audio and segments with classes",
+    5: ", which needs audio and segments with classes",
+    6: ", which needs audio and segments with classes",
+}
 WHERE_TO_GET = {
     "xd": "XD-Violence comes from its authors' page, https://roc-ng.github.io/XD-Violence/; released features, lists "
     "and checkpoints from the pages of VadCLIP (https://github.com/nwpu-zxr/VadCLIP) and AVadCLIP.",
@@ -47,18 +53,36 @@ GENERATED_SOURCES = {
         "annotations": "Temporal_Anomaly_Annotation.txt",
     },
 }
-FRAME_TABLE = {"xd": 1, "cctv": 3, "ucf": 1}[config["dataset"]]
-FRAME_REPORTED = {"xd": "xd_table1", "cctv": "cctv_table3", "ucf": "ucf_vadclip"}
-TABLES = [FRAME_TABLE, 2] if config["dataset"] == "xd" else [FRAME_TABLE]
+REPORTED = {
+    "xd": {number: f"xd_table{number}" for number in (1, 2, 4, 5, 6)},
+    "cctv": {3: "cctv_table3"},
+    "ucf": {1: "ucf_vadclip"},
+}[config["dataset"]]
+
+
+def methods_in(table):
+    """Name the methods that have a row in a table."""
+    return [
+        name
+        for name, method in config["methods"].items()
+        if f"table{table}" in method["rows"]
+    ]
+
+
+TABLES = [table for table in REPORTED if methods_in(table)]
 # A run told to stay on the CPU must not wait for a GPU.
 GPU = 0 if config["device"] == "cpu" else 1
 
 
 def flags(settings):
-    """Spell settings as command line flags: {"a_b": 1, "c": [2, 3]} -> --a-b 1 --c 2 3."""
+    """Spell settings as command line flags: {"a_b": 1, "c": [2, 3], "d": False} -> --a-b 1 --c 2 3 --no-d."""
     words = []
     for key, value in settings.items():
-        words.append(f"--{key.replace('_', '-')}")
+        name = key.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+            continue
+        words.append(f"--{name}")
         words.extend(map(str, value) if isinstance(value, list) else [str(value)])
     return shlex.join(words)
 
@@ -120,14 +144,23 @@ def present_sources(wildcards):
     return catalog_sources()
 
 
+def why_not(table):
+    """Say why this configuration does not make a table."""
+    there = ", ".join(f"results/{NAME}_table{number}.csv" for number in TABLES)
+    number = int(table.removeprefix("table")) if table.startswith("table") else 0
+    if number in REPORTED:
+        return f"no method of configuration '{NAME}' has a row in table {number}; it makes {there}"
+    return (
+        f"the paper has no table {number} of data set {config['dataset']}"
+        f"{NEEDS.get(number, '')}; configuration '{NAME}' makes {there}"
+    )
+
+
 def other_configuration(wildcards):
     """Say how to ask for a table of another configuration."""
     target = f"results/{wildcards.other}_{wildcards.table}.csv"
     if wildcards.other == NAME:
-        sys.exit(
-            f"{target}: data set {config['dataset']} has no such table in the paper; it has "
-            f"{', '.join(f'results/{NAME}_table{number}.csv' for number in TABLES)}."
-        )
+        sys.exit(f"{target}: {why_not(wildcards.table)}.")
     for path in sorted(glob("config/*.yaml")):
         if (
             f"name: {wildcards.other}"
@@ -205,22 +238,23 @@ def runs_of(method):
     return [f"trained/seed{seed}" for seed in config["seeds"]]
 
 
-def all_metrics():
-    """Name the metrics of every method and run."""
+def metrics_in(table):
+    """Name the metrics of every method and run that a table shows."""
     return [
         f"{WORK}/metrics/{method}/{run}.json"
-        for method in config["methods"]
+        for method in methods_in(table)
         for run in runs_of(method)
     ]
 
 
-def measured():
-    """Spell every method's row in the table and the metrics files of its runs."""
+def measured(table):
+    """Spell every method's row in a table and the metrics files of its runs."""
     words = []
-    for method, settings in config["methods"].items():
+    for method in methods_in(table):
+        settings = config["methods"][method]
         words += [
             "--row",
-            f"{method}={settings['row']}",
+            f"{method}={settings['rows'][f'table{table}']}",
             "--modality",
             f"{method}={settings['modality']}",
         ]
@@ -229,11 +263,22 @@ def measured():
     return shlex.join(words)
 
 
+def table_settings(table):
+    """Spell which figures a table shows."""
+    if table == 2:
+        return {"table": table}
+    figures = dict(config["frame_level"])
+    if table in (4, 5, 6):
+        del figures["measure"]
+    return {"table": table, **figures}
+
+
 def scores_of_controls():
     """Name the scores of every trained method, control and seed, as (method, control, file)."""
     return [
         (method, control, f"{WORK}/scores/{method}/{control}/seed{seed}.h5")
         for method in TRAINED
+        if "table1" in config["methods"][method]["rows"]
         for control in ("trained", "untrained", "shuffled")
         for seed in config["seeds"]
     ]

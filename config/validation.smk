@@ -27,6 +27,34 @@ def check_against_schema(settings):
         )
 
 
+def spell_out_variants(settings):
+    """Replace every variant by the method that it is like, with what differs."""
+    whole = {
+        name: method
+        for name, method in settings["methods"].items()
+        if "like" not in method
+    }
+    for name, method in settings["methods"].items():
+        if "like" in method:
+            if "recipe" not in whole.get(method["like"], {}):
+                refuse(
+                    f"methods.{name}.like",
+                    f"{method['like']!r} is no method that is trained and no variant itself",
+                )
+            settings["methods"][name] = spelled_out(whole[method["like"]], method)
+
+
+def spelled_out(original, variant):
+    """Give the whole description of a variant."""
+    method = {**original, **variant}
+    for part in ("architecture", "recipe"):
+        method[part] = {**original[part], **variant.get(part, {})}
+    if method["recipe"].get("distillation") == "none":
+        method.pop("teacher", None)
+    del method["like"]
+    return method
+
+
 def check_companions(settings):
     """Check which keys go with where the features come from, and with training."""
     source = settings["features"]
@@ -84,25 +112,52 @@ def check_methods(settings):
             refuse(f"{key}.teacher", "a released checkpoint is not trained; remove it")
 
 
+ARCHITECTURE = {"model", "layers", "window", "max_snippets"}
+OWN_TO_MODEL = {
+    "vadclip": set(),
+    "teacher": {"prompt", "fusion", "focal"},
+    "student": {"prompt", "stream", "focal", "enhancement_blocks"},
+}
+
+
 def check_trained(settings, key, method):
     """Check a method that is trained."""
     architecture, teacher = method["architecture"], method.get("teacher")
+    for part, names in (
+        ("architecture", ARCHITECTURE),
+        ("recipe", {"epochs", "batch", "learning_rate"}),
+    ):
+        missing = sorted(names - method[part].keys())
+        if missing:
+            refuse(f"{key}.{part}", f"{missing[0]!r} is missing")
+    model = architecture["model"]
+    strange = sorted(architecture.keys() - ARCHITECTURE - OWN_TO_MODEL[model])
+    if strange:
+        refuse(f"{key}.architecture.{strange[0]}", f"a {model} has none; remove it")
+    if model != "student" and {"distillation", "distillation_weight"} & set(
+        method["recipe"]
+    ):
+        refuse(
+            f"{key}.recipe.distillation", f"only a student is distilled, not a {model}"
+        )
     if architecture["max_snippets"] % architecture["window"]:
         refuse(
             f"{key}.architecture.window",
             f"must divide max_snippets ({architecture['max_snippets']})",
         )
-    if architecture["model"] == "teacher" and not (
-        source_is_released(settings) or "audio" in settings
-    ):
+    reads_audio = (
+        model == "teacher" and architecture.get("fusion") != "none"
+    ) or architecture.get("stream") == "audio"
+    if reads_audio and not (source_is_released(settings) or "audio" in settings):
         refuse(
             f"{key}.architecture.model",
-            "a teacher reads audio, but the key audio is missing",
+            f"this {model} reads audio, but the key audio is missing",
         )
-    if (architecture["model"] == "student") != (teacher is not None):
+    distilled = model == "student" and method["recipe"].get("distillation") != "none"
+    if distilled != (teacher is not None):
         refuse(
             f"{key}.teacher",
-            "a student needs the name of its teacher's method, and no other model one",
+            "a distilled student needs the name of its teacher's method, and no other model one",
         )
     # Which model a released checkpoint holds is seen when it is read.
     of_teacher = settings["methods"].get(teacher, {})
@@ -119,6 +174,7 @@ def check_trained(settings, key, method):
 
 
 check_against_schema(config)
+spell_out_variants(config)
 check_companions(config)
 check_videos(config)
 check_methods(config)

@@ -3,7 +3,8 @@
 
 localrules:
     metrics,
-    frame_table,
+    table,
+    twins,
     learning,
     another_configuration,
 
@@ -54,16 +55,18 @@ rule metrics:
         "python -m evaluate.metrics --scores {input.scores:q} --catalog {input.catalog:q} --out {output:q} > {log:q} 2>&1"
 
 
-rule frame_table:
+rule table:
     input:
-        metrics=all_metrics(),
-        reported=f"evaluate/reported/{FRAME_REPORTED[config['dataset']]}.csv",
+        metrics=lambda wildcards: metrics_in(int(wildcards.number)),
+        reported=lambda wildcards: f"evaluate/reported/{REPORTED[int(wildcards.number)]}.csv",
     output:
-        f"results/{NAME}_table{FRAME_TABLE}.csv",
+        f"results/{NAME}_table{{number}}.csv",
     log:
-        f"{LOGS}/table{FRAME_TABLE}.log",
+        f"{LOGS}/table{{number}}.log",
     benchmark:
-        f"{BENCHMARKS}/table{FRAME_TABLE}.tsv"
+        f"{BENCHMARKS}/table{{number}}.tsv"
+    wildcard_constraints:
+        number=one_of(map(str, TABLES)),
     conda:
         "../envs/evaluate.yaml"
     threads: 1
@@ -71,39 +74,33 @@ rule frame_table:
         mem_mb=500,
         runtime=10,
     params:
-        measured=measured(),
-        settings=flags({"table": FRAME_TABLE, **config["frame_level"]}),
+        measured=lambda wildcards: measured(int(wildcards.number)),
+        settings=lambda wildcards: flags(table_settings(int(wildcards.number))),
     shell:
         "python -m evaluate.tables --reported {input.reported:q} {params.measured} {params.settings} "
         "--out {output:q} > {log:q} 2>&1"
 
 
-if 2 in TABLES:
-
-    localrules:
-        table2,
-
-    rule table2:
-        input:
-            metrics=all_metrics(),
-            reported="evaluate/reported/xd_table2.csv",
-        output:
-            f"results/{NAME}_table2.csv",
-        log:
-            f"{LOGS}/table2.log",
-        benchmark:
-            f"{BENCHMARKS}/table2.tsv"
-        conda:
-            "../envs/evaluate.yaml"
-        threads: 1
-        resources:
-            mem_mb=500,
-            runtime=10,
-        params:
-            measured=measured(),
-        shell:
-            "python -m evaluate.tables --table 2 --reported {input.reported:q} {params.measured} "
-            "--out {output:q} > {log:q} 2>&1"
+rule twins:
+    input:
+        "results/{table}.csv",
+    output:
+        markdown="results/{table}.md",
+        latex="results/{table}.tex",
+    log:
+        f"{LOGS}/{{table}}_twins.log",
+    benchmark:
+        f"{BENCHMARKS}/{{table}}_twins.tsv"
+    wildcard_constraints:
+        table=f"{NAME}_table[1-6]",
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shell:
+        "python -m evaluate.twins {input:q} --markdown {output.markdown:q} --latex {output.latex:q} > {log:q} 2>&1"
 
 
 rule learning:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from evaluate.provenance import Provenance
     from evaluate.scores_file import ScoredVideo
     from extract.shard import Encoding, ShardHeader
-    from train.checkpoint import Checkpoint
+    from train.checkpoint import Checkpoint, Header
     from train.samples import Split
 
 
@@ -131,10 +131,7 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         notes.append("untrained")
     return Provenance(
         method=architecture.model,
-        architecture=(
-            f"{architecture.model}: {architecture.layers} layers, attention window {architecture.window}, "
-            f"{architecture.max_snippets} snippets, prompt {architecture.prompt}"
-        ),
+        architecture=_spelled(header),
         seed=recipe.seed,
         selection=recipe.selection,
         recipe=f"{recipe.epochs} epochs, batch {recipe.batch}, learning rate {recipe.learning_rate:g}",
@@ -147,6 +144,23 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         mismatch=mismatch,
         checkpoint_sha256=checkpoint.sha256,
     )
+
+
+def _spelled(header: "Header") -> str:
+    architecture, recipe = header.architecture, header.recipe
+    parts = [
+        f"{architecture.layers} layers",
+        f"attention window {architecture.window}",
+        f"{architecture.max_snippets} snippets",
+        f"prompt {architecture.prompt}",
+    ]
+    if architecture.model == "teacher":
+        parts += [f"fusion {architecture.fusion}"]
+    if architecture.model == "student":
+        parts += [f"{architecture.stream} only", f"distillation {recipe.distillation}"]
+    if architecture.model != "vadclip":
+        parts += ["focal term" if architecture.focal else "no focal term"]
+    return f"{architecture.model}: {', '.join(parts)}"
 
 
 def _origin(encoding: "Encoding") -> str:

@@ -21,6 +21,15 @@ from extract import command
 from extract.errors import InputError
 from extract.files import write_text
 
+# What names a row of each table's reported CSV.
+ROW_KEYS = {
+    "1": ("method",),
+    "2": ("method",),
+    "3": ("method",),
+    "4": ("av_fusion", "av_prompt", "focal_loss"),
+    "5": ("fusion",),
+    "6": ("method",),
+}
 IOU_THRESHOLDS = ("0.1", "0.2", "0.3", "0.4", "0.5")
 OWN_TO_A_RUN = ("seed", "checkpoint_sha256")
 STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
@@ -65,13 +74,22 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = argparse.ArgumentParser(prog="python -m evaluate.tables", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--table", choices=("1", "2", "3"), required=True, help="1, 3: frame level; 2: instance-level mAP"
+        "--table",
+        choices=tuple(ROW_KEYS),
+        required=True,
+        help="1, 3: frame level; 2: instance-level mAP; 4 to 6: ablations, frame level and mean mAP",
     )
-    parser.add_argument("--reported", type=Path, required=True, help="the paper's table (CSV with a column method)")
+    parser.add_argument("--reported", type=Path, required=True, help="the paper's table (CSV)")
     parser.add_argument(
         "--measured", action="append", default=[], metavar="KEY=FILE", help="metrics of one run; one for each seed"
     )
-    parser.add_argument("--row", action="append", default=[], metavar="KEY=METHOD", help="row of the table a key fills")
+    parser.add_argument(
+        "--row",
+        action="append",
+        default=[],
+        metavar="KEY=ROW",
+        help="row of the table a key fills: its method, in table 5 its fusion, in table 4 the three cells joined by /",
+    )
     parser.add_argument(
         "--modality", action="append", default=[], metavar="KEY=MODALITY", help="what a key's runs read"
     )
@@ -100,13 +118,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     runs: dict[str, list[Run]] = {}
     for key, path in _pairs("--measured", arguments.measured):
         runs.setdefault(key, []).append(read_run(Path(path)))
-    methods = dict(rows)
-    unplaced = sorted((runs.keys() | modalities.keys()) - methods.keys())
+    names = dict(rows)
+    unplaced = sorted((runs.keys() | modalities.keys()) - names.keys())
     if unplaced:
         raise InputError(f"--row: {unplaced[0]!r} has no row; add --row {unplaced[0]}=METHOD")
-    header, reported = read_reported(arguments.reported, figures)
+    header, reported = read_reported(arguments.reported, figures, ROW_KEYS[arguments.table])
     measured = {
-        methods[key]: measured_cells(of_key, figures, arguments.protocol, modalities.get(key, ""))
+        names[key]: measured_cells(of_key, figures, arguments.protocol, modalities.get(key, ""))
         for key, of_key in runs.items()
     }
     if len(measured) < len(runs):
@@ -135,18 +153,31 @@ def map_figures(protocol: str) -> tuple[Figure, ...]:
     return (*thresholds, Figure("avg", ("map", protocol, "avg")))
 
 
-def read_reported(path: Path, figures: Sequence[Figure]) -> tuple[list[str], list[dict[str, str]]]:
+def ablation_figures(branch: str, protocol: str) -> tuple[Figure, ...]:
+    """Give the figures of AVadCLIP's Tables 4 to 6: frame-level AP and the mean mAP as released.
+
+    Args:
+        branch: ``classification`` or ``alignment``.
+        protocol: ``released`` or ``exact``, of the AP.
+    """
+    return (*frame_figures(branch, protocol, "ap"), Figure("avg", ("map", "released", "avg")))
+
+
+def read_reported(
+    path: Path, figures: Sequence[Figure], keys: Sequence[str] = ("method",)
+) -> tuple[list[str], dict[str, dict[str, str]]]:
     """Read a paper's table.
 
     Args:
-        path: CSV with a column ``method``, one column for each figure, and any others that describe a row.
+        path: CSV with the columns ``keys``, one column for each figure, and any others that describe a row.
         figures: The figures it must have; an empty cell is one that the paper does not report.
+        keys: Columns whose cells, joined by ``/``, name a row.
 
     Returns:
-        The names of the describing columns, and the rows by column name.
+        The names of the describing columns, and by row name the cells by column name.
 
     Raises:
-        InputError: If the file is absent or malformed, a column is missing or a method has two rows.
+        InputError: If the file is absent or malformed, a column is missing or two rows have one name.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -154,20 +185,21 @@ def read_reported(path: Path, figures: Sequence[Figure]) -> tuple[list[str], lis
             columns, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None
-    for column in ("method", *(figure.column for figure in figures)):
+    for column in (*keys, *(figure.column for figure in figures)):
         if column not in columns:
             raise InputError(f"{path}: column {column} is missing; this table needs it")
-    seen: set[str] = set()
+    named: dict[str, dict[str, str]] = {}
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
             raise InputError(f"{path}, line {number}: has not {len(columns)} cells as the header has")
-        if row["method"] in seen:
-            raise InputError(f"{path}, line {number}: method {row['method']!r} has two rows; keep one")
-        seen.add(row["method"])
+        name = "/".join(row[key] for key in keys)
+        if name in named:
+            raise InputError(f"{path}, line {number}: {'/'.join(keys)} {name!r} has two rows; keep one")
+        named[name] = row
         for figure in figures:
             row[figure.column] = _reported_cell(row[figure.column], f"{path}, line {number}: column {figure.column}")
     numbers = {figure.column for figure in figures}
-    return [column for column in columns if column not in numbers], rows
+    return [column for column in columns if column not in numbers], named
 
 
 def read_run(path: Path) -> Run:
@@ -228,7 +260,7 @@ def measured_cells(runs: Sequence[Run], figures: Sequence[Figure], protocol: str
 
 def compose(
     describing: Sequence[str],
-    reported: Iterable[Mapping[str, str]],
+    reported: Mapping[str, Mapping[str, str]],
     measured: Mapping[str, Mapping[str, str]],
     figures: Sequence[Figure],
     source: Path,
@@ -237,8 +269,8 @@ def compose(
 
     Args:
         describing: Names of the describing columns of the reported rows.
-        reported: Rows of the paper's table by column name.
-        measured: Cells by column name, by method.
+        reported: By row name, the cells of the paper's table by column name.
+        measured: By row name, the measured cells by column name.
         figures: What the table shows.
         source: File of the reported rows, for the message.
 
@@ -246,15 +278,11 @@ def compose(
         The table as CSV text, rows in the paper's order.
 
     Raises:
-        InputError: If a measured method has no row.
+        InputError: If a measured row is not in the paper's table.
     """
-    rows = list(reported)
-    strangers = measured.keys() - {row["method"] for row in rows}
+    strangers = measured.keys() - reported.keys()
     if strangers:
-        raise InputError(
-            f"--row: {sorted(strangers)[0]!r} is no method of {source}; "
-            f"it has {', '.join(row['method'] for row in rows)}"
-        )
+        raise InputError(f"--row: {sorted(strangers)[0]!r} is no row of {source}; it has {', '.join(reported)}")
     results = [f"measured_{figure.column}_{kind}" for figure in figures for kind in ("mean", "std")]
     reports = [f"reported_{figure.column}" for figure in figures]
     text = io.StringIO()
@@ -262,10 +290,10 @@ def compose(
         text, [*describing, *reports, "measured_modality", *results, *STATED], restval="", lineterminator="\n"
     )
     writer.writeheader()
-    for row in rows:
+    for name, row in reported.items():
         cells = {column: row[column] for column in describing}
         cells |= {f"reported_{figure.column}": row[figure.column] for figure in figures}
-        writer.writerow(cells | dict(measured.get(row["method"], {})))
+        writer.writerow(cells | dict(measured.get(name, {})))
     return text.getvalue()
 
 
@@ -279,6 +307,8 @@ def _figures(arguments: argparse.Namespace) -> tuple[Figure, ...]:
     if arguments.protocol == "abnormal":
         raise InputError(f"--protocol: abnormal belongs to --table 2; table {arguments.table} has released and exact")
     branch = arguments.branch or ("alignment" if arguments.table == "1" else "classification")
+    if arguments.table in ("4", "5", "6"):
+        return ablation_figures(arguments.branch or "alignment", arguments.protocol)
     return frame_figures(branch, arguments.protocol, arguments.measure or "ap")
 
 

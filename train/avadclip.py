@@ -1,13 +1,18 @@
 """AVadCLIP's two networks: the audio-visual teacher and the video-only student (arXiv 2504.04495)."""
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from train.adaptive_fusion import AdaptiveFusion
 from train.audio_tcn import AudioTCN
 from train.branches import DualBranch, Output
 from train.enhancement import EnhancementNet, UncertaintyNet
+from train.other_fusions import Addition, Concatenation, CrossAttention
 from train.prompts import PromptForm
 from train.temporal_adapter import TemporalAdapter
+
+FusionForm = Literal["adaptive", "cross_attention", "addition", "concatenation", "none"]
 
 
 class AudioVisualTeacher(nn.Module):
@@ -18,7 +23,8 @@ class AudioVisualTeacher(nn.Module):
         layers: Transformer layers of the temporal encoder.
         window: Snippets in an attention block.
         dropout: Probability to drop an activation of the audio TCN while training.
-        prompt_form: `released`, which released weights need, or `paper`; see `train.prompts.ClassEmbedding`.
+        prompt_form: `released`, which released weights need, `paper` or `none`; see `train.prompts.ClassEmbedding`.
+        fusion: `adaptive`, one of Table 5's, or `none`: the video alone, without the TCN (Table 4).
         dim: Width D of the features.
 
     Raises:
@@ -32,12 +38,13 @@ class AudioVisualTeacher(nn.Module):
         window: int = 4,
         dropout: float = 0.1,
         prompt_form: PromptForm = "released",
+        fusion: FusionForm = "adaptive",
         dim: int = 512,
     ) -> None:
         super().__init__()
         self.temporal = TemporalAdapter(max_snippets, layers, window, dim)
-        self.audio_tcn = AudioTCN(dim, dropout)
-        self.fusion = AdaptiveFusion(dim)
+        self.audio_tcn = None if fusion == "none" else AudioTCN(dim, dropout)
+        self.fusion = _build_fusion(fusion, dim)
         self.branches = DualBranch(prompt_form, dim)
 
     def forward(self, visual: Tensor, audio: Tensor, length: Tensor, text: Tensor) -> Output:
@@ -49,22 +56,37 @@ class AudioVisualTeacher(nn.Module):
             length: Valid snippets ``[B]`` int64.
             text: Class embeddings of step 1 ``[C, D]``.
         """
-        fused = self.fusion(self.temporal(visual, length), self.audio_tcn(audio))
+        fused = self.temporal(visual, length)
+        if self.audio_tcn is not None and self.fusion is not None:
+            fused = self.fusion(fused, self.audio_tcn(audio))
         anomaly_logits, class_logits = self.branches(fused, text)
         return Output(anomaly_logits, class_logits, fused, None)
 
 
+def _build_fusion(form: FusionForm, dim: int) -> nn.Module | None:
+    match form:
+        case "adaptive":
+            return AdaptiveFusion(dim)
+        case "cross_attention":
+            return CrossAttention(dim)
+        case "addition":
+            return Addition()
+        case "concatenation":
+            return Concatenation(dim)
+        case "none":
+            return None
+
+
 class VideoStudent(nn.Module):
     """The teacher with an enhancement net in place of audio and fusion, and an uncertainty (section 3.6).
-
-    Fed with audio features as ``visual`` it is the audio-only model of the paper's Table 6.
 
     Args:
         max_snippets: Rows T of every input, padding included.
         layers: Transformer layers of the temporal encoder.
         window: Snippets in an attention block.
         enhancement_blocks: Residual blocks of the enhancement net, 3 as released or 1 as in the paper.
-        prompt_form: `released`, which released weights need, or `paper`; see `train.prompts.ClassEmbedding`.
+        prompt_form: `released`, which released weights need, `paper` or `none`; see `train.prompts.ClassEmbedding`.
+        stream: `video`, or `audio` for the audio-only model of Table 6.
         dim: Width D of the features.
 
     Raises:
@@ -78,9 +100,11 @@ class VideoStudent(nn.Module):
         window: int = 64,
         enhancement_blocks: int = 3,
         prompt_form: PromptForm = "released",
+        stream: Literal["video", "audio"] = "video",
         dim: int = 512,
     ) -> None:
         super().__init__()
+        self.stream = stream
         self.temporal = TemporalAdapter(max_snippets, layers, window, dim)
         self.enhancement = EnhancementNet(enhancement_blocks, dim)
         self.uncertainty = UncertaintyNet(dim)
@@ -90,12 +114,12 @@ class VideoStudent(nn.Module):
         """Score a batch.
 
         Args:
-            visual: CLIP features ``[B, T, D]``, zero past the length.
-            audio: Not read; there so that all networks are called alike.
+            visual: CLIP features ``[B, T, D]``, zero past the length; read by the video's student.
+            audio: Wav2CLIP features ``[B, T, D]``; read by the audio-only model.
             length: Valid snippets ``[B]`` int64.
             text: Class embeddings of step 1 ``[C, D]``.
         """
-        encoded = self.temporal(visual, length)
+        encoded = self.temporal(visual if self.stream == "video" else audio, length)
         enhanced = self.enhancement(encoded)
         anomaly_logits, class_logits = self.branches(enhanced, text)
         return Output(anomaly_logits, class_logits, enhanced, self.uncertainty(encoded))

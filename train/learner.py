@@ -63,7 +63,9 @@ def build_learner(
 
 def alignment_loss(architecture: Architecture, labels: LabelSet) -> nn.Module:
     """Build the loss of the alignment branch; VadCLIP (arXiv 2308.11681) has no focal term."""
-    return AlignmentLoss() if architecture.model == "vadclip" else FocalAlignmentLoss(len(labels.model_codes))
+    if architecture.model == "vadclip" or not architecture.focal:
+        return AlignmentLoss()
+    return FocalAlignmentLoss(len(labels.model_codes))
 
 
 def checkpoint_tensors(learner: Learner) -> dict[str, Tensor]:

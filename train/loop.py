@@ -14,7 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from extract.progress import say, track
 from train.checkpoint import Checkpoint
-from train.distillation import paper_distillation_loss, released_distillation_loss
+from train.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
 from train.learner import Learner
 from train.mil import classification_loss, text_separation_loss
 from train.samples import Batch, TrainingSamples, batches, paired_order, shuffled_order
@@ -22,6 +22,11 @@ from train.selection import Judge
 from train.settings import Recipe
 
 STATE_FILE = "state.pt"
+DISTILLATIONS = {
+    "mse": plain_distillation_loss,
+    "released": released_distillation_loss,
+    "paper": paper_distillation_loss,
+}
 
 
 @dataclass
@@ -134,7 +139,7 @@ def step_losses(learner: Learner, batch: Batch, recipe: Recipe, teacher: Checkpo
     if teacher is not None:
         with torch.no_grad():
             target = teacher.network(batch.visual, batch.audio, batch.length, teacher.text).features  # [B, T, D]
-        distil = released_distillation_loss if recipe.distillation == "released" else paper_distillation_loss
+        distil = DISTILLATIONS[recipe.distillation]
         losses["distillation"] = distil(target, output.features, output.log_variance)
         total = total + recipe.distillation_weight * losses["distillation"]
     return losses | {"total": total}

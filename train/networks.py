@@ -16,7 +16,11 @@ def build_network(architecture: Architecture) -> nn.Module:
             return VadCLIP(architecture.max_snippets, architecture.layers, architecture.window)
         case "teacher":
             return AudioVisualTeacher(
-                architecture.max_snippets, architecture.layers, architecture.window, prompt_form=architecture.prompt
+                architecture.max_snippets,
+                architecture.layers,
+                architecture.window,
+                prompt_form=architecture.prompt,
+                fusion=architecture.fusion,
             )
         case "student":
             return VideoStudent(
@@ -25,5 +29,6 @@ def build_network(architecture: Architecture) -> nn.Module:
                 architecture.window,
                 enhancement_blocks=architecture.enhancement_blocks,
                 prompt_form=architecture.prompt,
+                stream=architecture.stream,
             )
     assert_never(architecture.model)

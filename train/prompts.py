@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CONTEXT_LENGTH = 77
 
-PromptForm = Literal["released", "paper"]
+PromptForm = Literal["none", "released", "paper"]
 
 
 class LearnablePrompt(nn.Module):
@@ -109,6 +109,11 @@ def same_for_every_class(text: Tensor, prompt: Tensor) -> Tensor:
     return prompt[:, None, :].expand(-1, len(text), -1)
 
 
+def without_prompt(text: Tensor, prompt: Tensor) -> Tensor:
+    """No audio-visual prompt (Table 4): zeros ``[B, C, D]``, so that all videos share the classes of step 1."""
+    return torch.zeros_like(prompt)[:, None, :].expand(-1, len(text), -1)
+
+
 def weighted_by_similarity(text: Tensor, prompt: Tensor) -> Tensor:
     """The `paper` form of eq. 5 and 6: the more a class resembles the video, the more of the prompt it gets.
 
@@ -127,13 +132,17 @@ class ClassEmbedding(nn.Module):
     """Class embeddings of steps 2 and 3, one set per video: ``e = c + p_c``, then ``e + MLP(e)`` (eq. 4-7).
 
     Args:
-        form: How the video's prompt reaches the classes: `released`, what released weights need, or `paper`.
+        form: How the video's prompt reaches the classes: `released`, what released weights need, `paper`, or `none`.
         dim: Width D.
     """
 
     def __init__(self, form: PromptForm = "released", dim: int = 512) -> None:
         super().__init__()
-        self.class_prompts = {"released": same_for_every_class, "paper": weighted_by_similarity}[form]
+        self.class_prompts = {
+            "none": without_prompt,
+            "released": same_for_every_class,
+            "paper": weighted_by_similarity,
+        }[form]
         self.mlp = QuickGeluMLP(dim)
 
     def forward(self, features: Tensor, anomaly_logits: Tensor, text: Tensor) -> Tensor:

@@ -13,7 +13,20 @@ from typing import TYPE_CHECKING, get_args
 from extract import command
 from extract.errors import InputError
 from extract.labels import LabelSet, label_set
-from train.settings import Architecture, Branch, Form, Labels, Measure, Model, Recipe, Sampling, Selection
+from train.settings import (
+    Architecture,
+    Branch,
+    Distillation,
+    Fusion,
+    Labels,
+    Measure,
+    Model,
+    Prompt,
+    Recipe,
+    Sampling,
+    Selection,
+    Stream,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +52,15 @@ def parser() -> argparse.ArgumentParser:
     network.add_argument("--layers", type=int, required=True, help="transformer blocks of the temporal adapter")
     network.add_argument("--window", type=int, required=True, help="snippets of one block of its attention")
     network.add_argument("--max-snippets", type=int, default=Architecture.max_snippets)
-    network.add_argument("--prompt", choices=get_args(Form), default=Architecture.prompt, help="audio-visual prompt")
+    network.add_argument("--prompt", choices=get_args(Prompt), default=Architecture.prompt, help="audio-visual prompt")
+    network.add_argument("--fusion", choices=get_args(Fusion), default=Architecture.fusion, help="teacher only")
+    network.add_argument("--stream", choices=get_args(Stream), default=Architecture.stream, help="student only")
+    network.add_argument(
+        "--focal",
+        action=argparse.BooleanOptionalAction,
+        default=Architecture.focal,
+        help="focal term of AVadCLIP's alignment loss",
+    )
     network.add_argument("--enhancement-blocks", type=int, default=Architecture.enhancement_blocks)
     recipe = parser.add_argument_group("recipe")
     recipe.add_argument("--epochs", type=int, default=Recipe.epochs, help="0 writes the untrained network")
@@ -48,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--weight-decay", type=float, default=Recipe.weight_decay)
     recipe.add_argument("--milestones", type=int, nargs="*", default=Recipe.milestones)
     recipe.add_argument("--separation-weight", type=float, default=Recipe.separation_weight)
-    recipe.add_argument("--distillation", choices=get_args(Form), default=Recipe.distillation)
+    recipe.add_argument("--distillation", choices=get_args(Distillation), default=Recipe.distillation)
     recipe.add_argument("--distillation-weight", type=float, default=Recipe.distillation_weight)
     recipe.add_argument("--sampling", choices=get_args(Sampling), default=Recipe.sampling)
     recipe.add_argument("--selection", choices=get_args(Selection), default=Recipe.selection)
@@ -127,8 +148,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _check_companions(arguments: argparse.Namespace) -> None:
-    if (arguments.model == "student") != (arguments.teacher is not None):
-        raise InputError(f"--teacher: a student needs one and no other model takes one; --model is {arguments.model}")
+    distils = arguments.model == "student" and arguments.distillation != "none"
+    if distils != (arguments.teacher is not None):
+        raise InputError(
+            "--teacher: a student needs one unless --distillation is none, and no other model takes one; --model is "
+            f"{arguments.model}, --distillation {arguments.distillation}"
+        )
     if (arguments.selection == "released") != (arguments.catalog is not None):
         raise InputError(f"--catalog: goes with --selection released, which is {arguments.selection}")
 

@@ -7,6 +7,10 @@ from extract.errors import InputError
 
 Model = Literal["vadclip", "teacher", "student"]
 Form = Literal["released", "paper"]
+Prompt = Literal["none", "released", "paper"]
+Fusion = Literal["adaptive", "cross_attention", "addition", "concatenation", "none"]
+Stream = Literal["video", "audio"]
+Distillation = Literal["none", "mse", "released", "paper"]
 Selection = Literal["last", "validation", "released"]
 Sampling = Literal["shuffled", "paired"]
 Branch = Literal["classification", "alignment"]
@@ -23,7 +27,12 @@ class Architecture:
         layers: Transformer blocks of the temporal adapter.
         window: Snippets of one block of its block-local attention.
         max_snippets: Snippets of one input window (T).
-        prompt: Form of the audio-visual prompt (paper eq. 5-6): ``released`` or ``paper``.
+        prompt: Form of the audio-visual prompt (paper eq. 5-6): ``released``, ``paper``, or ``none`` without it
+            (Table 4). VadCLIP's is always ``released``.
+        fusion: How the teacher joins its streams: ``adaptive`` (paper eq. 1-3), or what Tables 4 and 5 put in its
+            place. ``none`` reads the video alone.
+        stream: What the student reads: ``video``, or ``audio`` for the audio-only model of Table 6.
+        focal: Whether the alignment loss has AVadCLIP's focal term. VadCLIP's never has.
         enhancement_blocks: Residual blocks of the student's enhancement net: 3 in the released
             implementation, 1 in the paper. The other models have none and ignore it.
     """
@@ -32,12 +41,17 @@ class Architecture:
     layers: int
     window: int
     max_snippets: int = 256
-    prompt: Form = "released"
+    prompt: Prompt = "released"
+    fusion: Fusion = "adaptive"
+    stream: Stream = "video"
+    focal: bool = True
     enhancement_blocks: int = 3
 
     def __post_init__(self) -> None:
         _check_choice("model", self.model, get_args(Model))
-        _check_choice("prompt", self.prompt, get_args(Form))
+        _check_choice("prompt", self.prompt, get_args(Prompt))
+        _check_choice("fusion", self.fusion, get_args(Fusion))
+        _check_choice("stream", self.stream, get_args(Stream))
         for name in ("layers", "window", "max_snippets", "enhancement_blocks"):
             _check_at_least(name, getattr(self, name), 1)
         if self.max_snippets % self.window:
@@ -46,7 +60,9 @@ class Architecture:
     @property
     def reads_audio(self) -> bool:
         """Whether the network reads the audio rows."""
-        return self.model == "teacher"
+        if self.model == "teacher":
+            return self.fusion != "none"
+        return self.model == "student" and self.stream == "audio"
 
 
 @dataclass(frozen=True)
@@ -60,7 +76,8 @@ class Recipe:
         weight_decay: AdamW's.
         milestones: Epochs after which the learning rate is multiplied by 0.1.
         separation_weight: Weight of the text separation loss.
-        distillation: Form of paper eq. 11 (student only).
+        distillation: What the student learns from its teacher: eq. 11 in its ``released`` or ``paper`` form, plain
+            ``mse``, or ``none``, which needs no teacher (Table 6). The other models ignore it.
         distillation_weight: Its weight (student only).
         sampling: ``shuffled``: every pair once, shuffled; ``paired``: UCF-Crime's normal and abnormal halves.
         selection: Which epoch is kept: ``last``; ``validation``, best on a held-out tenth of the training
@@ -79,7 +96,7 @@ class Recipe:
     weight_decay: float = 0.01
     milestones: tuple[int, ...] = (3, 6, 10)
     separation_weight: float = 1e-4
-    distillation: Form = "released"
+    distillation: Distillation = "released"
     distillation_weight: float = 1e-8
     sampling: Sampling = "shuffled"
     selection: Selection = "last"
@@ -93,7 +110,7 @@ class Recipe:
         _check_at_least("epochs", self.epochs, 0)
         _check_at_least("batch", self.batch, 1)
         _check_at_least("judge_every", self.judge_every, 0)
-        _check_choice("distillation", self.distillation, get_args(Form))
+        _check_choice("distillation", self.distillation, get_args(Distillation))
         _check_choice("sampling", self.sampling, get_args(Sampling))
         _check_choice("selection", self.selection, get_args(Selection))
         _check_choice("branch", self.branch, get_args(Branch))

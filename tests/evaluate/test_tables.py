@@ -168,7 +168,7 @@ def test_a_seed_given_twice_is_refused(tmp_path: Path) -> None:
     [
         (["--measured", "vadclip=a.json"], "no row; add --row vadclip=METHOD"),
         (["--row", "vadclip"], "--row: 'vadclip' is not of the form"),
-        (["--row", "vadclip=VadClip", "--measured", "vadclip=a.json"], "'VadClip' is no method of .*xd_table1.csv"),
+        (["--row", "vadclip=VadClip", "--measured", "vadclip=a.json"], "'VadClip' is no row of .*xd_table1.csv"),
         (["--row", "a=VadCLIP", "--row", "b=VadCLIP", "--measured", "a=a.json", "--measured", "b=a.json"], "same row"),
         (["--row", "vadclip=VadCLIP", "--measured", "vadclip=none.json"], "none.json: no such metrics"),
         (["--protocol", "abnormal"], "abnormal belongs to --table 2"),
@@ -229,3 +229,26 @@ def test_tables_are_printed_with_every_cell(tmp_path: Path, capsys: pytest.Captu
         assert all(cell in printed for cell in row.values())
     with pytest.raises(InputError, match=r"none\.csv"):
         show([str(tmp_path / "none.csv")])
+
+
+def test_table_4_names_its_rows_by_three_cells_and_has_ap_and_mean_map(tmp_path: Path) -> None:
+    run = metrics(tmp_path / "a.json", 50, 1)
+    words = ["--row", "fused=yes/no/no", "--modality", "fused=RGB(ViT)+Audio", "--measured", f"fused={run}"]
+    out = tmp_path / "table.csv"
+    main(["--table", "4", "--reported", str(REPORTED / "xd_table4.csv"), "--out", str(out), *words])
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["measured_ap_mean"] for row in rows] == ["", "50.00", "", ""]
+    assert (rows[1]["reported_ap"], rows[1]["reported_avg"]) == ("82.90", "26.63")
+    assert rows[1]["measured_avg_mean"] == "10.00"
+
+
+@pytest.mark.parametrize(("number", "row"), [("5", "Element-wise Addition"), ("6", "Audio Model w/o UKD")])
+def test_tables_5_and_6_fill_the_row_of_a_variant(tmp_path: Path, number: str, row: str) -> None:
+    run = metrics(tmp_path / "a.json", 50, 1)
+    out = tmp_path / "table.csv"
+    words = ["--row", f"variant={row}", "--measured", f"variant={run}", "--out", str(out)]
+    main(["--table", number, "--reported", str(REPORTED / f"xd_table{number}.csv"), *words])
+    with out.open(encoding="utf-8", newline="") as file:
+        (filled,) = [line for line in csv.DictReader(file) if line["measured_ap_mean"]]
+    assert next(iter(filled.values())) == row

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from train.distillation import paper_distillation_loss, released_distillation_loss
+from train.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
 
 TEACHER = torch.tensor([[[1.0, 2.0]]])
 STUDENT = torch.tensor([[[0.0, 5.0]]])
@@ -19,6 +19,10 @@ def test_the_released_form_adds_all_of_the_log_variance() -> None:
 def test_the_paper_form_adds_half_of_it() -> None:
     expected = (SCALED_ERRORS[0] + SCALED_ERRORS[1] + math.log(2) / 2) / 2
     assert paper_distillation_loss(TEACHER, STUDENT, LOG_VARIANCE).item() == pytest.approx(expected)
+
+
+def test_the_plain_form_is_the_mean_squared_error_whatever_the_variance() -> None:
+    assert plain_distillation_loss(TEACHER, STUDENT, LOG_VARIANCE).item() == (1 + 9) / 2
 
 
 def test_the_best_log_variance_of_the_paper_form_is_that_of_the_error() -> None:

@@ -52,7 +52,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "student": {"row": "AVadCLIP*", "scoring_crop": 5},
     }
     for method, settings in methods.items():
-        settings |= {"modality": "as reported", "checkpoint": f"data/xd_released/{method}.pth"}
+        row = settings.pop("row")
+        settings |= {
+            "rows": {"table1": row, "table2": row},
+            "modality": "as reported",
+            "checkpoint": f"data/xd_released/{method}.pth",
+        }
     change = {"methods": methods, "device": "cpu", "train_threads": 1, "shards": {"train": 1, "test": 2}}
     write_config(folder, change, name="released", base="xd_released")
     return folder

@@ -1,0 +1,150 @@
+"""``python -m evaluate.twins``: a table's Markdown and LaTeX (booktabs) twins, which can go straight into a paper.
+
+A CSV table of ``evaluate.tables`` states for every measured row how it came about; the twins show reported and measured
+figures side by side and say the rest in notes below.
+"""
+
+import argparse
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from extract import command
+from extract.errors import InputError
+from extract.files import write_text
+
+STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
+NOT_RUN = "-"
+_FIGURE = re.compile(r"reported_(?P<figure>.+)")
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "*": r"$^{*}$",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A table as both twins show it.
+
+    Attributes:
+        columns: Headings.
+        rows: Cells, one list for each row.
+        notes: What the measured rows say of themselves, one line each.
+    """
+
+    columns: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(prog="python -m evaluate.twins", description=__doc__.splitlines()[0])
+    parser.add_argument("table", type=Path, help="CSV file of evaluate.tables")
+    parser.add_argument("--markdown", type=Path, required=True, help="twin to write (.md)")
+    parser.add_argument("--latex", type=Path, required=True, help="twin to write (.tex)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write both twins."""
+    arguments = parser().parse_args(argv)
+    laid = lay_out(read_rows(arguments.table), arguments.table)
+    write_text(arguments.markdown, markdown(laid))
+    write_text(arguments.latex, latex(laid))
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a CSV table.
+
+    Raises:
+        InputError: If the file is absent or its rows have not as many cells as its header.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise InputError(f"{path}, line {number}: has another number of cells than the header")
+    return rows
+
+
+def lay_out(rows: Sequence[Mapping[str, str]], source: Path) -> Laid:
+    """Choose what a reader sees: description, then each figure reported and measured, then notes.
+
+    Args:
+        rows: Rows of a table of ``evaluate.tables``.
+        source: Its file, for the message.
+
+    Raises:
+        InputError: If it has no ``reported_*`` column.
+    """
+    names = list(rows[0]) if rows else []
+    figures = [match["figure"] for match in map(_FIGURE.fullmatch, names) if match]
+    if not figures:
+        raise InputError(f"{source}: has no column reported_*; give a table that evaluate.tables made")
+    describing = names[: names.index(f"reported_{figures[0]}")]
+    headings = [f"{figure} {kind}" for figure in figures for kind in ("reported", "measured")]
+    cells = [
+        [row[name] for name in describing]
+        + [cell for figure in figures for cell in (row[f"reported_{figure}"] or NOT_RUN, _measured(row, figure))]
+        for row in rows
+    ]
+    return Laid([*describing, *headings], cells, [note for row in rows if (note := _note(row, describing))])
+
+
+def markdown(laid: Laid) -> str:
+    """Spell a table in Markdown, notes as a list below."""
+    lines = [laid.columns, ["---"] * len(laid.columns), *laid.rows]
+    table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    return table + "".join(["\n", *(f"- {note}\n" for note in laid.notes)] if laid.notes else [])
+
+
+def latex(laid: Laid) -> str:
+    """Spell a table in LaTeX with booktabs rules, notes in small print below."""
+    numbers = sum(" " in column for column in laid.columns)
+    layout = "l" * (len(laid.columns) - numbers) + "r" * numbers
+    body = "".join(f"{' & '.join(_escape(cell) for cell in row)} \\\\\n" for row in laid.rows)
+    notes = "".join(f"\n\\par{{\\footnotesize {_escape(note)}}}" for note in laid.notes)
+    return (
+        f"\\begin{{tabular}}{{{layout}}}\n\\toprule\n{' & '.join(map(_escape, laid.columns))} \\\\\n\\midrule\n"
+        f"{body}\\bottomrule\n\\end{{tabular}}{notes}\n"
+    )
+
+
+def _measured(row: Mapping[str, str], figure: str) -> str:
+    mean, spread = row[f"measured_{figure}_mean"], row[f"measured_{figure}_std"]
+    if not mean:
+        return NOT_RUN
+    return f"{mean} ± {spread}" if spread else mean
+
+
+def _note(row: Mapping[str, str], describing: Sequence[str]) -> str:
+    if not row.get("seeds"):
+        return ""
+    parts = [f"{name}: {row[name]}" for name in STATED if row.get(name)]
+    return f"{' / '.join(row[name] for name in describing)}: {'; '.join(parts)}"
+
+
+def _escape(text: str) -> str:
+    return text.translate(_LATEX)
+
+
+if __name__ == "__main__":
+    command.run(main)
