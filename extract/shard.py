@@ -301,6 +301,8 @@ def _append(dataset: h5py.Dataset, rows: NDArray[Any]) -> int:
 
 
 def _write_header(file: h5py.File, header: ShardHeader) -> None:
+    if "\0" in header.note:
+        raise InputError(f"note {header.note!r} contains a NUL character, which HDF5 text cannot hold; remove it")
     file.attrs["format"] = FORMAT
     file.attrs["version"] = VERSION
     file.attrs["dataset"] = header.dataset

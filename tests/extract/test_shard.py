@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -140,3 +141,10 @@ def test_an_empty_shard_is_a_shard(tmp_path: Path) -> None:
 def test_a_folder_without_shards_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"test-00000\.h5"):
         shard_paths(tmp_path, "test")
+
+
+def test_a_note_that_hdf5_cannot_hold_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    new = new_shard(tmp_path / "train-00000.h5", replace(HEADER, note="a\0b"), "float32")
+    with pytest.raises(InputError, match="contains a NUL character"), new:
+        pass
+    assert not list(tmp_path.iterdir())
