@@ -19,9 +19,11 @@ from extract import command
 from extract.files import write_text
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
-    from train.learner import Learner
+    from train.learner import BaselineLearner, Learner
     from train.samples import Split
     from train.settings import Architecture, Recipe
 
@@ -79,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _time_steps(
-    learner: "Learner",
+    learner: "Learner | BaselineLearner",
     split: "Split",
     codes: Sequence[str],
     recipe: "Recipe",
@@ -95,7 +97,11 @@ def _time_steps(
     parameters = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     samples = TrainingSamples(split.entries, codes, 256)
-    order = shuffled_order(samples, recipe.batch, torch.Generator().manual_seed(0))[: steps + WARM_UP]
+    generator = torch.Generator().manual_seed(0)
+    order: list[NDArray[np.int64]] = []
+    while len(order) < steps + WARM_UP:
+        order += shuffled_order(samples, recipe.batch, generator)
+    order = order[: steps + WARM_UP]
     learner.train()
     seconds, started = [], time.perf_counter()
     for batch in track(batches(samples, order), label="train", total=len(order), unit="steps"):
@@ -111,7 +117,9 @@ def _time_steps(
     return {"steps": len(timed), "seconds_a_step": statistics.fmean(timed), "slowest_step_seconds": max(timed)}
 
 
-def _time_scoring(learner: "Learner", split: "Split", architecture: "Architecture", crop: int) -> dict[str, float]:
+def _time_scoring(
+    learner: "Learner | BaselineLearner", split: "Split", architecture: "Architecture", crop: int
+) -> dict[str, float]:
     import torch
 
     from extract.progress import track
@@ -119,7 +127,7 @@ def _time_scoring(learner: "Learner", split: "Split", architecture: "Architectur
 
     learner.eval()
     with torch.inference_mode():
-        text = learner.prompt()
+        text = learner.text()
         started = time.perf_counter()
         scored = score_videos(learner.network, text, split.entries, crop, architecture.max_snippets)
         snippets = sum(

@@ -75,6 +75,13 @@ def check_companions(settings):
             refuse(key, f"is missing; training methods.{trained[0]} needs it")
 
 
+def check_figure(settings):
+    """Check that the methods to draw are there."""
+    for name in settings.get("figure4", {}).get("methods", []):
+        if name not in settings["methods"]:
+            refuse("figure4.methods", f"{name!r} is no method of this configuration")
+
+
 def check_videos(settings):
     """Check that the videos are described as their data set comes."""
     keys = set(settings.get("videos", {}))
@@ -112,7 +119,8 @@ def check_methods(settings):
             refuse(f"{key}.teacher", "a released checkpoint is not trained; remove it")
 
 
-ARCHITECTURE = {"model", "layers", "window", "max_snippets"}
+CLIP_MODELS = {"model", "layers", "window", "max_snippets"}
+HEARING_BASELINES = {"hl_net_audio_visual"}
 OWN_TO_MODEL = {
     "vadclip": set(),
     "teacher": {"prompt", "fusion", "focal"},
@@ -123,15 +131,16 @@ OWN_TO_MODEL = {
 def check_trained(settings, key, method):
     """Check a method that is trained."""
     architecture, teacher = method["architecture"], method.get("teacher")
+    model = architecture.get("model")
+    needed = CLIP_MODELS if model in OWN_TO_MODEL else {"model", "max_snippets"}
     for part, names in (
-        ("architecture", ARCHITECTURE),
+        ("architecture", needed),
         ("recipe", {"epochs", "batch", "learning_rate"}),
     ):
         missing = sorted(names - method[part].keys())
         if missing:
             refuse(f"{key}.{part}", f"{missing[0]!r} is missing")
-    model = architecture["model"]
-    strange = sorted(architecture.keys() - ARCHITECTURE - OWN_TO_MODEL[model])
+    strange = sorted(architecture.keys() - needed - OWN_TO_MODEL.get(model, set()))
     if strange:
         refuse(f"{key}.architecture.{strange[0]}", f"a {model} has none; remove it")
     if model != "student" and {"distillation", "distillation_weight"} & set(
@@ -140,14 +149,16 @@ def check_trained(settings, key, method):
         refuse(
             f"{key}.recipe.distillation", f"only a student is distilled, not a {model}"
         )
-    if architecture["max_snippets"] % architecture["window"]:
+    if architecture["max_snippets"] % architecture.get("window", 1):
         refuse(
             f"{key}.architecture.window",
             f"must divide max_snippets ({architecture['max_snippets']})",
         )
     reads_audio = (
-        model == "teacher" and architecture.get("fusion") != "none"
-    ) or architecture.get("stream") == "audio"
+        model in HEARING_BASELINES
+        or (model == "teacher" and architecture.get("fusion") != "none")
+        or architecture.get("stream") == "audio"
+    )
     if reads_audio and not (source_is_released(settings) or "audio" in settings):
         refuse(
             f"{key}.architecture.model",
@@ -177,4 +188,5 @@ check_against_schema(config)
 spell_out_variants(config)
 check_companions(config)
 check_videos(config)
+check_figure(config)
 check_methods(config)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FORMAT = "avadclip-metrics"
 VERSION = 1
+UNDEFINED = [math.nan] * 5  # one for each IoU threshold
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ap = metrics["alignment"]["released"]["ap"]
     print(
         f"{arguments.out}: {metrics['videos'] - len(metrics['missing'])} of {metrics['videos']} test videos, "
-        f"alignment AP {'undefined' if ap is None else f'{ap:.2f}'}, mAP {metrics['map']['released']['avg']:.2f}"
+        f"alignment AP {_spelled(ap)}, mAP {_spelled(metrics['map']['released']['avg'])}"
     )
 
 
@@ -57,8 +58,9 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
         catalog_path: The catalog (JSON Lines).
 
     Returns:
-        What the metrics file holds: every value in percent, unrounded; ``None`` where the ground truth leaves a
-        value undefined; ``exact`` is ``None`` unless the scores say how many frames each scored video has.
+        What the metrics file holds: every value in percent, unrounded; ``None`` where the ground truth leaves a value
+        undefined, and for the mAP of a method that tells no classes; ``exact`` is ``None`` unless the scores say how
+        many frames each scored video has.
 
     Raises:
         InputError: If a file is malformed, the scores have a video that is no test video of the catalog or none
@@ -82,7 +84,9 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
     ]
     for video, scores in zip(present, videos, strict=True):
         _warn_of_cut_segments(video, scores, stride, catalog_path)
-    detection = detection_ap([video.classes for video in videos], segments, header.classes, stride)
+    detection = None
+    if header.tells_classes:
+        detection = detection_ap([video.classes for video in videos], segments, header.classes, stride)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -91,10 +95,10 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
         "classification": _frame_level(videos, "anomaly", segments, normal, stride),
         "alignment": _frame_level(videos, "anomaly_alignment", segments, normal, stride),
         "map": {
-            "released": _by_threshold(released_map(detection).tolist()),
-            "abnormal": _by_threshold(abnormal_map(detection).tolist()),
+            "released": _by_threshold(released_map(detection).tolist() if detection else UNDEFINED),
+            "abnormal": _by_threshold(abnormal_map(detection).tolist() if detection else UNDEFINED),
         },
-        "per_class": _per_class(detection, header.classes),
+        "per_class": _per_class(detection, header.classes) if detection else {},
         "stride": stride,
         "classes": list(header.classes),
         "provenance": asdict(header.provenance),
@@ -166,6 +170,10 @@ def _by_threshold(values: list[float]) -> dict[str, float | None]:
 
     named = {str(threshold): _percent(value) for threshold, value in zip(IOU_THRESHOLDS, values, strict=True)}
     return named | {"avg": _percent(sum(values) / len(values))}
+
+
+def _spelled(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
 
 
 def _percent(value: float) -> float | None:

@@ -10,6 +10,9 @@ from extract import command
 from extract.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from evaluate.provenance import Provenance
     from evaluate.scores_file import ScoredVideo
     from extract.shard import Encoding, ShardHeader
@@ -51,13 +54,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
     with Split(arguments.shards, "test") as split:
         labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
-        columns = class_columns(checkpoint.header.classes, labels.codes, f"{arguments.checkpoint}: classes")
+        tells_classes = checkpoint.header.architecture.tells_classes
+        where = f"{arguments.checkpoint}: classes"
+        columns = class_columns(checkpoint.header.classes, labels.codes, where) if tells_classes else None
         mismatch = check_match(checkpoint, split.header, arguments.checkpoint, allowed=arguments.allow_mismatch)
         header = ScoresHeader(
-            split.header.stride, labels.codes, provenance(checkpoint, split.header, crop, tuple(mismatch))
+            split.header.stride,
+            labels.codes,
+            provenance(checkpoint, split.header, crop, tuple(mismatch)),
+            tells_classes,
         )
         with exact_arithmetic():
-            write_scores(arguments.out, header, scored_videos(checkpoint, split, crop, columns))
+            scored = scored_videos(checkpoint, split, crop, columns, len(labels.codes))
+            write_scores(arguments.out, header, scored)
 
 
 def class_columns(model_codes: Sequence[str], codes: Sequence[str], where: str) -> list[int]:
@@ -125,6 +134,8 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
     notes = [header.note, shards.note]
     if header.text_weights.startswith("random:"):
         notes.append(f"untrained CLIP text tower ({header.text_weights})")
+    if not architecture.tells_classes:
+        notes.append("reimplemented, ViT features")
     if recipe.labels == "shuffled":
         notes.append("trained on shuffled labels")
     if header.epoch == 0:
@@ -148,6 +159,8 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
 
 def _spelled(header: "Header") -> str:
     architecture, recipe = header.architecture, header.recipe
+    if not architecture.tells_classes:
+        return architecture.model
     parts = [
         f"{architecture.layers} layers",
         f"attention window {architecture.window}",
@@ -178,7 +191,7 @@ def _named(encoding: "Encoding") -> str:
 
 
 def scored_videos(
-    checkpoint: "Checkpoint", split: "Split", crop: int, columns: list[int]
+    checkpoint: "Checkpoint", split: "Split", crop: int, columns: list[int] | None, classes: int
 ) -> "Iterator[tuple[str, ScoredVideo]]":
     """Score the videos one after another.
 
@@ -186,7 +199,9 @@ def scored_videos(
         checkpoint: What scores.
         split: The test shards.
         crop: Number of the crop to read.
-        columns: The model's columns to keep; the first is the normal class.
+        columns: The model's columns to keep; the first is the normal class. ``None`` for a model without classes, whose
+            anomaly score stands for both branches.
+        classes: Classes of the data set.
 
     Yields:
         ``video_id`` and scores, in shard order.
@@ -198,8 +213,21 @@ def scored_videos(
     entries = track(split.entries, label="score", total=len(split.entries), unit="videos")
     max_snippets = checkpoint.header.architecture.max_snippets
     for entry, scores in score_videos(checkpoint.network, checkpoint.text, entries, crop, max_snippets):
-        classes = scores.classes[:, columns]
-        yield entry.video.video_id, ScoredVideo(scores.anomaly, 1 - classes[:, 0], classes, entry.video.frames)
+        if columns is None:
+            yield entry.video.video_id, _without_classes(scores.anomaly, classes, entry.video.frames)
+            continue
+        kept = scores.classes[:, columns]
+        yield entry.video.video_id, ScoredVideo(scores.anomaly, 1 - kept[:, 0], kept, entry.video.frames)
+
+
+def _without_classes(anomaly: "NDArray[np.float32]", classes: int, frames: int) -> "ScoredVideo":
+    import numpy as np
+
+    from evaluate.scores_file import ScoredVideo
+
+    columns = np.zeros((len(anomaly), classes), np.float32)
+    columns[:, 0] = 1 - anomaly
+    return ScoredVideo(anomaly, anomaly, columns, frames)
 
 
 if __name__ == "__main__":

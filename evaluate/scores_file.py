@@ -1,7 +1,8 @@
 """The scores file: what a checkpoint says about every snippet of every test video, one HDF5 file.
 
 Root attributes: ``format`` = "avadclip-scores", ``version`` = 1, ``stride`` (frames a snippet), ``classes`` (label
-codes in column order, the first is normal) and ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent).
+codes in column order, the first is normal), ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent) and
+``tells_classes`` (absent: true; false for a method that scores anomaly alone, whose ``classes`` then say nothing more).
 
 One group per video, named by its ``video_id``: ``anomaly`` [T] (classification branch), ``anomaly_alignment`` [T]
 (1 - p(normal) of the alignment branch), ``classes`` [T, C] (the alignment branch's softmax), all floating point,
@@ -38,11 +39,13 @@ class ScoresHeader:
         stride: Frames a snippet.
         classes: Label code of each column; the first is normal.
         provenance: Where the scores come from.
+        tells_classes: Whether the columns of ``classes`` beyond the normal one mean something.
     """
 
     stride: int
     classes: tuple[str, ...]
     provenance: Provenance = field(default_factory=Provenance)
+    tells_classes: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +83,7 @@ def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, S
         file.attrs["stride"] = header.stride
         file.attrs.create("classes", list(header.classes), dtype=TEXT)
         file.attrs["provenance"] = json.dumps(asdict(header.provenance), ensure_ascii=False)
+        file.attrs["tells_classes"] = header.tells_classes
         for video_id, video in videos:
             _check_video(f"{path}: {check_video_id(video_id)!r}", video, len(header.classes))
             if video_id in file:
@@ -139,7 +143,8 @@ def _read_header(file: h5py.File, path: Path) -> ScoresHeader:
         provenance = json.loads(_text(file.attrs.get("provenance", "{}")))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: attribute provenance is no JSON: {error}") from None
-    return ScoresHeader(stride, classes, parse_provenance(provenance, f"{path}: attribute provenance"))
+    tells_classes = bool(file.attrs.get("tells_classes", True))
+    return ScoresHeader(stride, classes, parse_provenance(provenance, f"{path}: attribute provenance"), tells_classes)
 
 
 def _read_video(file: h5py.File, path: Path, video_id: str, columns: int) -> ScoredVideo:

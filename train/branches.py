@@ -20,7 +20,7 @@ class Output(NamedTuple):
     Attributes:
         anomaly_logits: Classification branch ``[B, T]``; the anomaly score is their sigmoid.
         class_logits: Alignment branch ``[B, T, C]``; softmax over C gives class probabilities, and
-            1 - p(normal) this branch's anomaly score.
+            1 - p(normal) this branch's anomaly score. C is 0 for a method that tells no classes.
         features: What both branches read ``[B, T, D]``: the teacher's fused features, the student's
             enhanced ones, VadCLIP's encoder output.
         log_variance: The student's theta ``[B, T, D]``; None for the others.
@@ -30,6 +30,11 @@ class Output(NamedTuple):
     class_logits: Tensor
     features: Tensor
     log_variance: Tensor | None
+
+
+def no_class_logits(anomaly_logits: Tensor) -> Tensor:
+    """Give the class logits of a method that tells no classes: ``[B, T, 0]`` for anomaly logits ``[B, T]``."""
+    return anomaly_logits.new_empty(*anomaly_logits.shape, 0)
 
 
 def alignment_logits(features: Tensor, class_embeddings: Tensor) -> Tensor:

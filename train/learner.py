@@ -1,10 +1,11 @@
-"""Everything that is learned together: network, learnable prompt and the alignment loss's weights."""
+"""Everything that is learned together: a network, and around those with classes a prompt and its loss's weights."""
 
 import torch
 from torch import Tensor, nn
 
 from extract.clip_encoder import load_clip
 from extract.labels import LabelSet
+from extract.shard import DIMENSIONS
 from train.mil import AlignmentLoss, FocalAlignmentLoss
 from train.networks import build_network
 from train.prompts import LearnablePrompt
@@ -12,7 +13,7 @@ from train.settings import Architecture
 
 
 class Learner(nn.Module):
-    """Everything that is learned together.
+    """A network with classes, the learnable prompt that gives them, and the alignment loss.
 
     Args:
         network: ``network(visual, audio, length, text) -> Output``.
@@ -26,6 +27,11 @@ class Learner(nn.Module):
         self.prompt = prompt
         self.alignment = alignment
 
+    def text(self) -> Tensor:
+        """Give the class embeddings of the learnable prompt [C, D]."""
+        embeddings: Tensor = self.prompt()
+        return embeddings
+
     def learned_state(self) -> dict[str, Tensor]:
         """Copy everything but CLIP's frozen weights."""
         state = self.state_dict()
@@ -38,21 +44,48 @@ class Learner(nn.Module):
             raise ValueError(f"not of this learner: {unexpected}")
 
 
+class BaselineLearner(nn.Module):
+    """A method of ``train.baselines``, which tells no classes and brings its own losses.
+
+    Args:
+        network: ``network(visual, audio, length, text) -> Output`` with ``losses(batch)``.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def text(self) -> Tensor:
+        """Give the embeddings of no classes [0, D]."""
+        return torch.zeros(0, DIMENSIONS, device=next(self.parameters()).device)
+
+    def learned_state(self) -> dict[str, Tensor]:
+        """Copy everything."""
+        return {name: tensor.clone() for name, tensor in self.state_dict().items()}
+
+    def set_learned_state(self, state: dict[str, Tensor]) -> None:
+        """Take over what ``learned_state`` gave."""
+        self.load_state_dict(state)
+
+
 def build_learner(
     architecture: Architecture, labels: LabelSet, text_weights: str, seed: int, device: torch.device
-) -> tuple[Learner, str]:
-    """Build an untrained model around CLIP's frozen text tower.
+) -> tuple[Learner | BaselineLearner, str]:
+    """Build an untrained model, with classes around CLIP's frozen text tower.
 
     Args:
         architecture: Shape of the network.
         labels: Its classes and their prompts.
-        text_weights: CLIP's weights, a file or ``random:<seed>``.
+        text_weights: CLIP's weights, a file or ``random:<seed>``; not read for a baseline.
         seed: Seed of the learned weights.
         device: Where the model goes.
 
     Returns:
-        The model and the identity of CLIP's weights.
+        The model and the identity of CLIP's weights, ``none`` for a baseline.
     """
+    if not architecture.tells_classes:
+        torch.manual_seed(seed)
+        return BaselineLearner(build_network(architecture)).to(device), "none"
     clip, identity = load_clip(text_weights)
     # PyTorch initialises modules from its global generator; there is no other way to hand it a seed.
     torch.manual_seed(seed)
@@ -68,9 +101,9 @@ def alignment_loss(architecture: Architecture, labels: LabelSet) -> nn.Module:
     return FocalAlignmentLoss(len(labels.model_codes))
 
 
-def checkpoint_tensors(learner: Learner) -> dict[str, Tensor]:
+def checkpoint_tensors(learner: Learner | BaselineLearner) -> dict[str, Tensor]:
     """Name a model's tensors as a checkpoint holds them: ``network.*``, ``prompt.*``, ``focal.alpha`` and ``text``."""
     with torch.inference_mode():
-        text = learner.prompt()
+        text = learner.text()
     state = {name.replace("alignment.", "focal."): tensor for name, tensor in learner.learned_state().items()}
     return state | {"text": text}

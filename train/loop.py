@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from extract.progress import say, track
+from train.baselines.hl_net import HLNet
 from train.checkpoint import Checkpoint
 from train.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
-from train.learner import Learner
+from train.learner import BaselineLearner, Learner
 from train.mil import classification_loss, text_separation_loss
 from train.samples import Batch, TrainingSamples, batches, paired_order, shuffled_order
 from train.selection import Judge
@@ -47,7 +48,7 @@ class Progress:
 
 
 def train(
-    learner: Learner,
+    learner: Learner | BaselineLearner,
     samples: TrainingSamples,
     recipe: Recipe,
     *,
@@ -78,8 +79,7 @@ def train(
     Returns:
         What was kept.
     """
-    parameters = [parameter for parameter in learner.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimizer = build_optimizer(learner, recipe)
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(recipe.milestones), gamma=0.1)
     progress = _resume(partial / STATE_FILE, identity, learner, optimizer, scheduler)
 
@@ -116,7 +116,22 @@ def train(
     return progress
 
 
-def step_losses(learner: Learner, batch: Batch, recipe: Recipe, teacher: Checkpoint | None) -> dict[str, Tensor]:
+def build_optimizer(learner: Learner | BaselineLearner, recipe: Recipe) -> torch.optim.Optimizer:
+    """Build the optimiser of everything that is learned; HL-Net's approximator learns at a rate of its own."""
+    if isinstance(learner.network, HLNet):
+        groups = learner.network.parameter_groups(recipe.learning_rate)
+    else:
+        groups = [{"params": [parameter for parameter in learner.parameters() if parameter.requires_grad]}]
+    optimisers = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
+    optimiser: torch.optim.Optimizer = optimisers[recipe.optimiser](
+        groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    return optimiser
+
+
+def step_losses(
+    learner: Learner | BaselineLearner, batch: Batch, recipe: Recipe, teacher: Checkpoint | None
+) -> dict[str, Tensor]:
     """Compute the loss terms of one batch and their weighted ``total``.
 
     Args:
@@ -126,9 +141,13 @@ def step_losses(learner: Learner, batch: Batch, recipe: Recipe, teacher: Checkpo
         teacher: See ``train``.
 
     Returns:
-        Scalars: ``classification``, ``alignment``, ``text_separation``, for a student ``distillation``, ``total``.
+        Scalars: ``classification``, ``alignment``, ``text_separation``, for a student ``distillation``, for a baseline
+        its own terms, and ``total``.
     """
-    text = learner.prompt()  # [C, D]
+    if isinstance(learner, BaselineLearner):
+        baseline_losses: dict[str, Tensor] = learner.network.losses(batch)  # type: ignore[operator]
+        return baseline_losses
+    text = learner.text()  # [C, D]
     output = learner.network(batch.visual, batch.audio, batch.length, text)
     losses = {
         "classification": classification_loss(output.anomaly_logits, batch.labels, batch.length),
@@ -146,7 +165,11 @@ def step_losses(learner: Learner, batch: Batch, recipe: Recipe, teacher: Checkpo
 
 
 def _train_step(
-    learner: Learner, batch: Batch, recipe: Recipe, optimizer: torch.optim.Optimizer, teacher: Checkpoint | None
+    learner: Learner | BaselineLearner,
+    batch: Batch,
+    recipe: Recipe,
+    optimizer: torch.optim.Optimizer,
+    teacher: Checkpoint | None,
 ) -> dict[str, Tensor]:
     learner.train()
     losses = step_losses(learner, batch, recipe, teacher)
@@ -166,13 +189,13 @@ def _judged_after(step: int, judge_every: int) -> bool:
     return judge_every > 0 and step > 0 and step % judge_every == 0
 
 
-def _judge(learner: Learner, judge: Judge) -> float:
+def _judge(learner: Learner | BaselineLearner, judge: Judge) -> float:
     learner.eval()
     with torch.inference_mode():
-        return judge(learner.network, learner.prompt())
+        return judge(learner.network, learner.text())
 
 
-def _keep_if_best(progress: Progress, epoch: int, score: float, learner: Learner) -> None:
+def _keep_if_best(progress: Progress, epoch: int, score: float, learner: Learner | BaselineLearner) -> None:
     if score > progress.kept_score:
         progress.kept_epoch, progress.kept_score, progress.kept = epoch, score, learner.learned_state()
 
@@ -188,7 +211,7 @@ def _save(
     path: Path,
     identity: str,
     progress: Progress,
-    learner: Learner,
+    learner: Learner | BaselineLearner,
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.MultiStepLR,
 ) -> None:
@@ -214,7 +237,7 @@ def _save(
 def _resume(
     path: Path,
     identity: str,
-    learner: Learner,
+    learner: Learner | BaselineLearner,
     optimizer: torch.optim.Optimizer,
     scheduler: torch.optim.lr_scheduler.MultiStepLR,
 ) -> Progress:

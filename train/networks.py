@@ -5,6 +5,11 @@ from typing import assert_never
 from torch import nn
 
 from train.avadclip import AudioVisualTeacher, VideoStudent
+from train.baselines.clip_tsa import CLIPTSA
+from train.baselines.deep_mil import DeepMIL
+from train.baselines.hl_net import HLNet, HLNetAudioVisual
+from train.baselines.rtfm import RTFM
+from train.baselines.ur_dmu import URDMU
 from train.settings import Architecture
 from train.vadclip import VadCLIP
 
@@ -31,4 +36,16 @@ def build_network(architecture: Architecture) -> nn.Module:
                 prompt_form=architecture.prompt,
                 stream=architecture.stream,
             )
+        case "deep_mil":
+            return DeepMIL()
+        case "rtfm":
+            return RTFM()
+        case "hl_net":
+            return HLNet()
+        case "hl_net_audio_visual":
+            return HLNetAudioVisual()
+        case "ur_dmu":
+            return URDMU()
+        case "clip_tsa":
+            return CLIPTSA()
     assert_never(architecture.model)

@@ -14,6 +14,7 @@ from extract import command
 from extract.errors import InputError
 from extract.labels import LabelSet, label_set
 from train.settings import (
+    BASELINES,
     Architecture,
     Branch,
     Distillation,
@@ -21,6 +22,7 @@ from train.settings import (
     Labels,
     Measure,
     Model,
+    Optimiser,
     Prompt,
     Recipe,
     Sampling,
@@ -44,13 +46,19 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--out", type=Path, required=True, help="checkpoint to write (safetensors)")
     files.add_argument("--partial", type=Path, required=True, help="folder of the state a killed run resumes from")
     files.add_argument("--curves", type=Path, required=True, help="folder for TensorBoard scalars")
-    files.add_argument("--text-weights", required=True, help="CLIP's weights: a file, or random:<seed>")
+    files.add_argument(
+        "--text-weights", default="", help="CLIP's weights: a file, or random:<seed>; not read for a baseline"
+    )
     files.add_argument("--teacher", type=Path, help="checkpoint to distil from (student only)")
     files.add_argument("--catalog", type=Path, help="annotations of the test videos (selection 'released' only)")
     network = parser.add_argument_group("network")
     network.add_argument("--model", choices=get_args(Model), required=True)
-    network.add_argument("--layers", type=int, required=True, help="transformer blocks of the temporal adapter")
-    network.add_argument("--window", type=int, required=True, help="snippets of one block of its attention")
+    network.add_argument(
+        "--layers", type=int, default=Architecture.layers, help="transformer blocks of the temporal adapter"
+    )
+    network.add_argument(
+        "--window", type=int, default=Architecture.window, help="snippets of one block of its attention"
+    )
     network.add_argument("--max-snippets", type=int, default=Architecture.max_snippets)
     network.add_argument("--prompt", choices=get_args(Prompt), default=Architecture.prompt, help="audio-visual prompt")
     network.add_argument("--fusion", choices=get_args(Fusion), default=Architecture.fusion, help="teacher only")
@@ -67,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--batch", type=int, default=Recipe.batch)
     recipe.add_argument("--learning-rate", type=float, default=Recipe.learning_rate)
     recipe.add_argument("--weight-decay", type=float, default=Recipe.weight_decay)
+    recipe.add_argument("--optimiser", choices=get_args(Optimiser), default=Recipe.optimiser)
     recipe.add_argument("--milestones", type=int, nargs="*", default=Recipe.milestones)
     recipe.add_argument("--separation-weight", type=float, default=Recipe.separation_weight)
     recipe.add_argument("--distillation", choices=get_args(Distillation), default=Recipe.distillation)
@@ -121,8 +130,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         header = Header(
             architecture=architecture,
             dataset=labels.name,
-            classes=labels.model_codes,
-            prompts=labels.prompts,
+            classes=labels.model_codes if architecture.tells_classes else (),
+            prompts=labels.prompts if architecture.tells_classes else (),
             recipe=recipe,
             epoch=0,
             trained_on=TrainedOn.from_shards(split.header),
@@ -154,6 +163,8 @@ def _check_companions(arguments: argparse.Namespace) -> None:
             "--teacher: a student needs one unless --distillation is none, and no other model takes one; --model is "
             f"{arguments.model}, --distillation {arguments.distillation}"
         )
+    if arguments.model not in BASELINES and not arguments.text_weights:
+        raise InputError(f"--text-weights: a {arguments.model} needs CLIP's weights, a file or random:<seed>")
     if (arguments.selection == "released") != (arguments.catalog is not None):
         raise InputError(f"--catalog: goes with --selection released, which is {arguments.selection}")
 

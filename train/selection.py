@@ -114,8 +114,13 @@ def judge_on_test_set(
 
 
 def anomaly_scores(scores: VideoScores, branch: Branch) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    """Give a branch's anomaly score of each snippet [T]: the sigmoid, or 1 - p(normal)."""
-    return scores.anomaly if branch == "classification" else 1 - scores.classes[:, 0]
+    """Give a branch's anomaly score of each snippet [T]: the sigmoid, or 1 - p(normal).
+
+    A method that tells no classes has the sigmoid alone, which then stands for both.
+    """
+    if branch == "classification" or scores.classes.shape[1] == 0:
+        return scores.anomaly
+    return 1 - scores.classes[:, 0]
 
 
 def by_id(videos: Sequence[Video], path: Path) -> dict[str, Video]:

@@ -5,7 +5,21 @@ from typing import Literal, get_args
 
 from extract.errors import InputError
 
-Model = Literal["vadclip", "teacher", "student"]
+Baseline = Literal["deep_mil", "rtfm", "hl_net", "hl_net_audio_visual", "ur_dmu", "clip_tsa"]
+Model = Literal[
+    "vadclip",
+    "teacher",
+    "student",
+    "deep_mil",
+    "rtfm",
+    "hl_net",
+    "hl_net_audio_visual",
+    "ur_dmu",
+    "clip_tsa",
+]
+BASELINES: tuple[str, ...] = get_args(Baseline)
+HEARING_BASELINES = ("hl_net_audio_visual",)
+Optimiser = Literal["adamw", "adam", "adagrad"]
 Form = Literal["released", "paper"]
 Prompt = Literal["none", "released", "paper"]
 Fusion = Literal["adaptive", "cross_attention", "addition", "concatenation", "none"]
@@ -23,8 +37,10 @@ class Architecture:
     """A network's shape.
 
     Attributes:
-        model: ``vadclip``, ``teacher`` (audio-visual AVadCLIP) or ``student`` (video-only AVadCLIP).
-        layers: Transformer blocks of the temporal adapter.
+        model: ``vadclip``, ``teacher`` (audio-visual AVadCLIP), ``student`` (video-only AVadCLIP), or one of the
+            methods in ``train.baselines``, whose shape is fixed.
+        layers: Transformer blocks of the temporal adapter. The baselines have none and ignore it and what follows, but
+            for ``max_snippets``.
         window: Snippets of one block of its block-local attention.
         max_snippets: Snippets of one input window (T).
         prompt: Form of the audio-visual prompt (paper eq. 5-6): ``released``, ``paper``, or ``none`` without it
@@ -38,8 +54,8 @@ class Architecture:
     """
 
     model: Model
-    layers: int
-    window: int
+    layers: int = 1
+    window: int = 64
     max_snippets: int = 256
     prompt: Prompt = "released"
     fusion: Fusion = "adaptive"
@@ -54,14 +70,21 @@ class Architecture:
         _check_choice("stream", self.stream, get_args(Stream))
         for name in ("layers", "window", "max_snippets", "enhancement_blocks"):
             _check_at_least(name, getattr(self, name), 1)
-        if self.max_snippets % self.window:
+        if self.tells_classes and self.max_snippets % self.window:
             raise InputError(f"window: {self.window} must divide max_snippets ({self.max_snippets})")
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether the network tells which anomaly it is, and so needs CLIP's text tower to be trained."""
+        return self.model not in BASELINES
 
     @property
     def reads_audio(self) -> bool:
         """Whether the network reads the audio rows."""
         if self.model == "teacher":
             return self.fusion != "none"
+        if self.model in HEARING_BASELINES:
+            return True
         return self.model == "student" and self.stream == "audio"
 
 
@@ -72,8 +95,9 @@ class Recipe:
     Attributes:
         epochs: Passes over every (video, crop) pair. 0 saves the untrained network.
         batch: Samples a step; with ``paired`` sampling, normal and abnormal samples each.
-        learning_rate: AdamW's.
-        weight_decay: AdamW's.
+        learning_rate: The optimiser's.
+        weight_decay: The optimiser's.
+        optimiser: ``adamw``, or what a baseline was trained with.
         milestones: Epochs after which the learning rate is multiplied by 0.1.
         separation_weight: Weight of the text separation loss.
         distillation: What the student learns from its teacher: eq. 11 in its ``released`` or ``paper`` form, plain
@@ -94,6 +118,7 @@ class Recipe:
     batch: int = 96
     learning_rate: float = 1e-5
     weight_decay: float = 0.01
+    optimiser: Optimiser = "adamw"
     milestones: tuple[int, ...] = (3, 6, 10)
     separation_weight: float = 1e-4
     distillation: Distillation = "released"
@@ -111,6 +136,7 @@ class Recipe:
         _check_at_least("batch", self.batch, 1)
         _check_at_least("judge_every", self.judge_every, 0)
         _check_choice("distillation", self.distillation, get_args(Distillation))
+        _check_choice("optimiser", self.optimiser, get_args(Optimiser))
         _check_choice("sampling", self.sampling, get_args(Sampling))
         _check_choice("selection", self.selection, get_args(Selection))
         _check_choice("branch", self.branch, get_args(Branch))

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from evaluate.metrics import measure
 from evaluate.score import main as score
 from evaluate.scores_file import read_scores
 from extract.catalog import Segment, Video, write_catalog
+from extract.check import check
 from extract.errors import InputError
 from extract.labels import LABEL_SETS
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
@@ -18,17 +20,17 @@ from train.checkpoint import Header, TrainedOn, read_header, save_checkpoint
 from train.networks import build_network
 from train.released import PUBLISHED
 from train.run import main
-from train.settings import Architecture, Recipe
+from train.settings import BASELINES, Architecture, Recipe
 
 SNIPPETS = 16
 UCF, XD = LABEL_SETS["ucf"], LABEL_SETS["xd"]
 
 
-def train(folder: Path, words: str) -> Path:
+def train(folder: Path, words: str, text_weights: str = "random:0") -> Path:
     files = {"shards": folder, "out": folder / "model.safetensors", "partial": folder / "p", "curves": folder / "c"}
     paths = [word for name, path in files.items() for word in (f"--{name}", str(path))]
-    run = f"--max-snippets {SNIPPETS} --scoring-crop 5 --text-weights random:0 --device cpu --epochs 1"
-    main([*paths, *run.split(), *words.split()])
+    run = f"--max-snippets {SNIPPETS} --scoring-crop 5 --device cpu --epochs 1"
+    main([*paths, *run.split(), *words.split(), "--text-weights", text_weights])
     return folder / "model.safetensors"
 
 
@@ -97,3 +99,32 @@ def test_a_student_learns_from_a_released_teacher_on_released_features_only(tmp_
     make_shard(tmp_path / "train-00000.h5", videos, crops=(0, 5), visual=RELEASED_VISUAL, audio=RELEASED_AUDIO)
     header = read_header(train(tmp_path, words))
     assert (header.epoch, header.trained_on.visual) == (1, RELEASED_VISUAL)
+
+
+@pytest.mark.parametrize("model", BASELINES)
+def test_a_baseline_is_trained_scored_and_measured_without_classes(tmp_path: Path, model: str) -> None:
+    videos = [Made(f"{code}{i}", (code,), 9 + i) for code in ("A", "B1") for i in range(3)]
+    make_shard(tmp_path / "train-00000.h5", videos, crops=(5,))
+    test = [Made("calm_label_A", ("A",), 20), Made("fight_label_B1", ("B1",), 37)]
+    make_shard(tmp_path / "test-00000.h5", test, crops=(5,), split="test", seed=1)
+    events = (Segment("B1", 100, 300),)
+    catalog = [
+        Video("calm_label_A", "test", "", ("A",)),
+        Video("fight_label_B1", "test", "", ("B1",), events),
+    ]
+    write_catalog(tmp_path / "catalog.jsonl", catalog)
+    words = f"--model {model} --batch 2 --sampling paired --learning-rate 1e-3 --optimiser adam"
+    checkpoint = train(tmp_path, words, text_weights="")
+    assert check(checkpoint) == ("checkpoint", [])
+    header = read_header(checkpoint)
+    assert (header.classes, header.text_weights, header.recipe.optimiser) == ((), "none", "adam")
+
+    files = ["--checkpoint", str(checkpoint), "--shards", str(tmp_path), "--out", str(tmp_path / "scores.h5")]
+    score([*files, "--device", "cpu"])
+    assert check(tmp_path / "scores.h5") == ("scores", [])
+    metrics = measure(tmp_path / "scores.h5", tmp_path / "catalog.jsonl")
+    assert metrics["classification"] == metrics["alignment"]
+    assert metrics["alignment"]["released"]["ap"] > 0
+    assert set(metrics["map"]["released"].values()) == {None}
+    assert "reimplemented, ViT features" in metrics["provenance"]["note"]
+    assert "untrained" not in metrics["provenance"]["note"]

@@ -59,7 +59,7 @@ def test_with_the_videos_in_place_the_paper_s_table_is_planned(project: Path) ->
     done = snakemake(project, "-n", "results/xd_table1.csv")
     assert done.returncode == 0, done.stderr
     planned = jobs(done.stdout)
-    assert (planned["visual"], planned["weights"], planned["train"]) == (80, 2, 3)
+    assert (planned["visual"], planned["weights"], planned["train"]) == (80, 2, 8)
 
 
 def test_a_table_of_another_configuration_ends_with_the_command_to_use(project: Path) -> None:

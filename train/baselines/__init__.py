@@ -1,0 +1,1 @@
+"""Other authors' methods, trained here on the same features: one module a method."""
