@@ -9,7 +9,7 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
-from train.baselines import clip_tsa, deep_mil, hl_net, macil_sd, rtfm, ur_dmu
+from train.baselines import clip_tsa, deep_mil, hl_net, rtfm, ur_dmu
 from train.samples import Batch
 
 NETWORKS = [
@@ -19,7 +19,6 @@ NETWORKS = [
     hl_net.HLNetAudioVisual,
     ur_dmu.URDMU,
     clip_tsa.CLIPTSA,
-    macil_sd.MACILSD,
 ]
 DIM = 128
 every_network = pytest.mark.parametrize("network_class", NETWORKS)
@@ -32,7 +31,7 @@ def one_thread_and_seed() -> None:
 
 
 def build(network_class: Callable[..., nn.Module]) -> nn.Module:
-    if network_class in (hl_net.HLNetAudioVisual, macil_sd.MACILSD):
+    if network_class is hl_net.HLNetAudioVisual:
         return network_class(DIM, DIM)
     if network_class is ur_dmu.URDMU:
         return network_class(DIM, segments=32)  # its own 200 take long
@@ -181,7 +180,6 @@ def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *
         (hl_net.HLNetAudioVisual, 100, 10),
         (ur_dmu.URDMU, 14, 1),
         (clip_tsa.CLIPTSA, 120, 1),
-        (macil_sd.MACILSD, 20, 1),
     ],
 )
 def test_it_learns_from_true_labels_and_not_from_shuffled_ones(
