@@ -263,6 +263,36 @@ def measured(table):
     return shlex.join(words)
 
 
+def figure_scores():
+    """Name the scores that Figure 4 draws, by the method: those of its first run."""
+    return {
+        method: f"{WORK}/scores/{method}/{runs_of(method)[0]}.h5"
+        for method in config["figure4"]["methods"]
+    }
+
+
+def drawn():
+    """Spell what Figure 4 draws."""
+    named = {
+        method: next(iter(config["methods"][method]["rows"].values()))
+        for method in figure_scores()
+    }
+    words = [
+        word
+        for method, path in figure_scores().items()
+        for word in ("--scores", f"{named[method]}={path}")
+    ]
+    return shlex.join(
+        [
+            *words,
+            "--branch",
+            config["frame_level"]["branch"],
+            "--video",
+            *config["figure4"]["videos"],
+        ]
+    )
+
+
 def table_settings(table):
     """Spell which figures a table shows."""
     if table == 2:

@@ -103,6 +103,31 @@ rule twins:
         "python -m evaluate.twins {input:q} --markdown {output.markdown:q} --latex {output.latex:q} > {log:q} 2>&1"
 
 
+if "figure4" in config:
+
+    rule figure4:
+        input:
+            scores=list(figure_scores().values()),
+            catalog=f"{WORK}/catalog.jsonl",
+        output:
+            directory(f"results/{NAME}_figure4"),
+        log:
+            f"{LOGS}/figure4.log",
+        benchmark:
+            f"{BENCHMARKS}/figure4.tsv"
+        conda:
+            "../envs/evaluate.yaml"
+        threads: 2
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            drawn=drawn(),
+        shell:
+            "python -m evaluate.curves {params.drawn} --catalog {input.catalog:q} --threads {threads} "
+            "--out {output:q} > {log:q} 2>&1"
+
+
 rule learning:
     input:
         scores=[path for _, _, path in scores_of_controls()],

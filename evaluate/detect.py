@@ -1,0 +1,150 @@
+"""``python -m evaluate.detect``: your own videos, from the file to the segments in which something happened.
+
+A video is decoded, embedded and scored in one go, by the same functions as the data sets and with the checkpoint's own
+stride and crop. For ``VIDEO`` the folder ``--out`` then holds ``<id>.csv`` (a line a snippet), ``<id>.json`` (the
+detected segments and how they came about) and the figure ``<id>.png`` and ``<id>.svg``. Of a folder every video below
+it is done; those that fail are listed in ``failures.csv``. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from extract import command
+from extract.catalog import check_video_id
+from extract.errors import InputError
+from extract.failures import Failure, describe, write_failures
+from extract.files import write_text
+from extract.video_sources import files_by_stem
+
+if TYPE_CHECKING:
+    from evaluate.video_tools import Tools
+
+STAGE = "detect"
+FAILURES = "failures.csv"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(prog="python -m evaluate.detect", description=__doc__.splitlines()[0])
+    parser.add_argument("videos", type=Path, metavar="VIDEO|FOLDER", help="a video, or a folder searched to any depth")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="safetensors file of train.run or train.released"
+    )
+    parser.add_argument("--student", type=Path, help="video-only checkpoint for videos without an audio stream")
+    parser.add_argument("--visual-weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>")
+    parser.add_argument(
+        "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        help="least probability of a class for a segment; lower finds more, and more that is wrong (default: 0.5)",
+    )
+    parser.add_argument(
+        "--precision", choices=("fp32", "bf16"), help="of the frames' encoder (default: as in training, or fp32)"
+    )
+    parser.add_argument(
+        "--allow-mismatch", action="store_true", help="use other weights than in training; the result will say so"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
+    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder (default: 8)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Detect."""
+    arguments = parser().parse_args(argv)
+    if arguments.threads < 1:
+        raise InputError(f"--threads: {arguments.threads} must be at least 1")
+    if not 0 < arguments.threshold <= 1:
+        raise InputError(f"--threshold: {arguments.threshold} must be above 0 and at most 1")
+    found = videos_below(arguments.videos)
+
+    import torch
+
+    from evaluate.video_tools import Choice, load_tools
+    from extract.device import pick_device
+    from extract.progress import track
+
+    torch.set_num_threads(arguments.threads)
+    choice = Choice(
+        checkpoint=arguments.checkpoint,
+        student=arguments.student,
+        visual_weights=arguments.visual_weights,
+        audio_weights=arguments.audio_weights,
+        precision=arguments.precision,
+        allow_mismatch=arguments.allow_mismatch,
+        batch=arguments.batch,
+        threads=arguments.threads,
+    )
+    tools = load_tools(choice, pick_device(arguments.device))
+    for remark in tools.model.remarks:
+        print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
+    failures: list[Failure] = []
+    for video_id, paths in track(found.items(), label=STAGE, total=len(found), unit="videos"):
+        failure = _detect(video_id, paths, tools, arguments.threshold, arguments.out)
+        if failure is not None:
+            failures.append(failure)
+            print(f"{STAGE}: {video_id}: {failure.reason}", file=sys.stderr)
+    if arguments.videos.is_dir():
+        write_failures(arguments.out / FAILURES, failures)
+    if failures:
+        raise InputError(f"{len(failures)} of {len(found)} videos failed: {describe(failures)}")
+
+
+def videos_below(path: Path) -> dict[str, list[Path]]:
+    """Give the videos of a folder, or the one, by id.
+
+    Raises:
+        InputError: If there is none, or a name cannot name the results.
+    """
+    if path.is_dir():
+        found = files_by_stem(path)
+        if Path(FAILURES).stem in found:
+            raise InputError(f"{found[Path(FAILURES).stem][0]}: its results would replace {FAILURES}; rename the video")
+        return found
+    if not path.is_file():
+        raise InputError(f"{path}: no such video or folder")
+    try:
+        return {check_video_id(path.stem): [path]}
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _detect(video_id: str, paths: Sequence[Path], tools: Tools, threshold: float, out: Path) -> Failure | None:
+    """Do one video and write its files; give the reason if it failed."""
+    from evaluate.detection_files import compose, detections_json, scores_csv
+    from evaluate.figure import draw
+    from evaluate.segments import detect_segments
+    from evaluate.thumbnails import glimpse
+    from evaluate.video_scoring import score_video
+    from extract.audio_track import UnreadableAudio
+    from extract.decode import UnreadableVideo
+    from extract.workfile import UnstorableError
+
+    if len(paths) > 1:
+        return Failure(video_id, STAGE, f"{paths[1]}: {paths[0]} has the same name; keep one of them")
+    try:
+        scored = score_video(paths[0], tools)
+        thumbnails = glimpse(paths[0], threads=tools.threads).thumbnails
+    except (UnreadableVideo, UnreadableAudio, UnstorableError) as error:
+        return Failure(video_id, STAGE, f"{paths[0]}: {error}")
+    for note in scored.notes:
+        print(f"{STAGE}: {video_id}: {note}", file=sys.stderr)
+    found = detect_segments(scored.scores.classes, range(1, len(scored.model.codes)), threshold)
+    draw(compose(scored, found, thumbnails), out / f"{video_id}.png", out / f"{video_id}.svg")
+    write_text(out / f"{video_id}.csv", scores_csv(scored))
+    write_text(out / f"{video_id}.json", detections_json(scored, found, threshold))
+    return None
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,65 @@
+"""A few pictures of a video, evenly spaced, to draw above its curves."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extract.decode import FrameCountMismatch, Timeline, decoded_timeline, demuxed_timeline, pictures
+from extract.frame_times import known_fps
+
+THUMBNAILS = 8
+# Pictures looked at for each one kept: none is further from its place than a sixteenth of its part.
+CANDIDATES = 8
+PICTURES_HELD = 8
+
+
+class Glimpse(NamedTuple):
+    """What a figure needs of a video's file.
+
+    Attributes:
+        thumbnails: RGB pictures [H, W, 3] uint8, evenly spaced.
+        fps: Mean frame rate; ``None`` where it is undefined.
+    """
+
+    thumbnails: list[NDArray[np.uint8]]
+    fps: float | None
+
+
+def glimpse(path: Path, count: int = THUMBNAILS, threads: int = 1) -> Glimpse:
+    """Decode a video and keep the picture in the middle of each of ``count`` equal parts.
+
+    Args:
+        path: A video file.
+        count: How many pictures; a video of fewer frames shows some twice.
+        threads: Decoding threads.
+
+    Raises:
+        UnreadableVideo: If the file cannot be decoded from its first to its last frame.
+    """
+    timeline = demuxed_timeline(path)
+    try:
+        return _glimpse(path, timeline, count, threads)
+    except FrameCountMismatch:
+        # As the visual step does: decoding tells which packets become frames.
+        return _glimpse(path, decoded_timeline(path), count, threads)
+
+
+def _glimpse(path: Path, timeline: Timeline, count: int, threads: int) -> Glimpse:
+    return Glimpse(_evenly(path, len(timeline.starts), count, threads), known_fps(timeline))
+
+
+def _evenly(path: Path, frames: int, count: int, threads: int) -> list[NDArray[np.uint8]]:
+    stride = max(1, frames // (count * CANDIDATES))
+    candidates = -(-frames // stride)
+    middles = (np.arange(count) + 0.5) * frames / count
+    wanted = np.minimum(np.rint((middles - 0.5) / stride).astype(np.int64), candidates - 1)
+    found: dict[int, NDArray[np.uint8]] = {}
+    number = 0
+    for held in pictures(path, frames, stride=stride, batch=PICTURES_HELD, threads=threads):
+        for picture in held:
+            if number in wanted:
+                found[number] = picture.copy()
+            number += 1
+    return [found[int(number)] for number in wanted]
