@@ -27,7 +27,14 @@ from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.errors import InputError
 from extract.labels import LABEL_SETS
 from extract.progress import say, track
-from extract.video_sources import SourceVideo, codes_in_name, read_source, refuse_other_labels, refuse_repeated
+from extract.video_sources import (
+    SourceVideo,
+    codes_in_name,
+    read_source,
+    refuse_absent,
+    refuse_other_labels,
+    refuse_repeated,
+)
 
 LABELS = LABEL_SETS["cctv"]
 FIGHT = LABELS.codes[1]
@@ -91,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         fighting = {name: bool(entry.spans) for name, entry in timed.items()}
     else:
         fights = read_annotations(arguments.annotations)
-        _refuse_absent(fights, test, arguments)
+        refuse_absent(fights, {unlabelled(video.video_id) for video in test}, arguments.annotations, arguments.test)
         fighting = dict.fromkeys(fights, True)
     videos = [Video(video.video_id, "train", video.path, labels_of(video, fighting)) for video in train]
     videos += [_test_video(video, labels_of(video, fighting), fights, arguments.annotations) for video in test]
@@ -252,16 +259,6 @@ def _test_video(video: SourceVideo, labels: tuple[str, ...], fights: Mapping[str
             "mend one of them"
         )
     return Video(video.video_id, "test", video.path, labels, found.segments or None, found.frames, found.fps)
-
-
-def _refuse_absent(fights: Mapping[str, Fights], test: Sequence[SourceVideo], arguments: argparse.Namespace) -> None:
-    present = {unlabelled(video.video_id) for video in test}
-    absent = [name for name in fights if name not in present]
-    if absent:
-        raise InputError(
-            f"{arguments.annotations}: annotates {len(absent)} videos that {arguments.test} does not hold, first "
-            f"{absent[0]!r}; download them, or remove their lines and say so where you report numbers"
-        )
 
 
 def _say_unused(timed: Mapping[str, TimedFights], videos: Sequence[SourceVideo], annotations: Path) -> None:

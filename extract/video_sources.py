@@ -1,7 +1,7 @@
 """Where the videos of one part of a data set are read from: a folder, or a CSV list where only features are at hand."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +89,26 @@ def refuse_other_labels(video: SourceVideo, labels: tuple[str, ...]) -> None:
         raise InputError(
             f"{video.where}: label {'-'.join(video.labels)!r} contradicts the name of {video.video_id!r}, which says "
             f"{'-'.join(labels)!r}; mend the list"
+        )
+
+
+def refuse_absent(annotated: Iterable[str], test: Collection[str], annotations: Path, source: Path) -> None:
+    """Refuse annotations of videos that are not among the test videos: numbers would silently cover fewer of them.
+
+    Args:
+        annotated: Names that the annotations have.
+        test: Names of the test videos.
+        annotations: The annotation file, for the message.
+        source: Folder or list of the test videos, for the message.
+
+    Raises:
+        InputError: Naming the first, and how many there are.
+    """
+    absent = [name for name in annotated if name not in test]
+    if absent:
+        raise InputError(
+            f"{annotations}: annotates {len(absent)} videos that {source} does not hold, first {absent[0]!r}; download "
+            "them, or remove their lines and say so where you report numbers"
         )
 
 

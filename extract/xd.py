@@ -13,7 +13,14 @@ from extract.annotation_lines import read_lines, report
 from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.errors import InputError
 from extract.labels import LABEL_SETS
-from extract.video_sources import SourceVideo, codes_in_name, read_source, refuse_other_labels, refuse_repeated
+from extract.video_sources import (
+    SourceVideo,
+    codes_in_name,
+    read_source,
+    refuse_absent,
+    refuse_other_labels,
+    refuse_repeated,
+)
 
 LABELS = LABEL_SETS["xd"]
 
@@ -37,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     segments = read_annotations(arguments.annotations)
     train, test = read_source(arguments.train), read_source(arguments.test)
     refuse_repeated([*train, *test])
-    _refuse_absent(segments, test, arguments)
+    refuse_absent(segments, {video.video_id for video in test}, arguments.annotations, arguments.test)
     videos = [Video(video.video_id, "train", video.path, _labels(video)) for video in train]
     videos += [_test_video(video, segments, arguments.annotations) for video in test]
     write_catalog(arguments.out, videos)
@@ -118,16 +125,6 @@ def _test_video(video: SourceVideo, segments: Mapping[str, tuple[Segment, ...]],
             f"{annotations}: test video {video.video_id!r} is labelled {'-'.join(labels)} but has no line there"
         )
     return Video(video.video_id, "test", video.path, labels, segments.get(video.video_id))
-
-
-def _refuse_absent(segments: Mapping[str, object], test: Sequence[SourceVideo], arguments: argparse.Namespace) -> None:
-    present = {video.video_id for video in test}
-    absent = [video_id for video_id in segments if video_id not in present]
-    if absent:
-        raise InputError(
-            f"{arguments.annotations}: annotates {len(absent)} videos that {arguments.test} does not hold, first "
-            f"{absent[0]!r}; download them, or remove their lines and say so where you report numbers"
-        )
 
 
 if __name__ == "__main__":
