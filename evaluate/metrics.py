@@ -135,9 +135,10 @@ def _warn_of_cut_segments(video: Video, scores: "ScoredVideo", stride: int, cata
     frames = scores.frames if scores.frames > 0 else len(scores.anomaly) * stride
     for segment in video.segments or ():
         if segment.end > frames:
+            what = "cut there" if segment.start < frames else "no frame of it counts, but the mAP misses it"
             print(
                 f"warning: {catalog_path}: {video.video_id!r}: {segment.label} [{segment.start}, {segment.end}) ends "
-                f"after the video's {frames} frames; cut there",
+                f"after the video's {frames} frames; {what}",
                 file=sys.stderr,
             )
 

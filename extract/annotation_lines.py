@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from extract.errors import InputError
 from extract.progress import say
+
+# A year of video at 24 frames a second has 757 million.
+MOST_DIGITS = 9
 
 
 def read_lines(path: Path, fix: str) -> list[tuple[int, str]]:
@@ -38,6 +42,37 @@ def report(path: Path, numbers: Sequence[int], what: str) -> None:
     """Say on stderr what was done to some lines of a file: once, with all their numbers; nothing if there are none."""
     if numbers:
         say(f"{path}: {len(numbers)} {'line' if len(numbers) == 1 else 'lines'} {what}: {_ranges(numbers)}")
+
+
+def refuse_doubled(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a JSON object of its members; to be given to ``json.loads``, which would keep the last of two alike.
+
+    Raises:
+        ValueError: Naming a key that stands there twice.
+    """
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        keys = [key for key, _ in pairs]
+        doubled = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"key {doubled!r} stands there twice in one object")
+    return members
+
+
+def frame_span(start: str, end: str, where: str) -> tuple[int, int]:
+    """Read the start and end of an event in frames.
+
+    Args:
+        start: First frame, as it stands in the file.
+        end: First frame after the event, likewise.
+        where: File, line and what stands before the two, for the message.
+
+    Raises:
+        InputError: If they are no whole numbers with start < end, or too large for any video.
+    """
+    whole = start.isdecimal() and end.isdecimal() and len(start) <= MOST_DIGITS and len(end) <= MOST_DIGITS
+    if not whole or int(start) >= int(end):
+        raise InputError(f"{where} {start[:20]} {end[:20]} must be whole frames with start < end")
+    return int(start), int(end)
 
 
 def _decode(line: bytes, where: str) -> str:

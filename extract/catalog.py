@@ -23,6 +23,8 @@ Item = TypeVar("Item")
 SPLITS = ("train", "test")
 # Output files and HDF5 groups are named after the id, so it must fit a file name with a suffix.
 MOST_ID_BYTES = 200
+# More than a year of video; larger ones would not fit arrays.
+MOST_FRAMES = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -195,8 +197,8 @@ def _parse_segments(fields: dict[str, Any]) -> tuple[Segment, ...] | None:
         if not isinstance(entry, dict):
             raise InputError("field segments must be a list of objects with label, start and end")
         label, start, end = _field(entry, "label", str), _field(entry, "start", int), _field(entry, "end", int)
-        if not 0 <= start < end:
-            raise InputError(f"field segments: {label} [{start}, {end}) must satisfy 0 <= start < end")
+        if not 0 <= start < end <= MOST_FRAMES:
+            raise InputError(f"field segments: {label} [{start}, {end}) must satisfy 0 <= start < end <= {MOST_FRAMES}")
         segments.append(Segment(label, start, end))
     return tuple(segments)
 

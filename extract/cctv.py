@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from extract import command
-from extract.annotation_lines import read_lines, report
+from extract.annotation_lines import frame_span, read_lines, refuse_doubled, report
 from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.errors import InputError
 from extract.labels import LABEL_SETS
@@ -38,6 +38,7 @@ from extract.video_sources import (
 
 LABELS = LABEL_SETS["cctv"]
 FIGHT = LABELS.codes[1]
+MOST_FRAME_RATE = 1000
 ORIGIN = "annotations_cctv.txt and groundtruth.json come with the data set"
 
 
@@ -143,7 +144,7 @@ def read_groundtruth(path: Path) -> dict[str, TimedFights]:
         InputError: Naming file, entry and field, if it is malformed.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), object_pairs_hook=refuse_doubled)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}; {ORIGIN}") from None
     database = content.get("database") if isinstance(content, dict) else None
@@ -274,9 +275,7 @@ def _parse_frames(fields: Sequence[str], where: str) -> tuple[Segment, ...]:
         raise InputError(f"{where}: after the name must follow pairs of start and end")
     segments = []
     for start, end in zip(fields[::2], fields[1::2], strict=True):
-        if not (start.isdecimal() and end.isdecimal() and int(start) < int(end)):
-            raise InputError(f"{where}: {start} {end} must be whole frames with start < end")
-        segments.append(Segment(FIGHT, int(start), int(end)))
+        segments.append(Segment(FIGHT, *frame_span(start, end, f"{where}:")))
     return tuple(segments)
 
 
@@ -288,8 +287,8 @@ def _parse_entry(entry: Any, where: str) -> TimedFights:
         for index, annotation in enumerate(entry["annotations"])
     )
     rate = _number(entry["frame_rate"], f"{where}, frame_rate") if entry.get("frame_rate") is not None else None
-    if rate == 0:
-        raise InputError(f"{where}, frame_rate: must be positive")
+    if rate is not None and not 0 < rate <= MOST_FRAME_RATE:
+        raise InputError(f"{where}, frame_rate: must be positive and at most {MOST_FRAME_RATE}")
     return TimedFights(spans, rate, where)
 
 

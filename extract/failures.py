@@ -106,7 +106,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if len(ordered) > arguments.max_failures:
         raise InputError(
             f"{len(ordered)} of {len(videos)} videos failed, but max_failures allows {arguments.max_failures}: "
-            f"{describe(ordered)}; mend or remove these videos, or raise max_failures. "
+            f"{describe(ordered)}; mend these videos and run their step again (--forcerun visual, or "
+            "released_features), remove them, or raise max_failures. "
             f"All are listed in {', '.join(map(str, arguments.lists))}"
         )
 

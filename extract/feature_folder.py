@@ -41,8 +41,8 @@ class FeatureFolder:
             FeatureFileError: If the file is nowhere.
         """
         parts = [part for part in PurePosixPath(listed).parts if part != "/"]
-        if ".." in parts:
-            raise InputError(f"{where}: path {listed!r} has a part '..'; write it without")
+        if not parts or ".." in parts or "\0" in listed:
+            raise InputError(f"{where}: path {listed!r} has a part '..' or names no file; write it without")
         for first in range(len(parts)):
             folder = self._root.joinpath(*parts[first:-1])
             if parts[-1] in self._list(folder):

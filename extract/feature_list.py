@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from extract.annotation_lines import report
 from extract.catalog import check_video_id
 from extract.errors import InputError
 
@@ -84,12 +85,21 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
             rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a CSV list: {error}") from None
+    if len(set(columns)) < len(columns):
+        raise InputError(f"{path}: columns are {', '.join(columns)}; keep one of each name")
+    report(path, _blank_lines(path), "blank, skipped")
     if "label" not in columns or not {"path", "video_id"} & set(columns):
         raise InputError(f"{path}: columns are {', '.join(columns)}; needed are label and path (or video_id)")
     for line, row in rows:
         if None in row or None in row.values():
             raise InputError(f"{path}, line {line}: has not {len(columns)} cells as the header has")
     return rows
+
+
+def _blank_lines(path: Path) -> list[int]:
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    # The end of the last line begins no further one.
+    return [number for number, line in enumerate(lines[:-1], start=1) if not line.strip()]
 
 
 def _parse(row: dict[str, str], line: int, where: str) -> ListedVideo:
@@ -100,7 +110,10 @@ def _parse(row: dict[str, str], line: int, where: str) -> ListedVideo:
     if match is None:
         raise InputError(f"{where}: path {row['path']!r} must end in <video_id>__<crop>.npy")
     video_id = _video_id(match["video_id"], where)
-    return ListedVideo(video_id, labels, {int(match["crop"]): row["path"]}, row.get("audio_path") or None, line)
+    audio = row.get("audio_path") or None
+    if audio is not None and PurePosixPath(audio).name != f"{video_id}.npy":
+        raise InputError(f"{where}: audio_path {audio!r} must end in {video_id}.npy, as its video's features do")
+    return ListedVideo(video_id, labels, {int(match["crop"]): row["path"]}, audio, line)
 
 
 def _video_id(text: str, where: str) -> str:

@@ -97,7 +97,7 @@ def read_sidecar(feature_list: Path) -> Sidecar | None:
     header = ShardHeader(
         dataset=_field(content, "dataset", str, path),
         split=_field(content, "split", str, path),
-        stride=_field(content, "stride", int, path),
+        stride=_stride(content, path),
         crops=tuple(_field({"crops": crop}, "crops", int, path) for crop in _field(content, "crops", list, path)),
         visual=_encoding(_field(content, "visual", dict, path), path),
         audio=None if audio is None else _encoding(_field(content, "audio", dict, path), path),
@@ -107,19 +107,28 @@ def read_sidecar(feature_list: Path) -> Sidecar | None:
     return Sidecar(path, header, {video_id: _facts(videos, video_id, path) for video_id in videos})
 
 
+def _stride(content: dict[str, Any], path: Path) -> int:
+    stride: int = _field(content, "stride", int, path)
+    if not 0 < stride <= MOST:
+        raise InputError(f"{path}: stride {stride} is no number of frames; export again")
+    return stride
+
+
 def _encoding(fields: dict[str, Any], path: Path) -> Encoding:
     return Encoding(*(_field(fields, name, str, path) for name in Encoding.__dataclass_fields__))
 
 
 def _facts(videos: dict[str, Any], video_id: str, path: Path) -> VideoFacts:
     fields = _field(videos, video_id, dict, path)
-    fps = math.nan if fields.get("fps") is None else float(_field(fields, "fps", (int, float), path))
+    fps = fields.get("fps")
+    if fps is not None and not 0 < _field(fields, "fps", (int, float), path) <= MOST:
+        raise InputError(f"{path}: {video_id!r}: fps {fps} is no frame rate; export again")
     frames, sounding = _field(fields, "frames", int, path), _field(fields, "audio_sounding", int, path)
     if not (-1 <= frames <= MOST and 0 <= sounding <= MOST):
         raise InputError(
             f"{path}: {video_id!r}: frames {frames} or audio_sounding {sounding} is no count; export again"
         )
-    return VideoFacts(frames, fps, sounding)
+    return VideoFacts(frames, math.nan if fps is None else float(fps), sounding)
 
 
 def _field(fields: dict[str, Any], name: str, kind: type | tuple[type, ...], path: Path) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from extract.errors import InputError
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -18,9 +20,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         A path in the same folder (so that the rename stays within one file system) on which an
         empty file stands. It is removed if the block raises; after a SIGKILL it stays behind under a
         name that starts with a dot and ends in ``.tmp``, which no reader takes for a result.
+
+    Raises:
+        InputError: If ``path`` is a folder, or its folder cannot be made or written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, where a file is to be written; choose another name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written there ({error.strerror}); choose another place") from None
     os.close(descriptor)
     temporary = Path(name)
     try:

@@ -11,24 +11,27 @@ def shard_path(folder: Path, split: str, index: int) -> Path:
     return folder / f"{split}-{index:05d}.h5"
 
 
-def finished_videos(path: Path, header: ShardHeader) -> list[ShardVideo] | None:
+def finished_videos(path: Path, header: ShardHeader, dtype: str) -> list[ShardVideo] | None:
     """Give the videos of a shard that is already there.
 
     Args:
         path: The shard.
         header: The header it must have.
+        dtype: The type that its features must be stored in.
 
     Returns:
         Its videos; ``None`` if there is no such file.
 
     Raises:
-        InputError: If it has another header.
+        InputError: If it has another header or stores another type.
     """
     if not path.exists():
         return None
     with Shard(path) as shard:
         if shard.header != header:
             raise differs(path, _differences(shard.header, header))
+        if shard.dtype != dtype:
+            raise differs(path, f"its features are {shard.dtype}, not {dtype}")
         return shard.videos
 
 

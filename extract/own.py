@@ -43,7 +43,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from extract import command
-from extract.annotation_lines import read_lines, report
+from extract.annotation_lines import read_lines, refuse_doubled, report
 from extract.catalog import SPLITS, Segment, Video, check_video_id, write_catalog
 from extract.errors import InputError
 from extract.feature_list import parse_labels
@@ -235,7 +235,7 @@ def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     for number, line in read_lines(path, FIX):
         where = f"{path}, line {number}"
         try:
-            values = json.loads(line)
+            values = json.loads(line, object_pairs_hook=refuse_doubled)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: no JSON: {error}; a list whose name ends in .csv is read as CSV") from None
         if not isinstance(values, dict):

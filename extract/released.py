@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 STAGE = "released"
 NOTE = "released features"
 VIDEOS_A_SHARD = 64
+MOST_SHARDS = 99_999  # file names count them with five digits
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     videos = read_feature_list(arguments.list)
     shards = arguments.shards if arguments.shards is not None else math.ceil(len(videos) / VIDEOS_A_SHARD)
-    if shards < 1 or not 0 <= (arguments.shard or 0) < shards:
-        raise InputError(f"--shards {shards} must be at least 1 and --shard {arguments.shard} lie in 0..{shards - 1}")
+    if not 1 <= shards <= MOST_SHARDS or not 0 <= (arguments.shard or 0) < shards:
+        raise InputError(
+            f"--shards {shards} must lie in 1..{MOST_SHARDS} and --shard {arguments.shard} lie in 0..{shards - 1}"
+        )
 
     from extract.feature_folder import FeatureFolder
     from extract.feature_sidecar import read_sidecar
@@ -203,17 +206,20 @@ def write_absent_shard(
     A finished shard stays if it holds these videos, except for those whose files are still bad.
 
     Raises:
-        InputError: If the shard that is there holds other videos or has another header.
+        InputError: If the shard that is there holds other videos, rows or types or has another header.
     """
     from extract.finished import differs, finished_videos
 
-    found = finished_videos(path, source.header)
+    found = finished_videos(path, source.header, source.dtype)
     if found is None:
         write_shard(path, videos, source, failures)
         return
     held = {video.video_id for video in found}
     if [_identity(video) for video in videos if video.video_id in held] != [_identity(video) for video in found]:
         raise differs(path, f"it does not hold the {len(videos)} videos of {source.path} in this order")
+    listed = {video.video_id: video for video in videos}
+    for shard_video in found:
+        _check_rows(path, shard_video, listed[shard_video.video_id], source)
     absent = [video for video in videos if video.video_id not in held]
     failures_here: list[Failure] | None = None if failures is None else []
     mended = sum(1 for _ in readable_videos(absent, source, failures_here))
@@ -322,13 +328,28 @@ def _stored(path: Path, source: Source) -> NDArray[Any]:
     with np.errstate(over="ignore"):
         stored: NDArray[Any] = features.astype(source.dtype, copy=False)
     if not np.isfinite(stored).all():
-        raise FeatureFileError(f"{path}: holds numbers too large for {source.dtype}; use --dtype float32")
+        fix = "use --dtype float32" if source.dtype == "float16" else "fetch it again"
+        raise FeatureFileError(f"{path}: holds numbers too large for {source.dtype}; {fix}")
     if not source.rounds and not np.array_equal(stored, features):
         raise FeatureFileError(
             f"{path}: holds {features.dtype} numbers that {source.dtype}, the type chosen from the first files, would "
             "round; use --dtype float32, or name the type that may round them"
         )
     return stored
+
+
+def _check_rows(path: Path, held: ShardVideo, video: ListedVideo, source: Source) -> None:
+    from extract.feature_file import FeatureFileError, inspect_features
+
+    first = video.visual[source.header.crops[0]]
+    try:
+        rows = inspect_features(source.folder.find(first, f"{source.path}, line {video.line}")).rows
+    except FeatureFileError:
+        return  # what was read before has since been moved or damaged; the shard still holds it
+    if rows != held.snippets:
+        from extract.finished import differs
+
+        raise differs(path, f"{video.video_id!r} has {held.snippets} rows there and {rows} in its file")
 
 
 def _sounding(audio: NDArray[Any] | None) -> int:

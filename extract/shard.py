@@ -159,6 +159,11 @@ class Shard:
             self._file.close()
             raise
 
+    @property
+    def dtype(self) -> str:
+        """Type that the visual features are stored in, ``float16`` or ``float32``."""
+        return str(self._file["visual"].dtype)
+
     def visual(self, video: ShardVideo, column: int) -> NDArray[np.float32]:
         """Read the visual features of one video and crop: [snippets, 512] float32."""
         return self.visual_as_stored(video, column).astype(np.float32, copy=False)
@@ -301,8 +306,7 @@ def _append(dataset: h5py.Dataset, rows: NDArray[Any]) -> int:
 
 
 def _write_header(file: h5py.File, header: ShardHeader) -> None:
-    if "\0" in header.note:
-        raise InputError(f"note {header.note!r} contains a NUL character, which HDF5 text cannot hold; remove it")
+    _check_text("note", header.note)
     file.attrs["format"] = FORMAT
     file.attrs["version"] = VERSION
     file.attrs["dataset"] = header.dataset
@@ -313,7 +317,17 @@ def _write_header(file: h5py.File, header: ShardHeader) -> None:
     for stream, encoding in (("visual", header.visual), ("audio", header.audio)):
         if encoding is not None:
             for name, value in vars(encoding).items():
+                _check_text(f"{stream}_{name}", value)
                 file.attrs[f"{stream}_{name}"] = value
+
+
+def _check_text(name: str, value: str) -> None:
+    if "\0" in value:
+        raise InputError(f"{name} {value!r} contains a NUL character, which HDF5 text cannot hold; remove it")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{name} {value!r} is no text that UTF-8 can spell; write it anew") from None
 
 
 @contextmanager

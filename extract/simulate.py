@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NOTE = "simulated features"
 DTYPE = "float16"
 MOST_CROPS = 10
+MOST_FPS = 1000
 VIDEOS_A_SHARD = 64
 # Without sound in the published experiments.
 SILENT = ("ucf",)
@@ -61,8 +62,8 @@ class SimulateSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.crops <= MOST_CROPS:
             raise InputError(f"--crops {self.crops} must lie in 1..{MOST_CROPS}")
-        if self.stride < 1 or not 0 < self.fps < math.inf:
-            raise InputError(f"--stride {self.stride} must be at least 1 and --fps {self.fps:g} more than 0")
+        if self.stride < 1 or not 0 < self.fps <= MOST_FPS:
+            raise InputError(f"--stride {self.stride} must be at least 1 and --fps {self.fps:g} lie in 0..{MOST_FPS}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,16 +82,19 @@ def parser() -> argparse.ArgumentParser:
         parser.add_argument(
             f"--shards-{split}", type=int, help=f"shards of {split} videos (default: one for {VIDEOS_A_SHARD} videos)"
         )
-    parser.add_argument("--hours", type=float, default=217.0, help="what all videos last together (default: 217)")
+    parser.add_argument(
+        "--hours", type=float, default=217.0, help="what all videos last together (default: 217, as XD)"
+    )
     parser.add_argument("--fps", type=float, default=24.0, help="frames a second (default: 24)")
-    parser.add_argument("--stride", type=int, default=16, help="frames a snippet (default: 16)")
+    parser.add_argument("--stride", type=int, help="frames a snippet (default: 16, for cctv 4)")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the shards of both splits."""
     arguments = parser().parse_args(argv)
-    settings = SimulateSettings(arguments.dataset, arguments.crops, arguments.stride, arguments.fps, arguments.seed)
+    stride = LABEL_SETS[arguments.dataset].stride if arguments.stride is None else arguments.stride
+    settings = SimulateSettings(arguments.dataset, arguments.crops, stride, arguments.fps, arguments.seed)
     videos = read_catalog(arguments.catalog)
     codes = LABEL_SETS[settings.dataset].codes
     for video in videos:
@@ -149,7 +153,7 @@ def write_absent_shard(path: Path, plans: Sequence[Plan], settings: SimulateSett
     from extract.shard import new_shard
 
     header = simulated_header(settings, split)
-    found = finished_videos(path, header)
+    found = finished_videos(path, header, DTYPE)
     if found is not None:
         planned = [(plan.video.video_id, plan.video.labels, plan.frames, settings.fps) for plan in plans]
         if [(video.video_id, video.labels, video.frames, video.fps) for video in found] != planned:

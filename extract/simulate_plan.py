@@ -13,6 +13,7 @@ from extract.catalog import Segment, Video
 from extract.errors import InputError
 
 SECONDS_AN_HOUR = 3600
+MOST_HOURS = 1_000_000
 # The clips of XD-Violence whose length no name tells run from seconds to an hour, most of them a few minutes.
 SPREAD = 1.0
 EVENT_SHARE = (0.1, 0.6)
@@ -51,8 +52,8 @@ def plan_lengths(videos: Sequence[Video], *, hours: float, fps: float, seed: int
     Raises:
         InputError: If what is known of the videos is more than ``hours`` already.
     """
-    if not 0 < hours < math.inf:
-        raise InputError(f"--hours {hours:g} must be more than 0")
+    if not 0 < hours <= MOST_HOURS:
+        raise InputError(f"--hours {hours:g} must lie in 0..{MOST_HOURS}")
     known = [_known_frames(video, fps) for video in videos]
     drawn = np.array([frames is None for frames in known], dtype=bool)
     least = np.array([_last_annotated(video) for video in videos])

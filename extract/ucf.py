@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract import command
-from extract.annotation_lines import read_lines, report
+from extract.annotation_lines import frame_span, read_lines, report
 from extract.catalog import Segment, Video, check_labels, check_video_id, write_catalog
 from extract.errors import InputError
 from extract.feature_list import read_feature_list
@@ -186,9 +186,7 @@ def _parse_events(fields: Sequence[str], clip: ListedClip, where: str) -> tuple[
     for start, end in zip(fields[1::2], fields[2::2], strict=True):
         if start == end == _NO_FRAME:
             continue
-        if not (start.isdecimal() and end.isdecimal() and int(start) < int(end)):
-            raise InputError(f"{where}: {start} {end} must be whole frames with start < end, or -1 -1")
-        events.append(Segment(code, int(start), int(end)))
+        events.append(Segment(code, *frame_span(start, end, f"{where}:")))
     if events and code == LABELS.normal:
         raise InputError(f"{where}: a normal video has no event, but {events[0].start} {events[0].end} stands there")
     return tuple(events)

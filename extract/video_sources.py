@@ -1,7 +1,8 @@
 """Where the videos of one part of a data set are read from: a folder, or a CSV list where only features are at hand."""
 
+import os
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def files_by_stem(folder: Path) -> dict[str, list[Path]]:
     """Find the videos of a folder, searched to any depth, by stem, sorted by name.
 
     Args:
-        folder: Files with one of ``VIDEO_SUFFIXES``, in small or capital letters, count.
+        folder: Files with one of ``VIDEO_SUFFIXES``, in small or capital letters, count. Linked folders are searched
+            too, as sets are often spread over disks; hidden files, such as those that macOS adds, are not videos.
 
     Raises:
         InputError: If the folder is absent or holds no video, or a stem is no video_id.
@@ -64,8 +66,8 @@ def files_by_stem(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; put the videos there or set the path in the configuration")
     found: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*"), key=lambda path: (path.name, path)):
-        if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
+    for path in sorted(_files_below(folder), key=lambda path: (path.name, path)):
+        if path.suffix.lower() in VIDEO_SUFFIXES:
             found.setdefault(_video_id(path), []).append(path)
     if not found:
         raise InputError(f"{folder}: holds no video file ({' '.join(VIDEO_SUFFIXES)})")
@@ -129,7 +131,22 @@ def refuse_repeated(videos: Iterable[SourceVideo], name_of: Callable[[str], str]
             raise InputError(f"{video.where}: {first.where} has the same name; keep one of them")
 
 
+def _files_below(folder: Path) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = Path(parent).resolve()
+        if real in seen:  # a link to a folder above it
+            folders.clear()
+            continue
+        seen.add(real)
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
+
+
 def _video_id(path: Path) -> str:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{str(path)!r}: the name is no UTF-8; rename it") from None
     try:
         return check_video_id(path.stem)
     except InputError as error:

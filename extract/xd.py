@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from extract import command
-from extract.annotation_lines import read_lines, report
+from extract.annotation_lines import frame_span, read_lines, report
 from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.errors import InputError
 from extract.labels import LABEL_SETS
+from extract.progress import say
 from extract.video_sources import (
     SourceVideo,
     codes_in_name,
@@ -106,9 +107,7 @@ def _parse_events(fields: Sequence[str], where: str) -> tuple[Segment, ...]:
     events = []
     for code, start, end in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
         check_labels([code], LABELS.codes, where)
-        if not (start.isdecimal() and end.isdecimal() and int(start) < int(end)):
-            raise InputError(f"{where}: {code} {start} {end} must be whole frames with start < end")
-        events.append(Segment(code, int(start), int(end)))
+        events.append(Segment(code, *frame_span(start, end, f"{where}: {code}")))
     return tuple(events)
 
 
@@ -124,7 +123,16 @@ def _test_video(video: SourceVideo, segments: Mapping[str, tuple[Segment, ...]],
         raise InputError(
             f"{annotations}: test video {video.video_id!r} is labelled {'-'.join(labels)} but has no line there"
         )
-    return Video(video.video_id, "test", video.path, labels, segments.get(video.video_id))
+    events = segments.get(video.video_id)
+    unnamed = sorted({event.label for event in events or ()} - set(labels))
+    if events and labels == (LABELS.normal,) and unnamed:
+        raise InputError(
+            f"{annotations}: gives {video.video_id!r} the events {', '.join(unnamed)}, but its name says that it is "
+            "normal; mend one of them"
+        )
+    if unnamed:
+        say(f"{annotations}: {video.video_id!r} has events {', '.join(unnamed)} that its name does not say; kept")
+    return Video(video.video_id, "test", video.path, labels, events)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,13 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dataset", choices=tuple(LABEL_SETS), help="what it was trained on (default: ucf for a VadCLIP of two layers)"
     )
-    parser.add_argument("--scoring-crop", type=int, help="crop to score (default: the one its authors score)")
+    parser.add_argument(
+        "--scoring-crop",
+        type=int,
+        choices=CROPS,
+        metavar="0..9",
+        help="crop to score (default: the one its authors score)",
+    )
     parser.add_argument(
         "--text-weights", help="CLIP's weights, a file or random:<seed>, for a .pth that was stored without CLIP"
     )

@@ -1,8 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 
-from extract.annotation_lines import read_lines, report
+from extract.annotation_lines import frame_span, read_lines, refuse_doubled, report
 from extract.errors import InputError
 
 
@@ -40,3 +41,15 @@ def test_a_file_that_says_nothing_is_refused_with_the_fix(tmp_path: Path, conten
         (tmp_path / "list.txt").write_bytes(content)
     with pytest.raises(InputError, match=r"list\.txt: .*fetch it"):
         read_lines(tmp_path / "list.txt", "fetch it")
+
+
+def test_a_frame_number_of_thousands_of_digits_is_refused_shortly() -> None:
+    with pytest.raises(InputError) as refused:
+        frame_span("1", "9" * 5000, "file, line 3:")
+    assert str(refused.value) == f"file, line 3: 1 {'9' * 20} must be whole frames with start < end"
+
+
+def test_a_key_that_stands_twice_in_one_object_is_refused() -> None:
+    with pytest.raises(ValueError, match="key 'a' stands there twice"):
+        json.loads('{"a": 1, "b": {"a": 2}, "a": 3}', object_pairs_hook=refuse_doubled)
+    assert json.loads('{"a": {"a": 2}}', object_pairs_hook=refuse_doubled) == {"a": {"a": 2}}

@@ -161,3 +161,15 @@ def test_from_npy_files_to_a_named_cause(
     assert float(tried[0]["misfit"]) < 0.0003 < float(tried[1]["misfit"])
     assert {row["channels"] for row in tried} == {"rgb", "bgr"}
     assert (tmp_path / "out" / "audit.png").stat().st_size > 10_000
+
+
+def test_features_that_are_not_finite_are_refused_by_shard_video_and_row(tmp_path: Path) -> None:
+    rows = np.ones((4, 1, 512), np.float32)
+    broken = rows.copy()
+    broken[2, 0, 7] = np.nan
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    ours, other = write(tmp_path / "a", {"v": rows}), write(tmp_path / "b", {"v": broken})
+    with pytest.raises(InputError, match=r"b/test-00000\.h5: 'v', crop 0: row 2 is not finite"):
+        audit.main([str(ours), str(other), "--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out/similarity.csv").exists()

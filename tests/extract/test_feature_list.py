@@ -81,3 +81,15 @@ def test_the_real_lists_are_read_whole(name: str, videos: int) -> None:
     assert len(found) == videos
     for video in found:
         assert set(video.labels) == set(video.video_id.rpartition("_label_")[2].split("-")) - {"0"}
+
+
+def test_another_video_s_audio_and_a_doubled_column_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"line 2: audio_path 'b\.npy' must end in a\.npy"):
+        read_feature_list(listed(tmp_path, "path,audio_path,label", "a__0.npy,b.npy,A"))
+    with pytest.raises(InputError, match="keep one of each name"):
+        read_feature_list(listed(tmp_path, "path,label,label", "a__0.npy,A,B1"))
+
+
+def test_blank_lines_are_reported_by_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    read_feature_list(listed(tmp_path, "path,label", "", "a__0.npy,A"))
+    assert "xd_CLIP_rgb.csv: 1 line blank, skipped: 2" in capsys.readouterr().err

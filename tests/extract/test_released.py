@@ -314,3 +314,14 @@ def test_the_shard_number_may_be_written_as_in_its_name(released: Path) -> None:
     assert [path.name for path in run(released, "--shards", "2", "--shard", "00000").iterdir()] == ["test-00000.h5"]
     with pytest.raises(InputError, match="--shard"):
         run(released, "--shards", "2", "--shard", "2")
+
+
+def test_a_finished_shard_of_another_type_or_other_features_is_not_kept(released: Path) -> None:
+    run(released)
+    with pytest.raises(InputError, match=r"test-00000\.h5: .*its features are float16, not float32"):
+        run(released, "--dtype", "float32")
+    rows = np.load(feature_path(released, 0), allow_pickle=False)
+    for crop in CROPS:
+        np.save(feature_path(released, crop), rows[:-2])
+    with pytest.raises(InputError, match="has 9 rows there and 7 in its file"):
+        run(released)

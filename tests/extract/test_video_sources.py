@@ -40,9 +40,8 @@ def test_one_stem_with_two_suffixes_is_refused(tmp_path: Path) -> None:
         read_source(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["._v.mp4", "a\tb.mp4"])
-def test_a_name_that_is_no_video_id_is_named_with_its_path(tmp_path: Path, name: str) -> None:
-    touch(tmp_path, f"deep/{name}")
+def test_a_name_that_is_no_video_id_is_named_with_its_path(tmp_path: Path) -> None:
+    touch(tmp_path, "deep/a\tb.mp4")
     with pytest.raises(InputError, match=r"deep/.*: video_id"):
         read_source(tmp_path)
 
@@ -89,3 +88,15 @@ def test_a_name_in_both_parts_is_refused_with_both_places() -> None:
     videos = [SourceVideo("v", "", ("A",), "train.csv, line 2"), SourceVideo("v", "", ("A",), "test.csv, line 5")]
     with pytest.raises(InputError, match=r"test\.csv, line 5: train\.csv, line 2 has the same name"):
         refuse_repeated(videos)
+
+
+def test_linked_folders_are_searched_and_a_circle_of_links_ends(tmp_path: Path) -> None:
+    touch(tmp_path, "set/part1/a.mp4", "other disk/b.mp4")
+    (tmp_path / "set/part2").symlink_to(tmp_path / "other disk")
+    (tmp_path / "set/part1/up").symlink_to(tmp_path / "set")
+    assert [video.video_id for video in read_source(tmp_path / "set")] == ["a", "b"]
+
+
+def test_the_hidden_files_that_some_systems_add_are_no_videos(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "._a.mp4")
+    assert [video.video_id for video in read_source(tmp_path)] == ["a"]

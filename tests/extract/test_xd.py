@@ -146,7 +146,10 @@ def test_the_real_lists_give_the_segments_that_the_released_evaluation_uses(
     annotations = REAL / "annotations_multiclasses.txt"
     lists = ["--train", str(REAL / "train_videos.csv"), "--test", str(REAL / "test_videos.csv")]
     main([*lists, "--annotations", str(annotations), "--out", str(tmp_path / "catalog.jsonl")])
-    assert capsys.readouterr().err == (f"{annotations}: 14 lines with .mp4 after the name, which is dropped: 199-212\n")
+    assert capsys.readouterr().err.splitlines() == [
+        f"{annotations}: 14 lines with .mp4 after the name, which is dropped: 199-212",
+        f"{annotations}: 'Ip.Man.2008__#01-40-37_01-42-07_label_B4-0-0' has events B1 that its name does not say; kept",
+    ]
     videos = read_catalog(tmp_path / "catalog.jsonl")
     test = [video for video in videos if video.split == "test"]
     assert (len(videos), len(test)) == (4754, 800)
@@ -156,3 +159,10 @@ def test_the_real_lists_give_the_segments_that_the_released_evaluation_uses(
         else:
             assert [event.label for event in video.segments] == released["labels"]
             assert [[event.start, event.end] for event in video.segments] == released["segments"]
+
+
+def test_a_normal_video_with_violent_events_is_refused(folder: Path) -> None:
+    annotations = folder / "annotations.txt"
+    annotations.write_text(annotations.read_text() + "v=n__#1_label_A G 1 5\n")
+    with pytest.raises(InputError, match=r"gives .*_label_A' the events G, but its name says that it is normal"):
+        run(folder)
