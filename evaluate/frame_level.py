@@ -41,5 +41,5 @@ def frame_metrics(
             video for ``exact``. ``released`` compares with published numbers; ``exact`` leaves out the up
             to stride - 1 frames a video that the last snippet is repeated over although they do not exist.
     """
-    labels, values = join_frames(scores, segments, normal=normal, stride=stride, frames=frames)
-    return FrameMetrics(average_precision(labels, values), roc_auc(labels, values))
+    joined = join_frames(scores, segments, normal=normal, stride=stride, frames=frames)
+    return FrameMetrics(average_precision(*joined), roc_auc(*joined))

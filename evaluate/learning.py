@@ -203,10 +203,9 @@ def _average_precision(
     segments: list[tuple[Segment, ...]] = [
         ground_truth(video, normal, len(scores.anomaly) * stride) for video, scores in zip(videos, scored, strict=True)
     ]
-    labels, values = join_frames(
-        [getattr(video, BRANCHES[branch]) for video in scored], segments, normal=normal, stride=stride
-    )
-    return 100 * average_precision(labels, values), 100 * float(labels.mean())
+    joined = join_frames([getattr(video, BRANCHES[branch]) for video in scored], segments, normal=normal, stride=stride)
+    positive_rate = joined.counts[joined.labels].sum() / joined.counts.sum()
+    return 100 * average_precision(*joined), 100 * float(positive_rate)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Training needs them to choose a checkpoint, evaluation to report it; both call t
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,23 @@ def frame_labels(segments: Iterable[Segment], normal: str, frames: int) -> NDArr
     return labels
 
 
+class JoinedFrames(NamedTuple):
+    """The frames of all videos; those of one snippet that are alike are one entry.
+
+    All frames of a snippet have its score, so that a snippet has at most two entries, one for its normal and one for
+    its abnormal frames: far fewer to sort than frames, and the same AP and AUC.
+
+    Attributes:
+        labels: [n] bool, whether the entry's frames are abnormal.
+        scores: [n] float32.
+        counts: [n] float64, frames of the entry, at least 1.
+    """
+
+    labels: NDArray[np.bool_]
+    scores: NDArray[np.float32]
+    counts: NDArray[np.float64]
+
+
 def join_frames(
     scores: Sequence[NDArray[np.float32]],
     segments: Sequence[Iterable[Segment]],
@@ -38,55 +55,74 @@ def join_frames(
     normal: str,
     stride: int,
     frames: Sequence[int] | None = None,
-) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+) -> JoinedFrames:
     """Spread snippet scores over their frames and join all videos, beside the frames' labels.
 
     Args:
         scores: Anomaly score of each snippet, [T] float32 for every video.
         segments: Annotated events of every video, in the same order.
         normal: Code of the normal class.
-        stride: Frames a snippet; every score is repeated that often.
+        stride: Frames a snippet; every score counts that often.
         frames: True number of frames of every video. ``None`` keeps T * stride frames a video, as the
             released evaluation does (``released``); given, each video is cut to its true length
             (``exact``), so that the last snippet does not count frames that do not exist. A video that
             is longer than its T snippets is not lengthened: nothing has scored the rest.
-
-    Returns:
-        Labels [frames of all videos] bool and scores [frames of all videos] float32.
     """
     lengths = [len(video) * stride for video in scores]
     if frames is not None:
         lengths = [min(length, true) for length, true in zip(lengths, frames, strict=True)]
-    labels = [frame_labels(video, normal, length) for video, length in zip(segments, lengths, strict=True)]
-    values = [np.repeat(video, stride)[:length] for video, length in zip(scores, lengths, strict=True)]
-    return np.concatenate(labels), np.concatenate(values)
+    counts = [
+        _count_frames(video, normal, length, len(values), stride)
+        for video, length, values in zip(segments, lengths, scores, strict=True)
+    ]  # [2, T] each
+    joined = np.concatenate(counts, axis=1)
+    labels = np.broadcast_to([[False], [True]], joined.shape)
+    values = np.broadcast_to(np.concatenate(scores), joined.shape)
+    present = joined > 0
+    return JoinedFrames(labels[present], values[present], joined[present])
 
 
-def average_precision(labels: NDArray[np.bool_], scores: NDArray[Any]) -> float:
+def _count_frames(
+    segments: Iterable[Segment], normal: str, frames: int, snippets: int, stride: int
+) -> NDArray[np.float64]:
+    """Count each snippet's normal and abnormal frames: [2, snippets]."""
+    exists, abnormal = np.zeros((2, snippets * stride), dtype=np.bool_)
+    exists[:frames] = True
+    abnormal[:frames] = frame_labels(segments, normal, frames)
+    kinds = np.stack([exists & ~abnormal, abnormal]).reshape(2, snippets, stride)
+    counts: NDArray[np.float64] = kinds.sum(axis=2, dtype=np.float64)
+    return counts
+
+
+def average_precision(
+    labels: NDArray[np.bool_], scores: NDArray[Any], counts: NDArray[np.float64] | None = None
+) -> float:
     """Average precision as scikit-learn defines it: ``sum_n (R_n - R_{n-1}) P_n``, no interpolation.
 
     Args:
-        labels: [n] bool, whether each frame is abnormal.
+        labels: [n] bool, whether each entry is abnormal.
         scores: [n], higher where an anomaly is likelier. Equal scores form one threshold.
+        counts: [n], how often each entry counts; once if not given.
 
     Returns:
-        A number in 0..1; NaN if no frame is abnormal, because recall is then undefined.
+        A number in 0..1; NaN if no entry is abnormal, because recall is then undefined.
     """
     if not labels.any():
         return float("nan")
-    return float(average_precision_score(labels, scores))
+    return float(average_precision_score(labels, scores, sample_weight=counts))
 
 
-def roc_auc(labels: NDArray[np.bool_], scores: NDArray[Any]) -> float:
+def roc_auc(labels: NDArray[np.bool_], scores: NDArray[Any], counts: NDArray[np.float64] | None = None) -> float:
     """Area under the ROC curve, by scikit-learn.
 
     Args:
-        labels: [n] bool, whether each frame is abnormal.
+        labels: [n] bool, whether each entry is abnormal.
         scores: [n], higher where an anomaly is likelier.
+        counts: [n], how often each entry counts; once if not given.
 
     Returns:
-        A number in 0..1; NaN unless there are both normal and abnormal frames.
+        A number in 0..1; NaN unless there are both normal and abnormal entries.
     """
     if labels.all() or not labels.any():
         return float("nan")
-    return float(roc_auc_score(labels, scores))
+    return float(roc_auc_score(labels, scores, sample_weight=counts))

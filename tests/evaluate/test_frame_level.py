@@ -21,8 +21,8 @@ def test_ap_and_auc_agree_with_the_released_implementation(name: str) -> None:
     found = frame_metrics(scores, segments, normal=codes[0], stride=stride)
     assert found.ap == pytest.approx(GOLDEN[name]["frame_ap"], abs=1e-9)
     assert found.auc == pytest.approx(GOLDEN[name]["frame_auc"], abs=1e-9)
-    labels, _ = join_frames(scores, segments, normal=codes[0], stride=stride)
-    assert (len(labels), labels.sum()) == (GOLDEN[name]["frames"], GOLDEN[name]["anomalous_frames"])
+    labels, _, counts = join_frames(scores, segments, normal=codes[0], stride=stride)
+    assert (counts.sum(), counts[labels].sum()) == (GOLDEN[name]["frames"], GOLDEN[name]["anomalous_frames"])
 
 
 def test_a_frame_is_abnormal_inside_any_abnormal_segment_and_segments_are_cut_at_the_end() -> None:
@@ -33,9 +33,10 @@ def test_a_frame_is_abnormal_inside_any_abnormal_segment_and_segments_are_cut_at
 def test_exact_leaves_out_the_frames_that_do_not_exist() -> None:
     scores = [np.array([0.1, 0.9], np.float32)]
     segments = [[Segment("B1", 4, 6)]]
-    labels, values = join_frames(scores, segments, normal="A", stride=4, frames=[6])
-    assert labels.tolist() == [False] * 4 + [True] * 2
-    assert values.tolist() == pytest.approx([0.1] * 4 + [0.9] * 2)
+    labels, values, counts = join_frames(scores, segments, normal="A", stride=4, frames=[6])
+    assert labels.tolist() == [False, True]
+    assert values.tolist() == pytest.approx([0.1, 0.9])
+    assert counts.tolist() == [4, 2]
     assert frame_metrics(scores, segments, normal="A", stride=4).ap == pytest.approx(0.5)
     assert frame_metrics(scores, segments, normal="A", stride=4, frames=[6]).ap == 1
 
@@ -116,11 +117,28 @@ def test_metrics_do_not_depend_on_the_order_of_the_videos(videos: Set, random: R
 @given(sets())
 def test_exact_never_has_more_frames_than_released(videos: Set) -> None:
     scores, segments, lengths = map(list, zip(*videos, strict=True))
-    released, _ = join_frames(scores, segments, normal="A", stride=4)
-    exact, values = join_frames(scores, segments, normal="A", stride=4, frames=lengths)
-    assert len(exact) == len(values) == sum(lengths) <= len(released)
+    released = join_frames(scores, segments, normal="A", stride=4)
+    exact = join_frames(scores, segments, normal="A", stride=4, frames=lengths)
+    assert exact.counts.sum() == sum(lengths) <= released.counts.sum()
+
+
+def one_entry_a_frame(videos: Set) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    labels, values = [], []
+    for scores, segments, length in videos:
+        labels.append(frame_labels(segments, "A", length))
+        values.append(np.repeat(scores, 4)[:length])
+    return np.concatenate(labels), np.concatenate(values)
+
+
+@given(sets())
+def test_joining_alike_frames_changes_neither_ap_nor_auc(videos: Set) -> None:
+    scores, segments, lengths = map(list, zip(*videos, strict=True))
+    found = frame_metrics(scores, segments, normal="A", stride=4, frames=lengths)
+    labels, values = one_entry_a_frame(videos)
+    expected = (average_precision(labels, values), roc_auc(labels, values))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def test_a_video_longer_than_its_snippets_is_not_lengthened() -> None:
-    labels, _ = join_frames([np.zeros(2, np.float32)], [[]], normal="A", stride=4, frames=[11])
-    assert len(labels) == 8
+    joined = join_frames([np.zeros(2, np.float32)], [[]], normal="A", stride=4, frames=[11])
+    assert joined.counts.sum() == 8
