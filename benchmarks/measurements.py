@@ -1,0 +1,89 @@
+"""What a benchmark measured beside what it should reach, as a table and as JSON."""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from extract.files import write_text
+
+FORMAT = "avadclip-benchmark"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One figure of a benchmark.
+
+    Attributes:
+        name: What was measured.
+        value: The figure.
+        unit: Its unit, such as ``s``, ``GFLOPS`` or ``%``.
+        at_most: What it should not exceed, if there is such a target.
+        at_least: What it should reach, if there is such a target.
+        how: What the figure means and what it was taken on, in a few words.
+    """
+
+    name: str
+    value: float
+    unit: str
+    at_most: float | None = None
+    at_least: float | None = None
+    how: str = ""
+
+    @property
+    def target(self) -> str:
+        """The target in words; empty if there is none."""
+        if self.at_most is not None:
+            return f"at most {self.at_most:g}"
+        return f"at least {self.at_least:g}" if self.at_least is not None else ""
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the target is met; ``None`` without one."""
+        if self.at_most is not None:
+            return self.value <= self.at_most
+        return self.value >= self.at_least if self.at_least is not None else None
+
+
+def publish(benchmark: str, measurements: Sequence[Measurement], out: Path, settings: dict[str, Any]) -> None:
+    """Print the figures and write them with the machine and the settings they were taken with.
+
+    Args:
+        benchmark: Name of the program.
+        measurements: Its figures.
+        out: JSON to write.
+        settings: What the figures depend on.
+    """
+    result = {
+        "format": FORMAT,
+        "benchmark": benchmark,
+        "machine": machine(),
+        "settings": {name: str(value) for name, value in settings.items()},
+        "measurements": [asdict(one) | {"target": one.target, "holds": one.holds} for one in measurements],
+    }
+    write_text(out, json.dumps(result, indent=2) + "\n")
+    print(f"{benchmark} ({machine()})")
+    width = max(len(one.name) for one in measurements)
+    for one in measurements:
+        verdict = {True: "holds", False: "MISSED", None: ""}[one.holds]
+        print(f"  {one.name:{width}} {one.value:10.4g} {one.unit:9} {one.target:14} {verdict:6} {one.how}".rstrip())
+    sys.stdout.flush()
+
+
+def machine() -> str:
+    """Name the processor and how many of its cores this process may use."""
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores of {_processor()}"
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
