@@ -12,6 +12,7 @@ if not workflow.configfiles:
 
 include: "config/validation.smk"
 include: "config/common.smk"
+include: "config/report.smk"
 
 
 wildcard_constraints:
@@ -24,11 +25,19 @@ wildcard_constraints:
 
 
 localrules:
+    everything,
     tables,
 
 
-rule tables:
+rule everything:
     default_target: True
+    input:
+        [f"results/{NAME}_table{number}.csv" for number in TABLES],
+        report_items(),
+        f"{REPORT}/provenance.html",
+
+
+rule tables:
     input:
         [f"results/{NAME}_table{number}.csv" for number in TABLES],
 
@@ -47,3 +56,4 @@ else:
 
 include: "train/rules.smk"
 include: "evaluate/rules.smk"
+include: "evaluate/report.smk"

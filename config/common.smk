@@ -1,4 +1,5 @@
 # Names and functions that more than one rules file needs.
+import json
 import shlex
 import sys
 from glob import glob

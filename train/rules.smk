@@ -1,6 +1,10 @@
 # shards or the authors' checkpoints -> checkpoints
 
 
+localrules:
+    curves,
+
+
 rule train:
     input:
         unpack(train_inputs),
@@ -28,6 +32,28 @@ rule train:
     shell:
         "python -m train.run --shards {params.shards:q} {params.settings} --seed {wildcards.seed} --threads {threads} "
         "--partial {params.partial:q} --curves {params.curves:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule curves:
+    input:
+        f"{WORK}/checkpoints/{{method}}/{{control}}/seed{{seed}}.safetensors",
+    output:
+        f"{WORK}/curves/{{method}}/{{control}}/seed{{seed}}.csv",
+    log:
+        f"{LOGS}/curves/{{method}}-{{control}}-seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/curves/{{method}}-{{control}}-seed{{seed}}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        # Not an input: the events are written beside the checkpoint, and stay while a killed run is resumed.
+        events=f"{WORK}/tensorboard/{{method}}-{{control}}-seed{{seed}}",
+    shell:
+        "python -m train.curves {params.events:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule released_checkpoint:

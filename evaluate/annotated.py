@@ -1,0 +1,76 @@
+"""Scored test videos beside their annotated events, as the drawings of the report read them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluate.scores_file import UNKNOWN_FRAMES, ScoredVideo, ScoresHeader, read_scores
+from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog
+from extract.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Annotated:
+    """A scored video and what it holds.
+
+    Attributes:
+        scores: Its scores.
+        segments: Its annotated events.
+    """
+
+    scores: ScoredVideo
+    segments: tuple[Segment, ...]
+
+
+def read_test_videos(catalog: Path) -> dict[str, Video]:
+    """Read a catalog's test videos by id."""
+    return {video.video_id: video for video in read_catalog(catalog) if video.split == "test"}
+
+
+def read_annotated(path: Path, tests: Mapping[str, Video], catalog: Path) -> tuple[ScoresHeader, list[Annotated]]:
+    """Read scores and set each video beside its annotation.
+
+    Args:
+        path: A scores file.
+        tests: The test videos by id.
+        catalog: Where they come from, for the message.
+
+    Raises:
+        InputError: If the scores have a video that is no test video or none at all, a label is not among their classes,
+            or an abnormal video has no segments.
+    """
+    header, scored = read_scores(path)
+    strangers = [video_id for video_id in scored if video_id not in tests]
+    if strangers or not scored:
+        what = f"video {strangers[0]!r} is no test video" if strangers else "has no test video"
+        raise InputError(f"{path}: {what} of {catalog}; use the catalog that the scores were made with")
+    annotated = []
+    for video_id, scores in scored.items():
+        try:
+            segments = ground_truth(tests[video_id], header.classes[0], len(scores.anomaly) * header.stride)
+        except InputError as error:
+            raise InputError(f"{catalog}: {error}") from None
+        check_labels((one.label for one in segments), header.classes, f"{catalog}: {video_id!r}: field segments")
+        annotated.append(Annotated(scores, segments))
+    return header, annotated
+
+
+def counted_frames(videos: list[Annotated], stride: int, protocol: str, path: Path) -> list[int]:
+    """Give how many frames of each video count.
+
+    Args:
+        videos: The videos.
+        stride: Frames a snippet.
+        protocol: ``released`` (T * stride) or ``exact`` (those that exist, of those that were scored).
+        path: The scores file, for the message.
+
+    Raises:
+        InputError: If ``exact`` is asked for and the scores do not say how long a video is.
+    """
+    spread = [len(video.scores.anomaly) * stride for video in videos]
+    if protocol == "released":
+        return spread
+    true = [video.scores.frames for video in videos]
+    if UNKNOWN_FRAMES in true:
+        raise InputError(f"{path}: attribute frames is unknown for a video; only protocol 'released' can be drawn")
+    return [min(frames, most) for frames, most in zip(true, spread, strict=True)]
