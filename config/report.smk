@@ -59,7 +59,7 @@ def drawings():
 
 def report_items():
     """Name everything the report shows but its page on provenance."""
-    figure = [f"results/{NAME}_figure4"] if "figure4" in config else []
+    figure = [f"{REPORT}/figure4.html"] if "figure4" in config else []
     pages = [f"{REPORT}/table{number}.html" for number in TABLES]
     return [*pages, *drawings(), *figure, f"{REPORT}/failures.html"]
 

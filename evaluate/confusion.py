@@ -1,4 +1,8 @@
-"""``python -m evaluate.confusion``: every method's frame-level confusion of classes, summed over its runs."""
+"""``python -m evaluate.confusion``: every method's frame-level confusion of classes, summed over its runs.
+
+``METHOD.all.svg`` compares all classes. ``METHOD.events.svg`` takes the annotated events alone and the likeliest class
+but the normal one: a method may tell classes apart and yet find every frame more likely normal than any of them.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,10 @@ if TYPE_CHECKING:
 
     from evaluate.annotated import Annotated
 
+# Inches; no drawing becomes taller than a screen.
 CELL = 0.52
-MARGIN = 2.4
+TALLEST = 4.4
+MARGIN = 2.2
 SEVERAL = -1
 
 
@@ -31,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
     parser.add_argument("--protocol", choices=("released", "exact"), required=True, help="which frames count")
-    parser.add_argument("--out", type=Path, required=True, help="folder for METHOD.svg")
+    parser.add_argument("--out", type=Path, required=True, help="folder for METHOD.all.svg and METHOD.events.svg")
     return parser
 
 
@@ -45,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     tests = read_test_videos(arguments.catalog)
     for method, files in methods.items():
-        counts = []
         codes: tuple[str, ...] = ()
+        every, events = [], []
         for run, path in files.items():
             header, videos = read_annotated(path, tests, arguments.catalog)
             if not header.tells_classes:
@@ -55,35 +61,55 @@ def main(argv: Sequence[str] | None = None) -> None:
                 raise InputError(f"{path}: has other classes than the method's first run; score both alike")
             codes = header.classes
             frames = counted_frames(videos, header.stride, arguments.protocol, path)
-            counts.append(confusion(videos, codes, header.stride, frames))
-        draw(arguments.out / f"{method}.svg", method, class_names(codes), sum(counts[1:], start=counts[0]))
+            every.append(confusion(videos, [likeliest(one) for one in videos], codes, header.stride, frames))
+            told = [likeliest_event(one) for one in videos]
+            events.append(confusion(videos, told, codes, header.stride, frames)[1:, 1:])
+        names = class_names(codes)
+        draw(arguments.out / f"{method}.all.svg", method, names, sum(every[1:], start=every[0]))
+        draw(arguments.out / f"{method}.events.svg", f"{method}, events", names[1:], sum(events[1:], start=events[0]))
+
+
+def likeliest(video: Annotated) -> NDArray[np.int64]:
+    """Give each snippet's likeliest class, the first of equals: [T] int64."""
+    told: NDArray[np.int64] = video.scores.classes.argmax(axis=1)
+    return told
+
+
+def likeliest_event(video: Annotated) -> NDArray[np.int64]:
+    """Give each snippet's likeliest class but the normal one, the first of equals: [T] int64."""
+    told: NDArray[np.int64] = 1 + video.scores.classes[:, 1:].argmax(axis=1)
+    return told
 
 
 def confusion(
-    videos: Sequence[Annotated], codes: Sequence[str], stride: int, frames: Sequence[int]
+    videos: Sequence[Annotated],
+    told: Sequence[NDArray[np.int64]],
+    codes: Sequence[str],
+    stride: int,
+    frames: Sequence[int],
 ) -> NDArray[np.int64]:
-    """Count frames by annotated and by likeliest class.
+    """Count frames by annotated class and by the one told.
 
-    A frame outside every event is normal; one inside events of several classes has no one answer and is left out. The
-    likeliest class of a frame is that of its snippet, the first of equals.
+    A frame outside every event is normal; one inside events of several classes has no one answer and is left out.
 
     Args:
-        videos: Scored and annotated videos.
-        codes: Label codes of the C columns; the first is normal.
+        videos: Annotated videos.
+        told: Class of each snippet [T] of every video, a position in ``codes``.
+        codes: Label codes of the C classes; the first is normal.
         stride: Frames a snippet.
         frames: Frames of each video that count.
 
     Returns:
-        [C annotated, C likeliest] int64.
+        [C annotated, C told] int64.
     """
     import numpy as np
 
     total = np.zeros(len(codes) ** 2, dtype=np.int64)
-    for video, length in zip(videos, frames, strict=True):
-        told = np.repeat(video.scores.classes.argmax(axis=1), stride)[:length]
+    for video, snippets, length in zip(videos, told, frames, strict=True):
         true = annotated_class(video.segments, codes, length)
         one = true != SEVERAL
-        total += np.bincount(true[one] * len(codes) + told[one], minlength=len(codes) ** 2)
+        pairs = true[one] * len(codes) + np.repeat(snippets, stride)[:length][one]
+        total += np.bincount(pairs, minlength=len(total))
     return total.reshape(len(codes), len(codes))
 
 
@@ -116,7 +142,7 @@ def draw(path: Path, method: str, names: Sequence[str], counts: NDArray[np.int64
 
     of_row = counts.sum(axis=1, keepdims=True)
     shares = np.divide(100.0 * counts, of_row, out=np.zeros(counts.shape), where=of_row > 0)
-    side = CELL * len(names)
+    side = min(CELL * len(names), TALLEST)
     with drawn(path, side + MARGIN + 0.6, side + MARGIN, f"{method}: confusion of classes") as figure:
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)

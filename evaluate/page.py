@@ -1,6 +1,6 @@
 """Small self-contained HTML pages: a heading, tables and lists, no script and nothing from the network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 _STYLE = (
@@ -11,6 +11,7 @@ _STYLE = (
     "th,td{padding:.28rem .75rem;text-align:left;vertical-align:top}"
     ".number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
     "tbody tr:nth-child(even){background:#f4f6f8}"
+    "img{max-width:100%}.key{white-space:nowrap;color:#5a6372}"
     "li{margin:.3rem 0}pre{background:#f4f6f8;padding:.8rem;overflow-x:auto;font-size:13px}"
 )
 
@@ -46,6 +47,24 @@ def items(texts: Sequence[str]) -> str:
 def verbatim(text: str) -> str:
     """Give a text with its own line breaks."""
     return f"<pre>{escape(text)}</pre>"
+
+
+def picture(png: bytes, name: str) -> str:
+    """Give a picture that the page itself holds.
+
+    Args:
+        png: A PNG file in base64.
+        name: What it is, for those who cannot see it.
+    """
+    return f'<img alt="{escape(name)}" src="data:image/png;base64,{png.decode("ascii")}">'
+
+
+def described(values: Mapping[str, str]) -> str:
+    """Give a table of two columns, names and plain texts."""
+    rows = "".join(
+        f"<tr><td class=key>{escape(name)}</td><td>{escape(text)}</td></tr>\n" for name, text in values.items()
+    )
+    return f"<div><table><tbody>\n{rows}</tbody></table></div>"
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: frozenset[int] = frozenset()) -> str:

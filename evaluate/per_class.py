@@ -69,7 +69,7 @@ def draw(path: Path, method: str, runs: Mapping[str, Mapping[str, float | None]]
             if values:
                 mean = statistics.fmean(values)
                 axes.barh(row, mean, height=0.62, color="#cfe2f3")
-                axes.text(102, row, f"{mean:.1f}", va="center", ha="right", clip_on=False)
+                axes.annotate(f"{mean:.1f}", (102, row), va="center", annotation_clip=False)
             else:
                 axes.text(0.5, row, "no annotated event", va="center", color=QUIET)
         for number, (run, of_run) in enumerate(runs.items()):
@@ -83,7 +83,7 @@ def draw(path: Path, method: str, runs: Mapping[str, Mapping[str, float | None]]
                 zorder=3,
             )
         axes.set_yticks(range(len(codes)), class_names(codes))
-        axes.set(xlim=(0, 103), xlabel="AP in percent, mean over IoU 0.1 to 0.5")
+        axes.set(xlim=(0, 100), xlabel="AP in percent, mean over IoU 0.1 to 0.5")
         axes.invert_yaxis()
         figure.legend(loc="outside lower center", ncols=8, frameon=False)
 

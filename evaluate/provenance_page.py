@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evaluate.page import heading, items, page, paragraph, table, verbatim
+from evaluate.page import described, heading, items, page, paragraph, table, verbatim
 from evaluate.runs import METAVAR, runs_by_method
 from evaluate.tables import Run, read_run
 from extract import command
@@ -127,26 +127,26 @@ def commit(code: Path = CODE) -> str:
 
 
 def run_parts(runs: Mapping[tuple[str, str], Run]) -> list[str]:
-    """Show every measured run and the encoders behind it."""
+    """Show the encoders behind the features, and what every measured run was."""
     encoders: dict[tuple[str, ...], list[str]] = {}
-    for (method, _), run in runs.items():
+    checkpoints: dict[tuple[str, ...], list[str]] = {}
+    for (method, name), run in runs.items():
         made = run.provenance
-        key = (made.encoders, made.weights, made.precision, made.preprocessing, made.features)
-        users = encoders.setdefault(key, [])
-        if method not in users:
-            users.append(method)
-    described = [(", ".join(users), *key) for key, users in encoders.items()]
-    rows = [
-        (method, name, made.architecture, made.recipe, made.selection, made.checkpoint_sha256[:12], run.scored,
-         "; ".join([*made.mismatch, made.note]))
-        for (method, name), run in runs.items()
-        for made in [run.provenance]
-    ]  # fmt: skip
+        read = (made.encoders, made.weights, made.precision, made.preprocessing, made.features)
+        encoders.setdefault(read, []).append(method)
+        remarks = "; ".join([*made.mismatch, made.note])
+        what = (method, made.architecture, made.recipe, made.selection, run.scored, remarks)
+        checkpoints.setdefault(what, []).append(f"{name} {made.checkpoint_sha256[:12]}")
+    names = ("encoders", "weights (sha256)", "precision", "preprocessing", "features", "read by")
+    rows = [(what[0], ", ".join(made), *what[1:]) for what, made in checkpoints.items()]
     return [
         heading("Features and encoder weights"),
-        table(["methods", "encoders", "weights (sha256)", "precision", "preprocessing", "features"], described),
+        *(
+            described(dict(zip(names, (*read, ", ".join(dict.fromkeys(users))), strict=True)))
+            for read, users in encoders.items()
+        ),
         heading("Measured runs"),
-        table(["method", "run", "architecture", "recipe", "selection", "checkpoint", "videos", "note"], rows),
+        table(["method", "checkpoints", "architecture", "recipe", "selection", "test videos", "note"], rows),
     ]
 
 

@@ -21,7 +21,7 @@ rule table_page:
         report(
             f"{REPORT}/table{{number}}.html",
             caption="captions/table.rst",
-            category="Tables",
+            category="1 Tables",
             labels={"table": "{number}"},
         ),
     log:
@@ -50,7 +50,7 @@ rule training_curves:
             directory(f"{REPORT}/training_curves"),
             patterns=["{method}.svg"],
             caption="captions/training_curves.rst",
-            category="Training curves",
+            category="2 Training curves",
             labels={"method": "{method}"},
         ),
     log:
@@ -82,7 +82,7 @@ rule precision_recall:
             directory(f"{REPORT}/precision_recall"),
             patterns=["{method}.svg"],
             caption="captions/precision_recall.rst",
-            category="Precision and recall",
+            category="3 Precision and recall",
             labels={"method": "{method}"},
         ),
     log:
@@ -115,7 +115,7 @@ rule per_class:
             directory(f"{REPORT}/per_class"),
             patterns=["{method}.svg"],
             caption="captions/per_class.rst",
-            category="AP of each class",
+            category="4 AP of each class",
             labels={"method": "{method}"},
         ),
     log:
@@ -143,10 +143,10 @@ rule confusion:
     output:
         report(
             directory(f"{REPORT}/confusion"),
-            patterns=["{method}.svg"],
+            patterns=["{method}.{classes}.svg"],
             caption="captions/confusion.rst",
-            category="Confusion of classes",
-            labels={"method": "{method}"},
+            category="5 Confusion of classes",
+            labels={"method": "{method}", "classes": "{classes}"},
         ),
     log:
         f"{LOGS}/confusion.log",
@@ -168,6 +168,38 @@ rule confusion:
         "--out {output:q} > {log:q} 2>&1"
 
 
+if "figure4" in config:
+
+    localrules:
+        figures_page,
+
+    rule figures_page:
+        input:
+            f"results/{NAME}_figure4",
+        output:
+            report(
+                f"{REPORT}/figure4.html",
+                caption="captions/figure4.rst",
+                category="6 Figure 4",
+                labels={"what": "scores over time"},
+            ),
+        log:
+            f"{LOGS}/figures_page.log",
+        benchmark:
+            f"{BENCHMARKS}/figures_page.tsv"
+        conda:
+            "../envs/evaluate.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=10,
+        params:
+            branch=config["frame_level"]["branch"],
+            selected=selected(),
+        shell:
+            "python -m evaluate.figures_page {input:q} --title 'Figure 4: scores over time' --out {output:q} > {log:q} 2>&1"
+
+
 rule failures_page:
     input:
         f"{WORK}/failures.csv",
@@ -175,7 +207,7 @@ rule failures_page:
         report(
             f"{REPORT}/failures.html",
             caption="captions/failures.rst",
-            category="Data",
+            category="7 Data",
             labels={"what": "videos that could not be read"},
         ),
     log:
@@ -203,7 +235,7 @@ rule provenance_page:
         report(
             f"{REPORT}/provenance.html",
             caption="captions/provenance.rst",
-            category="Provenance",
+            category="8 Provenance",
             labels={"what": "configuration, weights, versions, times"},
         ),
     log:

@@ -110,13 +110,7 @@ if "figure4" in config:
             scores=list(figure_scores().values()),
             catalog=f"{WORK}/catalog.jsonl",
         output:
-            report(
-                directory(f"results/{NAME}_figure4"),
-                patterns=["{video}.png"],
-                caption="captions/figure4.rst",
-                category="Figure 4",
-                labels={"video": "{video}"},
-            ),
+            directory(f"results/{NAME}_figure4"),
         log:
             f"{LOGS}/figure4.log",
         benchmark:
@@ -129,8 +123,6 @@ if "figure4" in config:
             runtime=30,
         params:
             drawn=drawn(),
-            branch=config["frame_level"]["branch"],
-            selected=selected(),
         shell:
             "python -m evaluate.curves {params.drawn} --catalog {input.catalog:q} --threads {threads} "
             "--out {output:q} > {log:q} 2>&1"

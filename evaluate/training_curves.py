@@ -18,7 +18,7 @@ SCORE = "selection_score"
 LEARNING_RATE = "learning_rate"
 COLUMNS = 3
 WIDTH = 10.5
-PANEL_HEIGHT = 2.4
+PANEL_HEIGHT = 2.1
 
 Curve = dict[int, float]
 
