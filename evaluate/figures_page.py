@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluate.page import heading, page, picture
+from evaluate.page import page, picture
 from extract import command
 from extract.errors import InputError
 from extract.files import write_text
@@ -26,8 +26,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     paths = sorted(arguments.folder.glob("*.png"))
     if not paths:
         raise InputError(f"{arguments.folder}: has no PNG file; draw the figures first")
-    parts = [part for path in paths for part in (heading(path.stem), picture(b64encode(path.read_bytes()), path.stem))]
-    write_text(arguments.out, page(arguments.title, parts))
+    pictures = [picture(b64encode(path.read_bytes()), path.stem) for path in paths]
+    write_text(arguments.out, page(arguments.title, pictures))
 
 
 if __name__ == "__main__":

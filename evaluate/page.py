@@ -7,7 +7,7 @@ _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;color:#1f2430;margin:2rem auto;padding:0 1.5rem;max-width:76rem}"
     "h1{font-size:1.4rem}h2{font-size:1.05rem;margin-top:2rem}"
     "table{border-collapse:collapse;border-top:2px solid #1f2430;border-bottom:2px solid #1f2430}"
-    "div{overflow-x:auto}th{border-bottom:1px solid #1f2430;font-weight:600}"
+    "div{overflow-x:auto;margin-bottom:1rem}th{border-bottom:1px solid #1f2430;font-weight:600}"
     "th,td{padding:.28rem .75rem;text-align:left;vertical-align:top}"
     ".number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
     "tbody tr:nth-child(even){background:#f4f6f8}"
