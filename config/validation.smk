@@ -120,7 +120,8 @@ def check_methods(settings):
 
 
 CLIP_MODELS = {"model", "layers", "window", "max_snippets"}
-HEARING_BASELINES = {"hl_net_audio_visual"}
+HEARING_BASELINES = {"hl_net_audio_visual", "macil_sd"}
+MIXED_AT_THE_END = {"macil_sd"}
 OWN_TO_MODEL = {
     "vadclip": set(),
     "teacher": {"prompt", "fusion", "focal"},
@@ -181,6 +182,25 @@ def check_trained(settings, key, method):
         refuse(
             f"{key}.recipe.judge_every",
             f"belongs to selection: released; selection is {settings['selection']}",
+        )
+    if method["recipe"].get("judge_every") and model in MIXED_AT_THE_END:
+        refuse(
+            f"{key}.recipe.judge_every",
+            f"a {model} is whole only at the end of an epoch and cannot be judged within one; remove it",
+        )
+    check_schedule(key, method["recipe"])
+
+
+def check_schedule(key, recipe):
+    """Check that a recipe says once how the learning rate falls."""
+    cosine = recipe.get("cosine_epochs", 0)
+    # Left out, the milestones are AVadCLIP's.
+    if cosine and recipe.get("milestones") != []:
+        refuse(f"{key}.recipe.cosine_epochs", "excludes milestones; set them to []")
+    if 0 < cosine < recipe["epochs"]:
+        refuse(
+            f"{key}.recipe.cosine_epochs",
+            f"must not be below epochs ({recipe['epochs']}), or the learning rate would rise again",
         )
 
 

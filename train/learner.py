@@ -48,7 +48,8 @@ class BaselineLearner(nn.Module):
     """A method of ``train.baselines``, which tells no classes and brings its own losses.
 
     Args:
-        network: ``network(visual, audio, length, text) -> Output`` with ``losses(batch)``.
+        network: ``network(visual, audio, length, text) -> Output`` with ``losses(batch)``; what else the training
+            loop asks of it, and of which methods, is in `train.baselines.interface`.
     """
 
     def __init__(self, network: nn.Module) -> None:

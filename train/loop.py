@@ -13,12 +13,13 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from extract.progress import say, track
-from train.baselines.hl_net import HLNet
+from train.baselines.interface import OwnRates, Staged
 from train.checkpoint import Checkpoint
 from train.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
 from train.learner import BaselineLearner, Learner
 from train.mil import classification_loss, text_separation_loss
 from train.samples import Batch, TrainingSamples, batches, paired_order, shuffled_order
+from train.schedule import set_learning_rates
 from train.selection import Judge
 from train.settings import Recipe
 
@@ -80,8 +81,8 @@ def train(
         What was kept.
     """
     optimizer = build_optimizer(learner, recipe)
-    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(recipe.milestones), gamma=0.1)
-    progress = _resume(partial / STATE_FILE, identity, learner, optimizer, scheduler)
+    progress = _resume(partial / STATE_FILE, identity, learner, optimizer)
+    staged = learner.network if isinstance(learner.network, Staged) else None
 
     epochs = range(progress.epoch, recipe.epochs)
     with SummaryWriter(str(curves), purge_step=progress.epoch + 1) as writer:
@@ -90,13 +91,17 @@ def train(
             epoch_seed = recipe.seed * 1_000_003 + epoch
             torch.manual_seed(epoch_seed)
             order = _epoch_order(samples, recipe, torch.Generator().manual_seed(epoch_seed))
+            set_learning_rates(optimizer, recipe, epoch)
+            if staged:
+                staged.start_epoch(epoch)
             sums: dict[str, Tensor] = {}
             for step, batch in enumerate(batches(samples, order)):
                 losses = _train_step(learner, batch.to(device), recipe, optimizer, teacher)
                 sums = {name: sums.get(name, 0) + loss for name, loss in losses.items()}
                 if judge and _judged_after(step, recipe.judge_every):
                     _keep_if_best(progress, epoch + 1, _judge(learner, judge), learner)
-            scheduler.step()
+            if staged:
+                staged.end_epoch()
 
             score = _judge(learner, judge) if judge else float(epoch)
             _keep_if_best(progress, epoch + 1, score, learner)
@@ -105,10 +110,10 @@ def train(
                 learner.set_learned_state(progress.kept)
             progress.epoch = epoch + 1
 
-            _save(partial / STATE_FILE, identity, progress, learner, optimizer, scheduler)
+            _save(partial / STATE_FILE, identity, progress, learner, optimizer)
             values = {name: float(value) / len(order) for name, value in sums.items()}
             values |= {"selection_score": score} if judge else {}
-            _report(writer, label, progress, values | {"learning_rate": float(scheduler.get_last_lr()[0])})
+            _report(writer, label, progress, values | {"learning_rate": optimizer.param_groups[0]["lr"]})
 
     if progress.kept:
         learner.set_learned_state(progress.kept)
@@ -117,8 +122,8 @@ def train(
 
 
 def build_optimizer(learner: Learner | BaselineLearner, recipe: Recipe) -> torch.optim.Optimizer:
-    """Build the optimiser of everything that is learned; HL-Net's approximator learns at a rate of its own."""
-    if isinstance(learner.network, HLNet):
+    """Build the optimiser of everything that is learned, each part at the rate of the first epoch."""
+    if isinstance(learner.network, OwnRates):
         groups = learner.network.parameter_groups(recipe.learning_rate)
     else:
         groups = [{"params": [parameter for parameter in learner.parameters() if parameter.requires_grad]}]
@@ -126,6 +131,8 @@ def build_optimizer(learner: Learner | BaselineLearner, recipe: Recipe) -> torch
     optimiser: torch.optim.Optimizer = optimisers[recipe.optimiser](
         groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
+    for group in optimiser.param_groups:
+        group["initial_lr"] = group["lr"]
     return optimiser
 
 
@@ -213,7 +220,6 @@ def _save(
     progress: Progress,
     learner: Learner | BaselineLearner,
     optimizer: torch.optim.Optimizer,
-    scheduler: torch.optim.lr_scheduler.MultiStepLR,
 ) -> None:
     learned = learner.learned_state()
     # The epoch just trained is mostly the one that is kept; its weights need not be written twice. Where it was judged
@@ -224,7 +230,6 @@ def _save(
         "progress": vars(progress) | {"kept": kept},
         "learner": learned,
         "optimizer": optimizer.state_dict(),
-        "scheduler": {"last_epoch": scheduler.last_epoch, "_last_lr": scheduler.get_last_lr()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
@@ -235,11 +240,7 @@ def _save(
 
 
 def _resume(
-    path: Path,
-    identity: str,
-    learner: Learner | BaselineLearner,
-    optimizer: torch.optim.Optimizer,
-    scheduler: torch.optim.lr_scheduler.MultiStepLR,
+    path: Path, identity: str, learner: Learner | BaselineLearner, optimizer: torch.optim.Optimizer
 ) -> Progress:
     if not path.exists():
         return Progress()
@@ -253,7 +254,6 @@ def _resume(
         return Progress()
     learner.set_learned_state(state["learner"])
     optimizer.load_state_dict(state["optimizer"])
-    scheduler.load_state_dict(state["scheduler"])
     progress = Progress(**state["progress"])
     if not progress.kept:
         progress.kept = state["learner"]

@@ -8,6 +8,7 @@ from train.avadclip import AudioVisualTeacher, VideoStudent
 from train.baselines.clip_tsa import CLIPTSA
 from train.baselines.deep_mil import DeepMIL
 from train.baselines.hl_net import HLNet, HLNetAudioVisual
+from train.baselines.macil_sd import MACILSD
 from train.baselines.rtfm import RTFM
 from train.baselines.ur_dmu import URDMU
 from train.settings import Architecture
@@ -48,4 +49,6 @@ def build_network(architecture: Architecture) -> nn.Module:
             return URDMU()
         case "clip_tsa":
             return CLIPTSA()
+        case "macil_sd":
+            return MACILSD()
     assert_never(architecture.model)

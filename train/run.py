@@ -28,6 +28,7 @@ from train.settings import (
     Sampling,
     Selection,
     Stream,
+    check_together,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--weight-decay", type=float, default=Recipe.weight_decay)
     recipe.add_argument("--optimiser", choices=get_args(Optimiser), default=Recipe.optimiser)
     recipe.add_argument("--milestones", type=int, nargs="*", default=Recipe.milestones)
+    recipe.add_argument(
+        "--cosine-epochs", type=int, default=Recipe.cosine_epochs, help="epochs of half a cosine in place of milestones"
+    )
     recipe.add_argument("--separation-weight", type=float, default=Recipe.separation_weight)
     recipe.add_argument("--distillation", choices=get_args(Distillation), default=Recipe.distillation)
     recipe.add_argument("--distillation-weight", type=float, default=Recipe.distillation_weight)
@@ -103,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = vars(arguments) | {"milestones": tuple(arguments.milestones)}
     architecture = Architecture(**{name.name: settings[name.name] for name in fields(Architecture)})
     recipe = Recipe(**{name.name: settings[name.name] for name in fields(Recipe)})
+    check_together(architecture, recipe)
     _check_companions(arguments)
 
     import torch

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from extract.errors import InputError
 
-Baseline = Literal["deep_mil", "rtfm", "hl_net", "hl_net_audio_visual", "ur_dmu", "clip_tsa"]
+Baseline = Literal["deep_mil", "rtfm", "hl_net", "hl_net_audio_visual", "ur_dmu", "clip_tsa", "macil_sd"]
 Model = Literal[
     "vadclip",
     "teacher",
@@ -16,9 +16,12 @@ Model = Literal[
     "hl_net_audio_visual",
     "ur_dmu",
     "clip_tsa",
+    "macil_sd",
 ]
 BASELINES: tuple[str, ...] = get_args(Baseline)
-HEARING_BASELINES = ("hl_net_audio_visual",)
+HEARING_BASELINES = ("hl_net_audio_visual", "macil_sd")
+# Their weights are whole only after the mixing at the end of an epoch.
+MIXED_AT_THE_END = ("macil_sd",)
 Optimiser = Literal["adamw", "adam", "adagrad"]
 Form = Literal["released", "paper"]
 Prompt = Literal["none", "released", "paper"]
@@ -99,6 +102,8 @@ class Recipe:
         weight_decay: The optimiser's.
         optimiser: ``adamw``, or what a baseline was trained with.
         milestones: Epochs after which the learning rate is multiplied by 0.1.
+        cosine_epochs: Epochs after which the learning rate would be 0, falling along half a cosine; it excludes
+            milestones. 0 leaves the fall to them.
         separation_weight: Weight of the text separation loss.
         distillation: What the student learns from its teacher: eq. 11 in its ``released`` or ``paper`` form, plain
             ``mse``, or ``none``, which needs no teacher (Table 6). The other models ignore it.
@@ -120,6 +125,7 @@ class Recipe:
     weight_decay: float = 0.01
     optimiser: Optimiser = "adamw"
     milestones: tuple[int, ...] = (3, 6, 10)
+    cosine_epochs: int = 0
     separation_weight: float = 1e-4
     distillation: Distillation = "released"
     distillation_weight: float = 1e-8
@@ -149,6 +155,27 @@ class Recipe:
             )
         if self.learning_rate <= 0:
             raise InputError(f"learning_rate: {self.learning_rate} must be above 0")
+        _check_at_least("cosine_epochs", self.cosine_epochs, 0)
+        if self.cosine_epochs and self.milestones:
+            raise InputError(f"cosine_epochs: {self.cosine_epochs} excludes milestones; leave the list of them empty")
+        if 0 < self.cosine_epochs < self.epochs:
+            raise InputError(
+                f"cosine_epochs: {self.cosine_epochs} must not be below epochs ({self.epochs}), or the learning rate "
+                "would rise again"
+            )
+
+
+def check_together(architecture: Architecture, recipe: Recipe) -> None:
+    """Check that a network can be trained by a recipe.
+
+    Raises:
+        InputError: If the network's weights would be judged where they are not whole.
+    """
+    if recipe.judge_every and architecture.model in MIXED_AT_THE_END:
+        raise InputError(
+            f"judge_every: {architecture.model} mixes its two networks at the end of an epoch, so that its weights "
+            f"within one are not the method's; {recipe.judge_every} judges within an epoch, set it to 0"
+        )
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -1,5 +1,6 @@
 """The training loop on a handful of random features and a network of eight snippets."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,8 @@ from extract.errors import InputError
 from extract.labels import LABEL_SETS
 from tests.shards import Made, make_shard
 from train.checkpoint import Checkpoint
-from train.learner import Learner
-from train.loop import Progress, step_losses, train
+from train.learner import BaselineLearner, Learner
+from train.loop import Progress, build_optimizer, step_losses, train
 from train.mil import AlignmentLoss, FocalAlignmentLoss
 from train.networks import build_network
 from train.prompts import LearnablePrompt
@@ -41,8 +42,13 @@ def new_learner(clip: open_clip.CLIP, model: str = "vadclip", seed: int = 0) -> 
     return Learner(network, LearnablePrompt(clip, LABELS.prompts), alignment)
 
 
+def new_baseline(model: str, seed: int = 0) -> BaselineLearner:
+    torch.manual_seed(seed)
+    return BaselineLearner(build_network(Architecture(model, max_snippets=SNIPPETS)))
+
+
 def run(
-    learner: Learner,
+    learner: Learner | BaselineLearner,
     samples: TrainingSamples,
     folder: Path,
     recipe: Recipe,
@@ -66,7 +72,7 @@ def run(
 RECIPE = Recipe(epochs=3, batch=4, learning_rate=1e-4, milestones=(2,), seed=5)
 
 
-def assert_same_state(first: Learner, second: Learner) -> None:
+def assert_same_state(first: Learner | BaselineLearner, second: Learner | BaselineLearner) -> None:
     ours, theirs = first.learned_state(), second.learned_state()
     assert ours.keys() == theirs.keys()
     for name in ours:
@@ -115,6 +121,72 @@ def test_a_killed_run_resumes_to_the_numbers_it_would_have_had(
     progress = run(resumed, samples, tmp_path / "b", RECIPE)
     assert progress.epoch == 3
     assert_same_state(undisturbed, resumed)
+
+
+MIXED = replace(RECIPE, epochs=4, milestones=(), cosine_epochs=5, optimiser="adam", learning_rate=4e-4)
+
+
+def judge_that_kills(scores: list[float]) -> Judge:
+    """Give these scores, and kill the run where they end."""
+    left = iter([*scores, None])
+
+    def judge(network: torch.nn.Module, text: torch.Tensor) -> float:
+        score = next(left)
+        if score is None:
+            raise KeyboardInterrupt
+        return score
+
+    return judge
+
+
+@pytest.mark.parametrize("selection", ["validation", "released"])
+def test_a_killed_run_resumes_its_rates_its_stage_and_its_mixing(
+    samples: TrainingSamples, tmp_path: Path, selection: str
+) -> None:
+    """MACIL-SD, which has all three: two rates along a cosine, a weight that grows with the epochs, and mixing."""
+    recipe, scores = replace(MIXED, selection=selection), [0.5, 0.9, 0.2, 0.7]
+    undisturbed, resumed = new_baseline("macil_sd"), new_baseline("macil_sd", seed=99)
+    whole = run(undisturbed, samples, tmp_path / "a", recipe, judge_that_kills(scores))
+    for done, survived in ((0, 1), (1, 3)):
+        with pytest.raises(KeyboardInterrupt):
+            run(new_baseline("macil_sd"), samples, tmp_path / "b", recipe, judge_that_kills(scores[done:survived]))
+    progress = run(resumed, samples, tmp_path / "b", recipe, judge_that_kills(scores[3:]))
+    assert (progress.epoch, progress.kept_epoch) == (whole.epoch, whole.kept_epoch) == (4, 2)
+    assert_same_state(undisturbed, resumed)
+    last = [
+        torch.load(tmp_path / name / "partial" / "state.pt", weights_only=True)["optimizer"]["param_groups"]
+        for name in "ab"
+    ]
+    assert last[0] == last[1]
+    fallen = (1 + math.cos(0.6 * math.pi)) / 2
+    assert [group["lr"] for group in last[0]] == pytest.approx([4e-4 * fallen, 8e-5 * fallen])
+
+
+def test_an_epoch_is_told_begun_and_ended_before_it_is_judged(
+    samples: TrainingSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = new_baseline("macil_sd")
+    network, events = learner.network, []
+    monkeypatch.setattr(network, "start_epoch", lambda epoch: events.append(f"start {epoch}"))
+    monkeypatch.setattr(network, "end_epoch", lambda: events.append("end"))
+    network.narrow_visual.register_forward_hook(lambda *_: events.append("step"))
+
+    def judge(network: torch.nn.Module, text: torch.Tensor) -> float:
+        events.append("judge")
+        return 0.0
+
+    run(learner, samples, tmp_path, replace(MIXED, epochs=2, selection="validation"), judge)
+    one = ["step", "step", "end", "judge"]
+    assert events == ["start 0", *one, "start 1", *one]
+
+
+@pytest.mark.parametrize(("model", "rates"), [("macil_sd", [1e-3, 2e-4]), ("hl_net", [1e-3, 5e-4]), ("rtfm", [1e-3])])
+def test_every_learned_parameter_has_a_rate_and_some_methods_have_two(model: str, rates: list[float]) -> None:
+    learner = new_baseline(model)
+    optimizer = build_optimizer(learner, replace(MIXED, learning_rate=1e-3))
+    assert [group["initial_lr"] for group in optimizer.param_groups] == pytest.approx(rates)
+    held = [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
+    assert sorted(held) == sorted(id(parameter) for parameter in learner.parameters())
 
 
 def test_the_state_of_other_settings_is_set_aside(

@@ -59,7 +59,7 @@ def test_with_the_videos_in_place_the_paper_s_table_is_planned(project: Path) ->
     done = snakemake(project, "-n", "results/xd_table1.csv")
     assert done.returncode == 0, done.stderr
     planned = jobs(done.stdout)
-    assert (planned["visual"], planned["weights"], planned["train"]) == (80, 2, 8)
+    assert (planned["visual"], planned["weights"], planned["train"]) == (80, 2, 9)
 
 
 def test_a_table_of_another_configuration_ends_with_the_command_to_use(project: Path) -> None:
@@ -194,6 +194,30 @@ def test_judging_within_an_epoch_needs_the_selection_that_judges_on_the_test_set
     config = write_config(project, {"selection": "last"}, base="ucf_demo")
     done = snakemake(project, "-n", "--configfile", config)
     assert "key methods.vadclip.recipe.judge_every: belongs to selection: released" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"milestones": [3]}, "recipe.cosine_epochs: excludes milestones; set them to []"),
+        ({"cosine_epochs": 3}, "recipe.cosine_epochs: must not be below epochs (5), or the learning rate would rise"),
+        ({"judge_every": 2}, "recipe.judge_every: a macil_sd is whole only at the end of an epoch"),
+    ],
+)
+def test_a_recipe_that_a_method_cannot_be_trained_by_is_refused(
+    project: Path, change: dict[str, object], message: str
+) -> None:
+    method = {
+        "rows": {"table1": "MACIL-SD"},
+        "modality": "RGB(ViT)+Audio",
+        "scoring_crop": 0,
+        "architecture": {"model": "macil_sd", "max_snippets": 64},
+        "recipe": {"epochs": 5, "batch": 4, "learning_rate": 1e-4, "milestones": [], "cosine_epochs": 6} | change,
+    }
+    config = write_config(project, {"selection": "released", "methods": {"macil_sd": method}, "figure4": None})
+    done = snakemake(project, "-n", "--configfile", config)
+    assert done.returncode == 1
+    assert f"key methods.macil_sd.{message}" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["config", "demo", "ucf", "ucf_demo", "cctv", "cctv_demo", "xd_released"])

@@ -3,13 +3,17 @@
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
-from train.baselines import clip_tsa, deep_mil, hl_net, rtfm, ur_dmu
+from train.baselines import clip_tsa, deep_mil, hl_net, macil_sd, rtfm, ur_dmu
+from train.baselines.interface import Staged
+from train.learner import BaselineLearner
+from train.loop import build_optimizer
 from train.samples import Batch
 
 NETWORKS = [
@@ -19,6 +23,7 @@ NETWORKS = [
     hl_net.HLNetAudioVisual,
     ur_dmu.URDMU,
     clip_tsa.CLIPTSA,
+    macil_sd.MACILSD,
 ]
 DIM = 128
 every_network = pytest.mark.parametrize("network_class", NETWORKS)
@@ -31,7 +36,7 @@ def one_thread_and_seed() -> None:
 
 
 def build(network_class: Callable[..., nn.Module]) -> nn.Module:
-    if network_class is hl_net.HLNetAudioVisual:
+    if network_class in (hl_net.HLNetAudioVisual, macil_sd.MACILSD):
         return network_class(DIM, DIM)
     if network_class is ur_dmu.URDMU:
         return network_class(DIM, segments=32)  # its own 200 take long
@@ -135,19 +140,6 @@ def videos(count: int, seed: int) -> tuple[Batch, Tensor]:
     return Batch(features[0], features[1], length, labels), event & is_abnormal[:, None]
 
 
-def optimizer_of(network: nn.Module, speed: float) -> torch.optim.Optimizer:
-    """The method's own optimiser, at ``speed`` times its learning rate."""
-    module = sys.modules[type(network).__module__]
-    kind = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}[module.RECIPE.optimiser]
-    rate = speed * module.RECIPE.learning_rate
-    groups = (
-        network.parameter_groups(rate)
-        if hasattr(network, "parameter_groups")
-        else [{"params": list(network.parameters()), "lr": rate}]
-    )
-    return kind(groups, weight_decay=module.RECIPE.weight_decay)
-
-
 def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *, true_labels: bool) -> float:
     torch.manual_seed(1)
     training, _ = videos(32, seed=1)
@@ -155,13 +147,16 @@ def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *
         # Half of the abnormal videos change places with half of the normal ones, so that labels tell nothing.
         training = training._replace(labels=training.labels.roll(8, dims=0))
     network = build(network_class)
-    optimizer = optimizer_of(network, speed)
+    recipe = sys.modules[network_class.__module__].RECIPE
+    optimizer = build_optimizer(BaselineLearner(network), replace(recipe, learning_rate=speed * recipe.learning_rate))
     for step in range(steps):
+        if isinstance(network, Staged) and step % 10 == 0:
+            network.start_epoch(step // 10)
         loss = network.losses(training)["total"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if hasattr(network, "end_epoch") and step % 10 == 9:
+        if isinstance(network, Staged) and step % 10 == 9:
             network.end_epoch()
     held_out, event = videos(24, seed=2)
     network.eval()
@@ -180,6 +175,7 @@ def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *
         (hl_net.HLNetAudioVisual, 100, 10),
         (ur_dmu.URDMU, 14, 1),
         (clip_tsa.CLIPTSA, 120, 1),
+        (macil_sd.MACILSD, 20, 1),
     ],
 )
 def test_it_learns_from_true_labels_and_not_from_shuffled_ones(
