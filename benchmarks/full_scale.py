@@ -91,11 +91,10 @@ def _time_steps(
     import torch
 
     from extract.progress import track
-    from train.loop import step_losses
+    from train.loop import build_optimizer, step_losses
     from train.samples import TrainingSamples, batches, shuffled_order
 
-    parameters = [parameter for parameter in learner.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    optimizer = build_optimizer(learner, recipe)
     samples = TrainingSamples(split.entries, codes, 256)
     generator = torch.Generator().manual_seed(0)
     order: list[NDArray[np.int64]] = []

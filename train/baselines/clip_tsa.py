@@ -37,10 +37,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from train.baselines.rtfm import TemporalPyramid, magnitude_losses
-from train.baselines.segments import resample, valid_rows, xavier_weights_zero_biases
-from train.branches import Output, no_class_logits
-from train.samples import Batch
+from train.baselines.rtfm import RTFM
+from train.baselines.segments import valid_rows, xavier_weights_zero_biases
 from train.settings import Recipe
 
 SEGMENTS = 32
@@ -96,8 +94,8 @@ def top_share(scores: Tensor, noise: Tensor, length: Tensor) -> Tensor:
     return shares
 
 
-class CLIPTSA(nn.Module):
-    """Temporal self-attention in front of RTFM's pyramid.
+class CLIPTSA(RTFM):
+    """Temporal self-attention in front of RTFM's pyramid, with RTFM's losses and a narrower head.
 
     Args:
         dim: Width D of the features, a multiple of 16.
@@ -105,49 +103,13 @@ class CLIPTSA(nn.Module):
     """
 
     def __init__(self, dim: int = 512, segments: int = SEGMENTS) -> None:
-        super().__init__()
-        self.segments = segments
+        super().__init__(dim, segments, hidden=(dim // 4, dim // 16))
         self.scorer = nn.Sequential(nn.Linear(dim, 256), nn.ReLU(), nn.Linear(256, 1), nn.Sigmoid())
-        self.pyramid = TemporalPyramid(dim)
-        self.dropout = nn.Dropout(0.7)
-        self.head = nn.Sequential(
-            nn.Linear(dim, dim // 4),
-            nn.ReLU(),
-            nn.Dropout(0.7),
-            nn.Linear(dim // 4, dim // 16),
-            nn.ReLU(),
-            nn.Dropout(0.7),
-            nn.Linear(dim // 16, 1),
-        )
-        self.apply(xavier_weights_zero_biases)
+        self.scorer.apply(xavier_weights_zero_biases)
 
-    def forward(self, visual: Tensor, audio: Tensor, length: Tensor, text: Tensor | None = None) -> Output:
-        """Score rows.
-
-        Args:
-            visual: ``[B, T, D]``.
-            audio: Not read.
-            length: Valid rows ``[B]`` int64.
-            text: Not read.
-
-        Returns:
-            Anomaly logits ``[B, T]`` and the pyramid's features ``[B, T, D]``.
-        """
+    def _rows(self, visual: Tensor, length: Tensor) -> Tensor:
         scores = self.scorer(visual).squeeze(-1)  # [B, T]
-        shares = top_share(scores, self._noise(scores), length)
-        features = self.dropout(self.pyramid(shares[:, :, None] * visual, valid_rows(visual, length)))
-        logits = self.head(features).squeeze(-1)
-        return Output(logits, no_class_logits(logits), features, None)
-
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Compute the loss terms of a paired batch, unweighted, and their weighted ``total``.
-
-        Raises:
-            InputError: If the batch does not hold as many normal as abnormal videos.
-        """
-        rows = resample(batch.visual, batch.length, self.segments)
-        output = self(rows, batch.audio, torch.full_like(batch.length, self.segments))
-        return magnitude_losses(output.features, output.anomaly_logits.sigmoid(), batch.labels, self.dropout)
+        return top_share(scores, self._noise(scores), length)[:, :, None] * visual
 
     def _noise(self, scores: Tensor) -> Tensor:
         videos, rows = scores.shape

@@ -121,21 +121,22 @@ class RTFM(nn.Module):
     Args:
         dim: Width D of the features, a multiple of 8.
         segments: Segments of a training video; a tenth of them is chosen by magnitude.
+        hidden: Widths of the head's two hidden layers.
     """
 
-    def __init__(self, dim: int = 512, segments: int = SEGMENTS) -> None:
+    def __init__(self, dim: int = 512, segments: int = SEGMENTS, hidden: tuple[int, int] = (512, 128)) -> None:
         super().__init__()
         self.segments = segments
         self.pyramid = TemporalPyramid(dim)
         self.dropout = nn.Dropout(0.7)
         self.head = nn.Sequential(
-            nn.Linear(dim, 512),
+            nn.Linear(dim, hidden[0]),
             nn.ReLU(),
             nn.Dropout(0.7),
-            nn.Linear(512, 128),
+            nn.Linear(hidden[0], hidden[1]),
             nn.ReLU(),
             nn.Dropout(0.7),
-            nn.Linear(128, 1),
+            nn.Linear(hidden[1], 1),
         )
         self.apply(xavier_weights_zero_biases)
 
@@ -151,7 +152,7 @@ class RTFM(nn.Module):
         Returns:
             Anomaly logits ``[B, T]`` and the pyramid's features ``[B, T, D]``.
         """
-        features = self.dropout(self.pyramid(visual, valid_rows(visual, length)))
+        features = self.dropout(self.pyramid(self._rows(visual, length), valid_rows(visual, length)))
         logits = self.head(features).squeeze(-1)
         return Output(logits, no_class_logits(logits), features, None)
 
@@ -164,6 +165,10 @@ class RTFM(nn.Module):
         rows = resample(batch.visual, batch.length, self.segments)
         output = self(rows, batch.audio, torch.full_like(batch.length, self.segments))
         return magnitude_losses(output.features, output.anomaly_logits.sigmoid(), batch.labels, self.dropout)
+
+    def _rows(self, visual: Tensor, length: Tensor) -> Tensor:
+        """Give what the pyramid reads ``[B, T, D]``."""
+        return visual
 
 
 def magnitude_losses(features: Tensor, scores: Tensor, labels: Tensor, dropout: nn.Module) -> dict[str, Tensor]:
