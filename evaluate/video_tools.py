@@ -105,8 +105,8 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
         InputError: If a file is wrong, weights are not those of the training, or the student does not go with the
             checkpoint.
     """
-    checkpoint = load_checkpoint(choice.checkpoint, device)
-    student = None if choice.student is None else load_checkpoint(choice.student, device)
+    checkpoint = _load_checkpoint(choice.checkpoint, device)
+    student = None if choice.student is None else _load_checkpoint(choice.student, device)
     if choice.student is not None and student is not None:
         _check_student(choice.student, student, choice.checkpoint, checkpoint)
     header = checkpoint.header
@@ -135,6 +135,16 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
         else _ready(student, features, choice.student, allowed=choice.allow_mismatch),
         threads=choice.threads,
     )
+
+
+def _load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
+    checkpoint = load_checkpoint(path, device)
+    if not checkpoint.header.architecture.tells_classes:
+        raise InputError(
+            f"{path}: a {checkpoint.header.architecture.model} scores how anomalous a snippet is and tells no classes, "
+            "so there is nothing to name a detected segment by; give the checkpoint of a vadclip, teacher or student"
+        )
+    return checkpoint
 
 
 def _load_visual(

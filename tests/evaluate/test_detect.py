@@ -73,7 +73,7 @@ def save_model(path: Path, model: str = "teacher", dataset: str = "xd", **change
         note="demo recipe",
     )
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    text = torch.randn(len(labels.model_codes), 512, generator=torch.Generator().manual_seed(4))
+    text = torch.randn(len(changes.get("classes", labels.model_codes)), 512, generator=torch.Generator().manual_seed(4))
     save_checkpoint(path, replace(header, **changes), tensors | {"text": text})
     return path
 
@@ -241,6 +241,19 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         detect(video, teacher, out, "--student", str(other))
     with pytest.raises(InputError, match="teacher: a teacher listens; give --audio-weights too"):
         main([str(video), "--checkpoint", str(teacher), "--visual-weights", "random:0", *SMALL, "--out", str(out)])
+
+
+@pytest.mark.parametrize("model", ["deep_mil", "macil_sd"])
+def test_a_method_that_tells_no_classes_is_refused_by_saying_so(tmp_path: Path, model: str) -> None:
+    video, out = write_own(tmp_path), tmp_path / "out"
+    none = {"classes": (), "prompts": (), "text_weights": "none"}
+    baseline, teacher = save_model(tmp_path / model, model, **none), save_model(tmp_path / "teacher")
+    message = f"{model}: a {model} scores how anomalous a snippet is and tells no classes.*give the checkpoint of"
+    with pytest.raises(InputError, match=message):
+        detect(video, baseline, out)
+    with pytest.raises(InputError, match=message):
+        detect(video, teacher, out, "--student", str(baseline))
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
