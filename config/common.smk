@@ -259,6 +259,8 @@ def measured(table):
             "--modality",
             f"{method}={settings['modality']}",
         ]
+        if settings.get("unreported"):
+            words += ["--unreported", method]
         for run in runs_of(method):
             words += ["--measured", f"{method}={WORK}/metrics/{method}/{run}.json"]
     return shlex.join(words)

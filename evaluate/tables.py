@@ -91,6 +91,13 @@ def parser() -> argparse.ArgumentParser:
         help="row of the table a key fills: its method, in table 5 its fusion, in table 4 the three cells joined by /",
     )
     parser.add_argument(
+        "--unreported",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="the paper's table has no such row; its reported cells stay empty",
+    )
+    parser.add_argument(
         "--modality", action="append", default=[], metavar="KEY=MODALITY", help="what a key's runs read"
     )
     parser.add_argument(
@@ -123,6 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if unplaced:
         raise InputError(f"--row: {unplaced[0]!r} has no row; add --row {unplaced[0]}=METHOD")
     header, reported = read_reported(arguments.reported, figures, ROW_KEYS[arguments.table])
+    reported |= unreported_rows(_unreported(arguments, names), reported, ROW_KEYS[arguments.table])
     measured = {
         names[key]: measured_cells(of_key, figures, arguments.protocol, modalities.get(key, ""))
         for key, of_key in runs.items()
@@ -295,6 +303,36 @@ def compose(
         cells |= {f"reported_{figure.column}": row[figure.column] for figure in figures}
         writer.writerow(cells | dict(measured.get(name, {})))
     return text.getvalue()
+
+
+def unreported_rows(
+    names: Sequence[str], reported: Mapping[str, Mapping[str, str]], keys: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Give rows that the paper's table lacks the shape of its own: what names them, and every other cell empty.
+
+    Args:
+        names: Names of the rows.
+        reported: The paper's rows.
+        keys: Columns whose cells, joined by ``/``, name a row.
+
+    Raises:
+        InputError: If the paper's table has such a row.
+    """
+    known = sorted(set(names) & reported.keys())
+    if known:
+        raise InputError(f"--unreported: {known[0]!r} is a row of the paper's table; leave --unreported out")
+    columns = next(iter(reported.values())).keys()
+    return {
+        name: dict.fromkeys(columns, "") | dict(zip(keys, name.split("/", len(keys) - 1), strict=False))
+        for name in names
+    }
+
+
+def _unreported(arguments: argparse.Namespace, names: Mapping[str, str]) -> list[str]:
+    strangers = sorted(set(arguments.unreported) - names.keys())
+    if strangers:
+        raise InputError(f"--unreported: {strangers[0]!r} has no row; add --row {strangers[0]}=METHOD")
+    return [names[key] for key in arguments.unreported]
 
 
 def _figures(arguments: argparse.Namespace) -> tuple[Figure, ...]:

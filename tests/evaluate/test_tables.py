@@ -171,6 +171,8 @@ def test_a_seed_given_twice_is_refused(tmp_path: Path) -> None:
         (["--row", "vadclip=VadClip", "--measured", "vadclip=a.json"], "'VadClip' is no row of .*xd_table1.csv"),
         (["--row", "a=VadCLIP", "--row", "b=VadCLIP", "--measured", "a=a.json", "--measured", "b=a.json"], "same row"),
         (["--row", "vadclip=VadCLIP", "--measured", "vadclip=none.json"], "none.json: no such metrics"),
+        (["--unreported", "vadclip"], "--unreported: 'vadclip' has no row; add --row vadclip=METHOD"),
+        (["--row", "vadclip=VadCLIP", "--unreported", "vadclip"], "'VadCLIP' is a row of the paper's table; leave"),
         (["--protocol", "abnormal"], "abnormal belongs to --table 2"),
     ],
 )
@@ -182,6 +184,16 @@ def test_wrong_arguments_are_named(
     with pytest.raises(InputError, match=message):
         table(tmp_path, *words)
     assert not (tmp_path / "table.csv").exists()
+
+
+def test_a_method_that_the_paper_does_not_list_follows_its_rows_without_a_reported_number(tmp_path: Path) -> None:
+    path = metrics(tmp_path / "a.json", 50, 1)
+    words = ["--row", "own=Own", "--modality", "own=RGB", "--measured", f"own={path}", "--unreported", "own"]
+    rows = table(tmp_path, *words)
+    assert list(rows)[-2:] == ["AVadCLIP", "Own"]
+    row = rows["Own"]
+    assert (row["reference"], row["reported_ap"], row["measured_modality"]) == ("", "", "RGB")
+    assert row["measured_ap_mean"] == "50.00"
 
 
 def test_flags_of_the_frame_level_do_not_fit_table_2(tmp_path: Path) -> None:
