@@ -220,7 +220,9 @@ def test_a_recipe_that_a_method_cannot_be_trained_by_is_refused(
     assert f"key methods.macil_sd.{message}" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["config", "demo", "ucf", "ucf_demo", "cctv", "cctv_demo", "xd_released"])
+@pytest.mark.parametrize(
+    "name", ["config", "demo", "demo_baselines", "ucf", "ucf_demo", "cctv", "cctv_demo", "xd_released"]
+)
 def test_every_configuration_keeps_the_schema(project: Path, name: str) -> None:
     done = snakemake(project, "-n", "--configfile", f"config/{name}.yaml")
     assert "key " not in done.stderr
