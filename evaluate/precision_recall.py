@@ -95,11 +95,12 @@ def compute(
 
     scores = [getattr(video.scores, score) for video in videos]
     segments = [video.segments for video in videos]
-    labels, values = join_frames(scores, segments, normal=normal, stride=stride, frames=frames)
-    if not labels.any():
+    joined = join_frames(scores, segments, normal=normal, stride=stride, frames=frames)
+    if not joined.labels.any():
         raise InputError("no frame of the scored test videos is abnormal; a precision-recall curve needs some")
-    precision, recall, _ = precision_recall_curve(labels, values)
-    return PrecisionRecall(recall, precision, average_precision(labels, values), float(labels.mean()))
+    precision, recall, _ = precision_recall_curve(joined.labels, joined.scores, sample_weight=joined.counts)
+    chance = joined.counts[joined.labels].sum() / joined.counts.sum()
+    return PrecisionRecall(recall, precision, average_precision(*joined), float(chance))
 
 
 def thinned(curve: PrecisionRecall, points: int = POINTS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

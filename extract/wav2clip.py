@@ -30,7 +30,7 @@ PREPROCESSING = (
     "mean/std of the whole video"
 )
 DROPOUT = 0.1
-UNTRAINED_GAIN = 3.0
+NOISES = 16
 # A snippet of 16 frames at 24 frames a second is 31 columns wide; up to this width a batch is full.
 FULL_BATCH_COLUMNS = 64
 
@@ -71,9 +71,10 @@ def load_wav2clip(weights: str) -> tuple[Wav2Clip, str]:
     """Make Wav2CLIP, MLP included, frozen and in eval mode.
 
     Args:
-        weights: ``random:<seed>`` for untrained weights, the trunk's drawn as the wav2clip package draws its own;
-            or the path of the released ``Wav2CLIP.pt`` or a safetensors file with its tensor names. Entries
-            of the file that belong to other parts of the training (images, the spectrogram's window) are left out.
+        weights: ``random:<seed>`` for untrained weights, the trunk's drawn as the wav2clip package draws its own
+            and its statistics those of noise; or the path of the released ``Wav2CLIP.pt`` or a safetensors file with
+            its tensor names. Entries of the file that belong to other parts of the training (images, the
+            spectrogram's window) are left out.
 
     Returns:
         The module, float32 on the CPU, and the identity of its weights: ``random:<seed>`` or the sha256 of
@@ -86,6 +87,8 @@ def load_wav2clip(weights: str) -> tuple[Wav2Clip, str]:
     with seeded(seed or 0):
         model = Wav2Clip()
         _initialise(model)
+        if seed is not None:
+            _calibrate(model)
     if seed is None:
         path = Path(weights)
         identity = file_sha256(path)
@@ -226,10 +229,28 @@ def _initialise(model: Wav2Clip) -> None:
         elif isinstance(module, nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             nn.init.zeros_(module.bias)
-    # The package draws no untrained MLP. PyTorch's default would shrink the differences between sounds to a
-    # twentieth of those between pictures under untrained CLIP, too small for a fusion to notice; so they are alike.
+
+
+@torch.no_grad()
+def _calibrate(model: Wav2Clip) -> None:
+    """Give an untrained network the statistics that training would: those of coloured noise.
+
+    Without them its batch normalisations do nothing, every ReLU adds to what all sounds have in common, and all
+    embeddings are one vector five times as long as what tells them apart; a classifier that reads them is saturated
+    after its first step. The last bias takes off what is left in common.
+    """
+    spectrum = torch.fft.rfft(torch.randn(NOISES, SAMPLE_RATE))
+    steepness = torch.linspace(0, 1, NOISES)[:, None]  # of the amplitude over frequency: from white to brown
+    noise = torch.fft.irfft(spectrum / torch.arange(1, spectrum.shape[1] + 1) ** steepness)  # [noises, samples]
+    pictures = torch.log(Spectrogram(n_fft=N_FFT, hop_length=HOP)(noise) + 1e-7).unsqueeze(1)  # [noises, 1, 257, W]
+    whole = (1, 2, 3)
+    pictures = (pictures - pictures.mean(dim=whole, keepdim=True)) / pictures.std(dim=whole, keepdim=True)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the statistics are those of this one batch
+    model.train().audio_encoder(pictures)
     last = model.get_submodule("audio_transform.sequential.3")
-    last.get_parameter("weight").mul_(UNTRAINED_GAIN)
+    last.get_parameter("bias").sub_(model.eval()(pictures).mean(dim=0))
 
 
 def _is_ours(name: str) -> bool:

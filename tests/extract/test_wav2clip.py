@@ -3,9 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 import torch
 from torchaudio.transforms import Spectrogram
 
+from extract.demo_plan import frame_times, plan_data_set
+from extract.demo_sounds import play
 from extract.errors import InputError
 from extract.wav2clip import Wav2Clip, Wav2ClipEncoder, batch_rows, batches_of_one_width, load_wav2clip
 
@@ -44,6 +47,19 @@ def test_one_call_equals_the_wav2clip_package(wav2clip_model: Wav2Clip) -> None:
         expected = theirs(torch.from_numpy(samples.reshape(5, SNIPPET))).numpy()
     ours = encoder(wav2clip_model).encode(samples, consecutive(5))
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_untrained_weights_tell_the_demos_sounds_apart(wav2clip_model: Wav2Clip) -> None:
+    plans = plan_data_set(seed=0, train=8, test=2, max_snippets=400)
+    embedded = []
+    for plan in plans:
+        heard = play(plan, np.array(frame_times(plan), np.float64))
+        sound = soxr.resample(heard, 44_100, 16_000).astype(np.float32)
+        embedded.append(encoder(wav2clip_model).encode(sound, consecutive(len(sound) // 10_667, 10_667)))
+    rows = np.concatenate(embedded)
+    apart = np.linalg.norm(rows - rows.mean(axis=0), axis=1).mean()
+    # Without statistics of its own an untrained network gives a common part five times as long as the differences.
+    assert np.linalg.norm(rows.mean(axis=0)) < 3 * apart
 
 
 def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone(wav2clip_model: Wav2Clip) -> None:
