@@ -6,13 +6,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from extract.decode import FrameCountMismatch, Timeline, decoded_timeline, demuxed_timeline, pictures
+from extract.decode import FrameCountMismatch, decoded_timeline, demuxed_timeline, pictures
 from extract.frame_times import known_fps
+from extract.isolation import Outbox
+from extract.media import answers
 
 THUMBNAILS = 8
 # Pictures looked at for each one kept: none is further from its place than a sixteenth of its part.
 CANDIDATES = 8
-PICTURES_HELD = 8
+PICTURES_HELD = 1
 
 
 class Glimpse(NamedTuple):
@@ -38,26 +40,33 @@ def glimpse(path: Path, count: int = THUMBNAILS, threads: int = 1) -> Glimpse:
     Raises:
         UnreadableVideo: If the file cannot be decoded from its first to its last frame.
     """
-    timeline = demuxed_timeline(path)
+    *messages, last = answers(_look, (path, count, threads))
+    fps = last.values["fps"]
+    return Glimpse([message.arrays[0] for message in messages], None if fps is None else float(fps))
+
+
+def _look(outbox: Outbox, path: Path, count: int, threads: int) -> None:
+    """Say ``picture`` for every thumbnail, then ``fps``; runs in a worker process."""
+    timeline = demuxed_timeline(path, alive=outbox.alive)
     try:
-        return _glimpse(path, timeline, count, threads)
+        pictures_found = _evenly(path, len(timeline.starts), count, threads, outbox)
     except FrameCountMismatch:
         # As the visual step does: decoding tells which packets become frames.
-        return _glimpse(path, decoded_timeline(path), count, threads)
+        timeline = decoded_timeline(path, alive=outbox.alive)
+        pictures_found = _evenly(path, len(timeline.starts), count, threads, outbox)
+    for picture in pictures_found:
+        outbox.put("picture", picture)
+    outbox.put("fps", fps=known_fps(timeline))
 
 
-def _glimpse(path: Path, timeline: Timeline, count: int, threads: int) -> Glimpse:
-    return Glimpse(_evenly(path, len(timeline.starts), count, threads), known_fps(timeline))
-
-
-def _evenly(path: Path, frames: int, count: int, threads: int) -> list[NDArray[np.uint8]]:
+def _evenly(path: Path, frames: int, count: int, threads: int, outbox: Outbox) -> list[NDArray[np.uint8]]:
     stride = max(1, frames // (count * CANDIDATES))
     candidates = -(-frames // stride)
     middles = (np.arange(count) + 0.5) * frames / count
     wanted = np.minimum(np.rint((middles - 0.5) / stride).astype(np.int64), candidates - 1)
     found: dict[int, NDArray[np.uint8]] = {}
     number = 0
-    for held in pictures(path, frames, stride=stride, batch=PICTURES_HELD, threads=threads):
+    for held in pictures(path, frames, stride=stride, batch=PICTURES_HELD, threads=threads, alive=outbox.alive):
         for picture in held:
             if number in wanted:
                 found[number] = picture.copy()

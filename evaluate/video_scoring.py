@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from evaluate.scores_file import ScoredVideo
 from evaluate.video_tools import STORED, Model, Tools
 from extract.audio import embed_track
-from extract.audio_track import read_audio
 from extract.device import exact_arithmetic
-from extract.visual import extract_video
+from extract.media import read_sound
+from extract.video_features import extract_video
 from extract.wav2clip import Wav2ClipEncoder
 from extract.workfile import stored
 from train.checkpoint import Checkpoint
@@ -85,7 +85,7 @@ def _listen(
     path: Path, bounds: NDArray[np.float64], encoder: Wav2ClipEncoder
 ) -> tuple[NDArray[np.float32] | None, list[str]]:
     """Give the rows of a video's sound, ``None`` without an audio stream, and what is to be said of it."""
-    track = read_audio(path, float(bounds[0, 0]), float(bounds[-1, 1]))
+    track = read_sound(path, float(bounds[0, 0]), float(bounds[-1, 1]))
     if track is None:
         return None, []
     rows, sounding = embed_track(track, bounds, encoder)

@@ -84,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=32, help="snippets a call of the encoder (default: 32)")
     parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
     parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode (default: 2)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--partial", type=Path, required=True, help="folder for finished videos until all are done")
     parser.add_argument("--out", type=Path, required=True, help="work file to write, HDF5")
@@ -95,16 +96,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     arguments = parser().parse_args(argv)
     settings = AudioSettings(arguments.precision, arguments.batch, arguments.dtype)
-    if arguments.threads < 1:
-        raise InputError(f"threads {arguments.threads} must be at least 1")
+    if min(arguments.threads, arguments.workers) < 1:
+        raise InputError(f"threads {arguments.threads} and workers {arguments.workers} must be at least 1")
 
     import numpy as np
     import torch
 
     from extract import workfile
-    from extract.audio_track import UnreadableAudio, read_audio
+    from extract.audio_track import UnreadableAudio
     from extract.catalog import read_catalog
     from extract.device import pick_device
+    from extract.media import End, read_sounds
     from extract.progress import track as progress
     from extract.wav2clip import ENCODER, PREPROCESSING, Wav2ClipEncoder, load_wav2clip
 
@@ -121,39 +123,50 @@ def main(argv: Sequence[str] | None = None) -> None:
     dependencies = {**attributes, **asdict(settings), "device": device.type}
 
     paths = {video.video_id: Path(video.path) for video in read_catalog(arguments.catalog)}
-    finished: list[tuple[str, Path]] = []
-    failures: list[Failure] = []
+    reasons: dict[str, str] = {}
     label = f"{STAGE} {arguments.visual.stem}"
     with workfile.WorkFile(arguments.visual, "visual") as visual:
-        for video_id in progress(visual.videos, label=label, total=len(visual.videos), unit="videos"):
-            if video_id not in paths:
-                raise InputError(f"{arguments.catalog}: lacks video_id {video_id!r} of {visual.path}; run visual again")
-            bounds = visual.rows("bounds", video_id)
-            partial = workfile.partial_path(
-                arguments.partial,
-                video_id,
-                paths[video_id],
-                {**dependencies, "bounds": hashlib.sha256(bounds.tobytes()).hexdigest()},
-            )
-            try:
-                if not partial.exists():
-                    sound = read_audio(paths[video_id], float(bounds[0, 0]), float(bounds[-1, 1]))
-                    if sound is not None and sound.broken:
-                        print(f"{label}: {video_id} has {sound.broken} broken packets, left silent", file=sys.stderr)
-                    features, sounding = embed_track(sound, bounds, encoder)
-                    stored = workfile.stored(features, settings.dtype)
-                    workfile.save_partial(partial, {"audio": stored, "sounding": np.array(sounding)})
-                finished.append((video_id, partial))
-            except (UnreadableAudio, workfile.UnstorableError) as error:
-                failures.append(Failure(video_id, STAGE, str(error)))
-                print(f"{label}: {video_id} {error}", file=sys.stderr)
-        videos = len(visual.videos)
+        videos = list(visual.videos)
+        bounds = {video_id: visual.rows("bounds", video_id) for video_id in videos}
+    absent = [video_id for video_id in videos if video_id not in paths]
+    if absent:
+        raise InputError(f"{arguments.catalog}: lacks video_id {absent[0]!r} of {arguments.visual}; run visual again")
+    partials = {
+        video_id: workfile.partial_path(
+            arguments.partial,
+            video_id,
+            paths[video_id],
+            {**dependencies, "bounds": hashlib.sha256(bounds[video_id].tobytes()).hexdigest()},
+        )
+        for video_id in videos
+    }
+    missing = [
+        (video_id, paths[video_id], float(bounds[video_id][0, 0]), float(bounds[video_id][-1, 1]))
+        for video_id in videos
+        if not partials[video_id].exists()
+    ]
+    sounds = read_sounds(missing, workers=arguments.workers)
+    for video_id, sound in progress(sounds, label=label, total=len(missing), unit="videos"):
+        try:
+            if isinstance(sound, End):
+                raise UnreadableAudio(sound.reason)
+            if sound is not None and sound.broken:
+                print(f"{label}: {video_id} has {sound.broken} broken packets, left silent", file=sys.stderr)
+            features, sounding = embed_track(sound, bounds[video_id], encoder)
+            stored = workfile.stored(features, settings.dtype)
+        except (UnreadableAudio, workfile.UnstorableError) as error:
+            reasons[video_id] = str(error)
+            print(f"{label}: {video_id} {error}", file=sys.stderr)
+        else:
+            workfile.save_partial(partials[video_id], {"audio": stored, "sounding": np.array(sounding)})
 
+    finished = [(video_id, partials[video_id]) for video_id in videos if video_id not in reasons]
+    failures = [Failure(video_id, STAGE, reasons[video_id]) for video_id in videos if video_id in reasons]
     workfile.write_workfile(arguments.out, STAGE, attributes, _empty(settings), _gathered(finished))
     write_failures(arguments.failures, failures)
     workfile.remove_partials(arguments.partial, [partial for _, partial in finished])
     if failures:
-        print(f"{label}: {len(failures)} of {videos} videos failed: {describe(failures)}", file=sys.stderr)
+        print(f"{label}: {len(failures)} of {len(videos)} videos failed: {describe(failures)}", file=sys.stderr)
 
 
 def _empty(settings: AudioSettings) -> Arrays:

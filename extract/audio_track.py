@@ -1,6 +1,6 @@
 """The sound of a video as samples on the time axis of its pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,9 +9,11 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from extract.decode import libav_url
+from extract.decode import libav_url, unwatched
 
 SAMPLE_RATE = 16_000
+# Takes the place of the first of some samples, counted from the start asked for, and the samples.
+Put = Callable[[int, NDArray[np.float32]], None]
 
 
 class UnreadableAudio(Exception):  # noqa: N818, says what the audio is
@@ -51,6 +53,49 @@ class AudioTrack:
         return heard
 
 
+@dataclass
+class Canvas:
+    """Collects decoded pieces into a track.
+
+    Attributes:
+        samples: [n] float32, zero where nothing was put.
+        stretches: First sample and the one after the last of what was put.
+    """
+
+    samples: NDArray[np.float32]
+    stretches: list[tuple[int, int]] = field(default_factory=list)
+
+    @classmethod
+    def between(cls, start: float, end: float) -> "Canvas":
+        """Make room for the sound between two times, seconds."""
+        # Zeros that nobody writes to take no memory.
+        return cls(np.zeros(max(0, round((end - start) * SAMPLE_RATE)), np.float32))
+
+    def put(self, position: int, sound: NDArray[np.float32]) -> None:
+        """Place a piece; what lies outside is left out."""
+        first, last = max(position, 0), min(position + len(sound), len(self.samples))
+        if first >= last:
+            return
+        self.samples[first:last] = sound[first - position : last - position]
+        if self.stretches and self.stretches[-1][1] == first:
+            self.stretches[-1] = (self.stretches[-1][0], last)
+        else:
+            self.stretches.append((first, last))
+
+    def track(self, broken: int) -> AudioTrack:
+        """Give what was put, with the number of packets that could not be decoded."""
+        return AudioTrack(self.samples, self._merged(), broken)
+
+    def _merged(self) -> NDArray[np.int64]:
+        joined: list[list[int]] = []
+        for first, last in sorted(self.stretches):
+            if joined and first <= joined[-1][1]:
+                joined[-1][1] = max(joined[-1][1], last)
+            else:
+                joined.append([first, last])
+        return np.array(joined, dtype=np.int64).reshape(-1, 2)
+
+
 def sample_spans(bounds: NDArray[np.float64]) -> NDArray[np.int64]:
     """Turn snippet times into samples at 16 kHz, counted from the first snippet's start.
 
@@ -65,11 +110,7 @@ def sample_spans(bounds: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def read_audio(path: Path, start: float, end: float) -> AudioTrack | None:
-    """Decode the first audio stream between two times.
-
-    Channels are averaged, then resampled by soxr in its high quality, piece by piece: beside the result only one packet
-    is held. Time stamps rule: sound that starts late is preceded by zeros and a gap longer than one
-    packet is filled with zeros, while stamps that are merely rounded do not tear the sound apart.
+    """Decode the first audio stream between two times, in this process.
 
     Args:
         path: A video file.
@@ -82,11 +123,35 @@ def read_audio(path: Path, start: float, end: float) -> AudioTrack | None:
     Raises:
         UnreadableAudio: If the file cannot be opened, or the stream has packets and none can be decoded.
     """
+    canvas = Canvas.between(start, end)
+    broken = decode_audio(path, start, canvas.put)
+    return None if broken is None else canvas.track(broken)
+
+
+def decode_audio(path: Path, start: float, put: Put, alive: Callable[[], None] = unwatched) -> int | None:
+    """Decode the first audio stream piece by piece.
+
+    Channels are averaged, then resampled by soxr in its high quality: only one packet is held. Time stamps rule: sound
+    that starts late leaves a gap before it, as does one longer than a packet, while stamps that are merely rounded do
+    not tear the sound apart.
+
+    Args:
+        path: A video file.
+        start: Where to count samples from, in seconds on the container's axis; usually when the first frame is shown.
+        put: Gets the decoded sound; mono float32 at 16 kHz.
+        alive: Called after every packet.
+
+    Returns:
+        Packets that could not be decoded, or ``None`` if the file has no audio stream.
+
+    Raises:
+        UnreadableAudio: If the file cannot be opened, or the stream has packets and none can be decoded.
+    """
     try:
         with av.open(libav_url(path)) as container:
             if not container.streams.audio:
                 return None
-            return _decode(container, container.streams.audio[0], start, end)
+            return _decode(container, container.streams.audio[0], start, put, alive)
     except av.FFmpegError as error:
         raise UnreadableAudio(f"audio cannot be read: {error.strerror}") from error
 
@@ -104,22 +169,28 @@ class _Packets:
         self.reason = self.reason or reason
 
 
-def _decode(container: av.container.InputContainer, stream: av.AudioStream, start: float, end: float) -> AudioTrack:
-    canvas = _Canvas(np.zeros(max(0, round((end - start) * SAMPLE_RATE)), np.float32))
+def _decode(
+    container: av.container.InputContainer,
+    stream: av.AudioStream,
+    start: float,
+    put: Put,
+    alive: Callable[[], None],
+) -> int:
     packets = _Packets()
     resampler: _Resampler | None = None
     for stamp, rate, sound in _sounds(container, stream, packets):
+        alive()
         time = (resampler.time if resampler else 0.0) if stamp is None else stamp - start
         if resampler is None or not resampler.continued_by(time, rate, len(sound)):
             if resampler is not None:
                 resampler.finish()
-            resampler = _Resampler(canvas, time, rate)
+            resampler = _Resampler(put, time, rate)
         resampler.add(sound)
     if resampler is not None:
         resampler.finish()
     if packets.broken and not packets.decoded:
         raise UnreadableAudio(f"none of its {packets.broken} audio packets can be decoded: {packets.reason}")
-    return AudioTrack(canvas.samples, canvas.merged(), packets.broken)
+    return packets.broken
 
 
 def _sounds(
@@ -161,38 +232,11 @@ def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
     return mono
 
 
-@dataclass
-class _Canvas:
-    """The samples asked for, and which of them were decoded."""
-
-    samples: NDArray[np.float32]
-    stretches: list[tuple[int, int]] = field(default_factory=list)
-
-    def put(self, position: int, sound: NDArray[np.float32]) -> None:
-        first, last = max(position, 0), min(position + len(sound), len(self.samples))
-        if first >= last:
-            return
-        self.samples[first:last] = sound[first - position : last - position]
-        if self.stretches and self.stretches[-1][1] == first:
-            self.stretches[-1] = (self.stretches[-1][0], last)
-        else:
-            self.stretches.append((first, last))
-
-    def merged(self) -> NDArray[np.int64]:
-        joined: list[list[int]] = []
-        for first, last in sorted(self.stretches):
-            if joined and first <= joined[-1][1]:
-                joined[-1][1] = max(joined[-1][1], last)
-            else:
-                joined.append([first, last])
-        return np.array(joined, dtype=np.int64).reshape(-1, 2)
-
-
 class _Resampler:
-    """Resamples one unbroken stretch of sound onto the canvas."""
+    """Resamples one unbroken stretch of sound."""
 
-    def __init__(self, canvas: _Canvas, time: float, rate: int) -> None:
-        self._canvas = canvas
+    def __init__(self, put: Put, time: float, rate: int) -> None:
+        self._piece = put
         self._start = time
         self._rate = rate
         self._heard = 0
@@ -216,5 +260,5 @@ class _Resampler:
         self._put(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))
 
     def _put(self, sound: NDArray[np.float32]) -> None:
-        self._canvas.put(self._position, sound)
+        self._piece(self._position, sound)
         self._position += len(sound)

@@ -20,8 +20,9 @@ from extract.audit_settings import (
 )
 from extract.audit_similarity import ShardFolder, common_videos
 from extract.crops import HEIGHT, WIDTH
-from extract.decode import UnreadableVideo, demuxed_timeline
+from extract.decode import UnreadableVideo
 from extract.errors import InputError
+from extract.media import read_timeline
 
 AGREES, DIFFERS, UNDECIDED, NONE = "agrees", "differs", "undecided", "none of these"
 # Features of length one, float16 rounding included.
@@ -157,7 +158,7 @@ def _shortest(released: ShardFolder, paths: Mapping[str, Path], *, videos: int, 
 
 def _frames_in(path: Path) -> int:
     try:
-        return len(demuxed_timeline(path).starts)
+        return len(read_timeline(path).starts)
     except UnreadableVideo as error:
         raise InputError(f"{path}: {error}; fetch it again or leave it out of the catalog") from error
 

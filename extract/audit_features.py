@@ -14,13 +14,13 @@ from extract.audit_pictures import LEVELS, clip_input
 from extract.audit_settings import MIRROR, WITHOUT_POSITIONS, Setting
 from extract.clip_encoder import ClipImageEncoder
 from extract.crops import CLIP_STD
-from extract.decode import UnreadableVideo, pictures
+from extract.decode import UnreadableVideo
 from extract.errors import InputError
+from extract.media import read_frames
 from extract.progress import track
 
 # The network gets whole batches: on a CPU small ones waste less.
 CPU_BATCH, GPU_BATCH = 4, 32
-DECODED_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -169,17 +169,8 @@ def _prepared(images: Iterable[_Image], threads: int) -> Iterator[tuple[_Image, 
 
 
 def _decoded(path: Path, frames: int, wanted: Sequence[int], threads: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    remaining = set(wanted)
     try:
-        batches = pictures(path, frames, stride=1, batch=DECODED_AT_ONCE, threads=threads)
-        for number, batch in enumerate(batches):
-            for place, picture in enumerate(batch):
-                frame = number * DECODED_AT_ONCE + place
-                if frame in remaining:
-                    remaining.remove(frame)
-                    yield frame, picture
-            if not remaining:
-                return
+        yield from zip(wanted, read_frames(path, frames, wanted, threads), strict=True)
     except UnreadableVideo as error:
         raise InputError(f"{path}: {error}; fetch it again or leave it out of the catalog") from error
 

@@ -199,13 +199,14 @@ def fights_of_file(timed: TimedFights, path: str) -> Fights:
     Raises:
         InputError: If a fight begins after the video's end, or there is neither a video nor a frame rate.
     """
-    from extract.decode import UnreadableVideo, demuxed_timeline
+    from extract.decode import UnreadableVideo
     from extract.frame_times import frames_between, known_fps, length_seconds
+    from extract.media import read_timeline
 
     if not path:
         return Fights(_by_rate(timed))
     try:
-        timeline = demuxed_timeline(Path(path))
+        timeline = read_timeline(Path(path))
     except UnreadableVideo as error:
         say(f"{path}: {error}; its fights are placed by the frame rate in the annotations")
         return Fights(_by_rate(timed))

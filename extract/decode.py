@@ -13,7 +13,7 @@ habits of decord shape what follows:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +31,8 @@ MOST_HOURS = 24
 MISSING_SECONDS = 1.0
 # A single frame of a stream that declares no rate has to last for some time.
 DEFAULT_FRAME_SECONDS = Fraction(1, 25)
+# 8K, however it is turned. A decoder holds up to 17 such pictures; more would not fit into a worker's memory.
+MOST_PIXELS = 7680 * 4320
 
 
 class UnreadableVideo(Exception):  # noqa: N818, says what the video is
@@ -60,21 +62,27 @@ class Timeline:
         return 1 / self.frame_seconds if self.frame_seconds > 0 else float("nan")
 
 
+def unwatched() -> None:
+    """Stand in where nobody watches whether the work goes on."""
+
+
 def libav_url(path: Path) -> str:
     """Give ``path`` as libav takes it for a file even if its name looks like another protocol (``a:b.mp4``)."""
     return f"file:{path}"
 
 
-def demuxed_timeline(path: Path) -> Timeline:
+def demuxed_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timeline:
     """Read when frames are shown from the packets alone, without decoding.
 
     Right for nearly every file, and cheap. Frames that an edit list hides are left out.
 
     Args:
         path: A video file.
+        alive: Called after every packet.
 
     Raises:
-        UnreadableVideo: If the file cannot be opened, has no pictures or no time stamps, or is cut short.
+        UnreadableVideo: If the file cannot be opened, has no pictures or no time stamps, is cut short, or has pictures
+            larger than 8K.
     """
     try:
         with av.open(libav_url(path)) as container:
@@ -83,6 +91,7 @@ def demuxed_timeline(path: Path) -> Timeline:
             shown: list[tuple[int | None, int | None]] = []
             last_end = 0.0
             for packet in container.demux():
+                alive()
                 if packet.size == 0 and packet.dts is None:  # libav's sign that a stream has ended
                     continue
                 last_end = max(last_end, _end_seconds(packet))
@@ -96,7 +105,7 @@ def demuxed_timeline(path: Path) -> Timeline:
         raise UnreadableVideo(f"cannot be read: {error.strerror}") from error
 
 
-def decoded_timeline(path: Path) -> Timeline:
+def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timeline:
     """Read when frames are shown by decoding them all.
 
     For files in which packets and frames are not one to one: pictures that cannot be decoded because
@@ -104,6 +113,7 @@ def decoded_timeline(path: Path) -> Timeline:
 
     Args:
         path: A video file.
+        alive: Called after every frame.
 
     Raises:
         UnreadableVideo: If decoding fails or gives no frame with a time stamp.
@@ -111,13 +121,18 @@ def decoded_timeline(path: Path) -> Timeline:
     try:
         with av.open(libav_url(path)) as container:
             stream = _video_stream(container)
-            frames = [(frame.pts, frame.dts) for frame in container.decode(stream)]
+            frames = []
+            for frame in container.decode(stream):
+                alive()
+                frames.append((frame.pts, frame.dts))
             return _timeline(_presentation_times(frames), stream)
     except av.FFmpegError as error:
         raise UnreadableVideo(f"cannot be decoded: {error.strerror}") from error
 
 
-def pictures(path: Path, frames: int, *, stride: int, batch: int, threads: int) -> Iterator[NDArray[np.uint8]]:
+def pictures(
+    path: Path, frames: int, *, stride: int, batch: int, threads: int, alive: Callable[[], None] = unwatched
+) -> Iterator[NDArray[np.uint8]]:
     """Decode a video and give one frame in ``stride``.
 
     Every frame is decoded in presentation order and at most ``batch`` are held. Rotation that the file
@@ -129,6 +144,7 @@ def pictures(path: Path, frames: int, *, stride: int, batch: int, threads: int) 
         stride: Frames a snippet.
         batch: Frames given at once.
         threads: Decoding threads; the pictures do not depend on it.
+        alive: Called after every frame.
 
     Yields:
         RGB pictures [n, H, W, 3] uint8, n = ``batch`` but for the last.
@@ -140,6 +156,7 @@ def pictures(path: Path, frames: int, *, stride: int, batch: int, threads: int) 
     reader = _open_reader(path, threads)
     held: list[NDArray[np.uint8]] = []
     for index in range(frames):
+        alive()
         picture = _next_picture(reader, wanted=index % stride == 0)
         if picture is None:
             raise FrameCountMismatch(f"shows {index} of the {frames} frames it holds")
@@ -183,6 +200,8 @@ def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
     stream = container.streams.best("video")
     if stream is None:
         raise UnreadableVideo("has no video stream")
+    if stream.width * stream.height > MOST_PIXELS:
+        raise UnreadableVideo(f"its pictures of {stream.width} x {stream.height} are larger than 8K; scale them down")
     return stream
 
 

@@ -180,11 +180,12 @@ def video_of(row: Row, folder: Path, labels: LabelSet) -> Video:
     if not row.events:
         # UCF-Crime's evaluation counts nothing for a normal video, the others its whole length as normal.
         return Video(row.video_id, row.split, str(path), row.labels, () if labels.name == "ucf" else None)
-    from extract.decode import UnreadableVideo, demuxed_timeline
+    from extract.decode import UnreadableVideo
     from extract.frame_times import known_fps
+    from extract.media import read_timeline
 
     try:
-        timeline = demuxed_timeline(path)
+        timeline = read_timeline(path)
     except UnreadableVideo as error:
         raise InputError(f"{row.where}: {path}: {error}; mend the file or remove this line") from None
     segments = tuple(_segment(event, row, timeline) for event in row.events)

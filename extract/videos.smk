@@ -60,6 +60,7 @@ rule visual:
                 "weights": config["visual"]["weights"],
                 "precision": config["visual"]["precision"],
                 "batch": config["visual"]["batch"],
+                "workers": config["visual"].get("workers", 2),
             }
         ),
         partial=f"{WORK}/partial/visual/{{split}}-{{shard}}",
@@ -96,6 +97,7 @@ rule audio:
                 "weights": AUDIO["weights"],
                 "precision": AUDIO["precision"],
                 "batch": AUDIO["batch"],
+                "workers": AUDIO.get("workers", 2),
             }
         ),
         partial=f"{WORK}/partial/audio/{{split}}-{{shard}}",

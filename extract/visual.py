@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,12 +14,7 @@ from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from extract.catalog import Video
-    from extract.clip_encoder import ClipImageEncoder
-    from extract.decode import Timeline
     from extract.workfile import Arrays, Columns
 
 STAGE = "visual"
@@ -55,64 +49,6 @@ class VisualSettings:
             raise InputError(f"crops {self.crops}: crop numbers go from 0 to {MOST_CROPS - 1}")
 
 
-def extract_video(path: Path, encoder: ClipImageEncoder, settings: VisualSettings, threads: int) -> Arrays:
-    """Decode one video and embed its sampled frames.
-
-    Args:
-        path: The video file.
-        encoder: The frozen encoder.
-        settings: Stride, crops and stored type.
-        threads: Decoding threads.
-
-    Returns:
-        ``visual`` [T, crops, 512]; ``bounds`` [T, 2] float64, seconds; ``frames`` and ``fps``, scalars.
-
-    Raises:
-        UnreadableVideo: If the file cannot be decoded from its first to its last frame.
-    """
-    import numpy as np
-
-    from extract.decode import FrameCountMismatch, decoded_timeline, demuxed_timeline
-    from extract.sampling import snippet_bounds
-    from extract.workfile import stored
-
-    timeline = demuxed_timeline(path)
-    try:
-        visual = _embed(path, timeline, encoder, settings, threads)
-    except FrameCountMismatch:
-        # A rare kind of file; decoding it twice tells which of its packets become frames.
-        timeline = decoded_timeline(path)
-        visual = _embed(path, timeline, encoder, settings, threads)
-    return {
-        "visual": stored(visual, settings.dtype),
-        "bounds": snippet_bounds(timeline.starts, settings.stride, timeline.frame_seconds),
-        "frames": np.array(len(timeline.starts)),
-        "fps": np.array(timeline.fps),
-    }
-
-
-def _embed(
-    path: Path, timeline: Timeline, encoder: ClipImageEncoder, settings: VisualSettings, threads: int
-) -> NDArray[np.float32]:
-    import numpy as np
-    import torch
-
-    from extract.crops import crop_frames
-    from extract.decode import pictures
-
-    crops = settings.crops
-    # As many pictures as fill whole batches of crops.
-    together = encoder.batch // math.gcd(encoder.batch, len(crops))
-    features = []
-    for frames in pictures(
-        path, len(timeline.starts), stride=settings.stride, batch=together, threads=threads
-    ):  # [n, H, W, 3]
-        images = crop_frames(torch.from_numpy(frames).to(encoder.device), crops)  # [n, crops, 3, 224, 224]
-        encoded = encoder.encode(images.flatten(0, 1))  # [n * crops, 512]
-        features.append(encoded.numpy().reshape(len(frames), len(crops), -1))
-    return np.concatenate(features)
-
-
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(
@@ -129,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder (default: 8)")
     parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
     parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode (default: 2)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--partial", type=Path, required=True, help="folder for finished videos until all are done")
     parser.add_argument("--out", type=Path, required=True, help="work file to write, HDF5")
@@ -142,8 +79,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = VisualSettings(
         arguments.stride, tuple(arguments.crops), arguments.precision, arguments.batch, arguments.dtype
     )
-    if not 0 <= arguments.shard < arguments.shards or arguments.threads < 1:
-        raise InputError(f"shard {arguments.shard} must lie in 0..{arguments.shards - 1}, threads be at least 1")
+    if not 0 <= arguments.shard < arguments.shards or min(arguments.threads, arguments.workers) < 1:
+        raise InputError(
+            f"shard {arguments.shard} must lie in 0..{arguments.shards - 1}, threads and workers be at least 1"
+        )
     from extract.catalog import part, read_catalog
 
     split = [video for video in read_catalog(arguments.catalog) if video.split == arguments.split]
@@ -154,9 +93,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     from extract import workfile
     from extract.clip_encoder import ENCODER, ClipImageEncoder, load_clip
     from extract.crops import PREPROCESSING
-    from extract.decode import UnreadableVideo
     from extract.device import pick_device
     from extract.progress import track
+    from extract.video_features import extract_videos
 
     torch.set_num_threads(arguments.threads)
     device = pick_device(arguments.device)
@@ -175,20 +114,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     # The kind of processor decides the last bits.
     dependencies = {**attributes, **asdict(settings), "device": device.type}
 
-    finished: list[tuple[Video, Path]] = []
-    failures: list[Failure] = []
+    partials = {
+        video.video_id: workfile.partial_path(arguments.partial, video.video_id, Path(video.path), dependencies)
+        for video in videos
+    }
+    missing = [(video.video_id, Path(video.path)) for video in videos if not partials[video.video_id].exists()]
+    reasons: dict[str, str] = {}
     label = f"{STAGE} {arguments.split}-{arguments.shard:05d}"
-    for video in track(videos, label=label, total=len(videos), unit="videos"):
-        source = Path(video.path)
-        partial = workfile.partial_path(arguments.partial, video.video_id, source, dependencies)
-        try:
-            if not partial.exists():
-                workfile.save_partial(partial, extract_video(source, encoder, settings, arguments.threads))
-            finished.append((video, partial))
-        except (UnreadableVideo, workfile.UnstorableError) as error:
-            failures.append(Failure(video.video_id, STAGE, str(error)))
-            print(f"{label}: {video.video_id} {error}", file=sys.stderr)
+    # The decoders share the processor with the encoder.
+    threads = max(1, arguments.threads // arguments.workers)
+    results = extract_videos(missing, encoder, settings, threads=threads, workers=arguments.workers)
+    for video_id, found in track(results, label=label, total=len(missing), unit="videos"):
+        if isinstance(found, Exception):
+            reasons[video_id] = str(found)
+            print(f"{label}: {video_id} {found}", file=sys.stderr)
+        else:
+            workfile.save_partial(partials[video_id], found)
 
+    finished = [(video, partials[video.video_id]) for video in videos if video.video_id not in reasons]
+    failures = [
+        Failure(video.video_id, STAGE, reasons[video.video_id]) for video in videos if video.video_id in reasons
+    ]
     workfile.write_workfile(arguments.out, STAGE, attributes, _empty(settings), _gathered(finished))
     write_failures(arguments.failures, failures)
     workfile.remove_partials(arguments.partial, [partial for _, partial in finished])

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from extract import visual
+from extract import isolation, media, video_features
 from extract.clip_encoder import ClipImageEncoder
 from extract.crops import crop_frames
 from extract.decode import UnreadableVideo, demuxed_timeline, pictures
 from extract.errors import InputError
 from extract.failures import read_failures
-from extract.visual import VisualSettings, extract_video
+from extract.video_features import extract_video
+from extract.visual import VisualSettings
 from extract.workfile import UnstorableError, WorkFile, partial_path, stored
+from tests.extract import jobs
 from tests.extract.media import (
     OPEN_GROUPS,
     cut_short,
@@ -70,6 +72,39 @@ def test_features_do_not_depend_on_the_other_videos(tmp_path: Path) -> None:
         with WorkFile(together, "visual") as all_rows, WorkFile(alone, "visual") as own_rows:
             assert np.array_equal(all_rows.rows("visual", video.stem), own_rows.rows("visual", video.stem))
             assert np.array_equal(all_rows.rows("bounds", video.stem), own_rows.rows("bounds", video.stem))
+
+
+@pytest.mark.usefixtures("ready_clip")
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_features_are_the_same_to_the_bit_whatever_the_workers_shards_and_order(tmp_path: Path, precision: str) -> None:
+    videos = videos_in(tmp_path, [7, 18, 1, 11, 2])
+    together = catalog_of(tmp_path / "all", videos)
+    one = run_visual(together, "--precision", precision, "--workers", "1").read_bytes()
+    eight = run_visual(together, "--precision", precision, "--workers", "8")
+    assert eight.read_bytes() == one
+    halves = catalog_of(tmp_path / "halves", videos[::-1])
+    for shard in ("0", "1"):
+        half = run_visual(halves, "--precision", precision, "--workers", "3", "--shard", shard, "--shards", "2")
+        with WorkFile(eight, "visual") as all_rows, WorkFile(half, "visual") as own_rows:
+            assert own_rows.videos
+            for name in own_rows.videos:
+                assert np.array_equal(all_rows.rows("visual", name), own_rows.rows("visual", name))
+
+
+@pytest.mark.usefixtures("ready_clip")
+def test_a_worker_that_is_killed_costs_its_video_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    videos = videos_in(tmp_path, [6, 6, 6])
+
+    def task(key: str, job: isolation.Job, arguments: tuple[object, ...]) -> isolation.Task[str]:
+        crashes = arguments[0] == videos[1]
+        return isolation.Task(key, jobs.crash if crashes else job, () if crashes else arguments)
+
+    monkeypatch.setattr(media, "Task", task)
+    with WorkFile(run_visual(catalog_of(tmp_path / "all", videos)), "visual") as work:
+        assert list(work.videos) == [videos[0].stem, videos[2].stem]
+    (failure,) = read_failures(tmp_path / "all" / "visual.csv")
+    assert (failure.video_id, failure.stage) == (videos[1].stem, "visual")
+    assert "SIGSEGV" in failure.reason
 
 
 @pytest.mark.usefixtures("ready_clip")
@@ -141,14 +176,14 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path
     assert 1 <= len(finished) < 4
 
     extracted = []
-    original = visual.extract_video
+    original = video_features.read_videos
 
-    def counting(path: Path, *rest: object) -> object:
-        extracted.append(path)
-        return original(path, *rest)  # type: ignore[arg-type]
+    def counting(asked: list[tuple[str, Path]], **settings: int) -> object:
+        extracted.extend(asked)
+        return original(asked, **settings)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(visual, "extract_video", counting)
+        patch.setattr(video_features, "read_videos", counting)
         resumed = run_visual(catalog)
     assert len(extracted) == 4 - len(finished)
     assert not partial.exists()

@@ -1,0 +1,156 @@
+"""Media files as the other steps see them: read in worker processes, so that none of them can hurt the run."""
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extract import media_worker
+from extract.audio_track import AudioTrack, Canvas, UnreadableAudio
+from extract.decode import Timeline, UnreadableVideo
+from extract.isolation import DONE, FAILED, Job, Task, run_tasks
+from extract.messages import Message
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class End:
+    """A file has been read to its end.
+
+    Attributes:
+        reason: Why it counts as unreadable, in one line; empty if it does not.
+    """
+
+    reason: str = ""
+
+
+def read_videos(
+    videos: Iterable[tuple[Key, Path]], *, stride: int, threads: int, workers: int
+) -> Iterator[tuple[Key, Timeline | NDArray[np.uint8] | End]]:
+    """Decode videos side by side.
+
+    Args:
+        videos: Keys and files; taken one by one as workers become free.
+        stride: Frames a snippet.
+        threads: Decoding threads a worker; the pictures do not depend on it.
+        workers: Processes at a time; the pictures do not depend on it.
+
+    Yields:
+        The key and: when its frames are shown; every sampled picture in order, RGB [H, W, 3] uint8; an ``End``. A
+        second ``Timeline`` of a video replaces the first and all pictures that came after it.
+    """
+    tasks = (Task(key, media_worker.video, (path, stride, threads)) for key, path in videos)
+    for key, message in run_tasks(tasks, workers):
+        yield key, _visual_event(message)
+
+
+def read_sounds(
+    sounds: Iterable[tuple[Key, Path, float, float]], *, workers: int
+) -> Iterator[tuple[Key, AudioTrack | End | None]]:
+    """Decode the first audio stream of videos side by side.
+
+    Args:
+        sounds: Keys, files, and begin and end in seconds on the container's axis.
+        workers: Processes at a time; the sound does not depend on it.
+
+    Yields:
+        The key and the sound, ``None`` for a file without an audio stream, or why it is unreadable.
+    """
+    canvases: dict[Key, Canvas] = {}
+    broken: dict[Key, int] = {}
+
+    def tasks() -> Iterator[Task[Key]]:
+        for key, path, start, end in sounds:
+            canvases[key] = Canvas.between(start, end)
+            yield Task(key, media_worker.sound, (path, start))
+
+    for key, message in run_tasks(tasks(), workers):
+        if message.name == "stretch":
+            canvases[key].put(int(message.values["position"]), message.arrays[0])
+        elif message.name == "stream":
+            broken[key] = int(message.values["broken"])
+        else:
+            canvas = canvases.pop(key)
+            if message.name == FAILED:
+                yield key, End(_reason(message))
+            else:
+                yield key, canvas.track(broken.pop(key)) if key in broken else None
+
+
+def read_timeline(path: Path) -> Timeline:
+    """Read when frames are shown, from the packets alone.
+
+    Raises:
+        UnreadableVideo: As ``decode.demuxed_timeline`` does, or if the file is too much for its worker.
+    """
+    return _timeline(answers(media_worker.timeline, (path,))[0])
+
+
+def read_sound(path: Path, start: float, end: float) -> AudioTrack | None:
+    """Decode the first audio stream between two times.
+
+    Raises:
+        UnreadableAudio: As ``audio_track.read_audio`` does, or if the file is too much for its worker.
+    """
+    ((_, track),) = read_sounds([(0, path, start, end)], workers=1)
+    if isinstance(track, End):
+        raise UnreadableAudio(track.reason)
+    return track
+
+
+def read_frames(path: Path, frames: int, wanted: Sequence[int], threads: int) -> Iterator[NDArray[np.uint8]]:
+    """Decode a video up to the last of some frames.
+
+    Args:
+        path: A video file.
+        frames: How many frames it shows.
+        wanted: Their numbers, ascending.
+        threads: Decoding threads.
+
+    Yields:
+        The pictures of those frames, RGB [H, W, 3] uint8.
+
+    Raises:
+        UnreadableVideo: If decoding fails.
+    """
+    task = Task(0, media_worker.frames, (path, frames, tuple(wanted), threads))
+    for _, message in run_tasks([task], workers=1):
+        if message.name == FAILED:
+            raise UnreadableVideo(_reason(message))
+        if message.name == "picture":
+            yield message.arrays[0]
+
+
+def answers(job: Job, arguments: tuple[Any, ...]) -> list[Message]:
+    """Run one job and give all it says.
+
+    Raises:
+        UnreadableVideo: If it fails.
+    """
+    messages = [message for _, message in run_tasks([Task(0, job, arguments)], workers=1)]
+    if messages[-1].name == FAILED:
+        raise UnreadableVideo(_reason(messages[-1]))
+    return messages[:-1]
+
+
+def _visual_event(message: Message) -> Timeline | NDArray[np.uint8] | End:
+    if message.name == DONE:
+        return End()
+    if message.name == FAILED:
+        return End(_reason(message))
+    if message.name == "timeline":
+        return _timeline(message)
+    picture: NDArray[np.uint8] = message.arrays[0]
+    return picture
+
+
+def _timeline(message: Message) -> Timeline:
+    return Timeline(message.arrays[0], float(message.values["frame_seconds"]))
+
+
+def _reason(message: Message) -> str:
+    return str(message.values["reason"])

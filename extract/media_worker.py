@@ -1,0 +1,99 @@
+"""What worker processes do with media files; each function runs in one and speaks through its outbox.
+
+``video`` says ``timeline`` (array starts; value frame_seconds), then ``picture`` for every sampled frame in order. If
+it turns out that not every packet became a frame, it says ``timeline`` again and starts over.
+``timeline`` says that alone, ``frames`` a ``picture`` for every frame wanted. ``sound`` says ``stretch`` (array
+samples; value position) for every piece and, if there is an audio stream, ``stream`` (value broken, its broken
+packets) at the end.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extract.audio_track import decode_audio
+from extract.decode import FrameCountMismatch, Timeline, decoded_timeline, demuxed_timeline, pictures
+from extract.isolation import Outbox, allow_processor_seconds
+
+# Demuxing takes 1 s for a GB where everything is in order.
+SECONDS, SECONDS_A_BYTE = 120.0, 1e-6
+# A frame of 8K takes half a second.
+SECONDS_A_FRAME = 2.0
+# A packet of sound is a fiftieth of a second.
+PIECES_TOGETHER = 256
+
+
+def timeline(outbox: Outbox, path: Path) -> None:
+    """Say when the frames of a video are shown."""
+    _say_timeline(outbox, _timeline(outbox, path))
+
+
+def video(outbox: Outbox, path: Path, stride: int, threads: int) -> None:
+    """Say when the frames of a video are shown, and give one in ``stride``."""
+    try:
+        _give_pictures(outbox, path, _timeline(outbox, path), stride, threads)
+    except FrameCountMismatch:
+        # A rare kind of file; decoding it twice tells which of its packets become frames.
+        _give_pictures(outbox, path, decoded_timeline(path, alive=outbox.alive), stride, threads)
+
+
+def frames(outbox: Outbox, path: Path, frames: int, wanted: tuple[int, ...], threads: int) -> None:
+    """Give the frames with the numbers ``wanted``, ascending."""
+    allow_processor_seconds(SECONDS + SECONDS_A_FRAME * frames)
+    remaining = set(wanted)
+    every = pictures(path, frames, stride=1, batch=1, threads=threads, alive=outbox.alive)
+    for number, batch in enumerate(every):
+        if number in remaining:
+            outbox.put("picture", batch[0])
+        if number == wanted[-1]:
+            return
+
+
+def sound(outbox: Outbox, path: Path, start: float) -> None:
+    """Give the sound from a time on, resampled, in pieces of some seconds."""
+    allow_processor_seconds(_seconds_to_read(path))
+    held: list[NDArray[np.float32]] = []
+    place = 0
+
+    def say() -> None:
+        nonlocal place
+        if held:
+            outbox.put("stretch", np.concatenate(held), position=place)
+            place += sum(map(len, held))
+            held.clear()
+
+    def put(position: int, samples: NDArray[np.float32]) -> None:
+        nonlocal place
+        if position != place + sum(map(len, held)):
+            say()
+            place = position
+        held.append(samples)
+        if len(held) == PIECES_TOGETHER:
+            say()
+
+    broken = decode_audio(path, start, put, alive=outbox.alive)
+    say()
+    if broken is not None:
+        outbox.put("stream", broken=broken)
+
+
+def _timeline(outbox: Outbox, path: Path) -> Timeline:
+    allow_processor_seconds(_seconds_to_read(path))
+    return demuxed_timeline(path, alive=outbox.alive)
+
+
+def _seconds_to_read(path: Path) -> float:
+    return SECONDS + SECONDS_A_BYTE * (path.stat().st_size if path.exists() else 0)
+
+
+def _give_pictures(outbox: Outbox, path: Path, timeline: Timeline, stride: int, threads: int) -> None:
+    frames = len(timeline.starts)
+    allow_processor_seconds(SECONDS + 2 * SECONDS_A_FRAME * frames)
+    _say_timeline(outbox, timeline)
+    for batch in pictures(path, frames, stride=stride, batch=1, threads=threads, alive=outbox.alive):
+        outbox.put("picture", batch[0])
+
+
+def _say_timeline(outbox: Outbox, timeline: Timeline) -> None:
+    outbox.put("timeline", timeline.starts, frame_seconds=timeline.frame_seconds)
