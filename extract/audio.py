@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from extract.workfile import Arrays, Columns
 
 STAGE = "audio"
+# The encoder takes a snippet whole: ten minutes of sound are 0.2 GB on the way. Damaged time stamps can claim years.
+LONGEST_SNIPPET_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,13 @@ def embed_track(
 
     Returns:
         Features [T, 512] float32, zero where nothing sounds, and the number of snippets that sound.
+
+    Raises:
+        UnreadableAudio: If a snippet that sounds lasts longer than ten minutes.
     """
     import numpy as np
 
-    from extract.audio_track import sample_spans
+    from extract.audio_track import SAMPLE_RATE, UnreadableAudio, sample_spans
     from extract.shard import DIMENSIONS
 
     features = np.zeros((len(bounds), DIMENSIONS), np.float32)
@@ -67,6 +72,11 @@ def embed_track(
         return features, 0
     spans = sample_spans(bounds)
     heard = track.sounding(spans)  # [T]
+    longest = int(np.diff(spans[heard]).max(initial=0)) / SAMPLE_RATE
+    if longest > LONGEST_SNIPPET_SECONDS:
+        raise UnreadableAudio(
+            f"a snippet lasts {longest:.0f} s, more than {LONGEST_SNIPPET_SECONDS}; its time stamps seem damaged"
+        )
     features[heard] = encoder.encode(track.samples, spans[heard])
     return features, int(heard.sum())
 

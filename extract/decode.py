@@ -182,17 +182,24 @@ def _next_picture(reader: decord.VideoReader, *, wanted: bool) -> NDArray[np.uin
     try:
         frame = reader.next()
         # Only wanted frames are copied out of the decoder.
-        return frame.asnumpy() if wanted else np.empty(0, np.uint8)
+        return _checked(frame.asnumpy()) if wanted else np.empty(0, np.uint8)
     except (StopIteration, decord.DECORDLimitReachedError):
         return None
     except decord.DECORDError as error:
         raise UnreadableVideo(f"cannot be decoded: {_plain(error)}") from error
 
 
+def _checked(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    # Damaged streams made decord give pictures of other shapes.
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
+        raise UnreadableVideo(f"cannot be decoded: decord gives a picture of shape {list(picture.shape)}")
+    return picture
+
+
 def _plain(error: Exception) -> str:
-    # decord's messages carry the time of day, source lines and a stack trace.
+    # decord's messages carry the time of day, source lines, the path and a stack trace.
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return re.sub(r"\[\d\d:\d\d:\d\d\] \S+:\d+: ", "", lines[0]).strip()
+    return re.sub(r"\[\d\d:\d\d:\d\d\] \S+:\d+: |\[file:.*\]", "", lines[0]).strip()
 
 
 def _video_stream(container: av.container.InputContainer) -> av.VideoStream:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from extract import media_worker
 from extract.audio_track import AudioTrack, Canvas, UnreadableAudio
-from extract.decode import Timeline, UnreadableVideo
+from extract.decode import MOST_HOURS, Timeline, UnreadableVideo
 from extract.isolation import DONE, FAILED, Job, Task, run_tasks
 from extract.messages import Message
 
@@ -60,25 +60,29 @@ def read_sounds(
     Yields:
         The key and the sound, ``None`` for a file without an audio stream, or why it is unreadable.
     """
+    spans: dict[Key, tuple[float, float]] = {}
     canvases: dict[Key, Canvas] = {}
     broken: dict[Key, int] = {}
 
     def tasks() -> Iterator[Task[Key]]:
         for key, path, start, end in sounds:
-            canvases[key] = Canvas.between(start, end)
+            # The last snippet's nominal end can lie years ahead.
+            spans[key] = (start, min(end, start + MOST_HOURS * 3600))
             yield Task(key, media_worker.sound, (path, start))
 
     for key, message in run_tasks(tasks(), workers):
         if message.name == "stretch":
+            if key not in canvases:
+                canvases[key] = Canvas.between(*spans[key])
             canvases[key].put(int(message.values["position"]), message.arrays[0])
         elif message.name == "stream":
             broken[key] = int(message.values["broken"])
+        elif message.name == FAILED:
+            canvases.pop(key, None)
+            yield key, End(_reason(message))
         else:
-            canvas = canvases.pop(key)
-            if message.name == FAILED:
-                yield key, End(_reason(message))
-            else:
-                yield key, canvas.track(broken.pop(key)) if key in broken else None
+            canvas = canvases.pop(key) if key in canvases else Canvas.between(*spans[key])
+            yield key, canvas.track(broken.pop(key)) if key in broken else None
 
 
 def read_timeline(path: Path) -> Timeline:
