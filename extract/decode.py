@@ -10,9 +10,15 @@ habits of decord shape what follows:
   the smallest fault tolerance it says so instead, which is how the real end is found.
 - Its time stamps are single precision and start at zero for every stream, so that sound that starts before or
   after the pictures would be shifted. PyAV's are exact and have one axis for all streams of the file.
+
+A video is embedded whole or not at all: one packet that cannot be decoded makes it unreadable, because a picture that
+is left out or repeated would shift or falsify every row after it. Files that end too early are recognised where the
+container says how much there should be: MP4 (in fragments only if the cut goes through one), Matroska, WebM, FLV and
+AVI. An MPEG program or transport stream says nothing; one that was cut is a shorter video.
 """
 
 import re
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +35,8 @@ NO_REPEATED_FRAMES = 1e-9
 MOST_HOURS = 24
 # Shorter than this, the header's duration and the last packet differ in files that are whole.
 MISSING_SECONDS = 1.0
+# Name of a chunk and its length without this header.
+RIFF_HEADER = struct.Struct("<4sI")
 # A single frame of a stream that declares no rate has to last for some time.
 DEFAULT_FRAME_SECONDS = Fraction(1, 25)
 # 8K, however it is turned. A decoder holds up to 17 such pictures; more would not fit into a worker's memory.
@@ -99,7 +107,7 @@ def demuxed_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timel
                     packets += 1
                     if packet.size > 0 and not packet.is_discard:
                         shown.append((packet.pts, packet.dts))
-            _check_whole(container, stream, packets, last_end)
+            _check_whole(path, container, stream, packets, last_end)
             return _timeline(_presentation_times(shown), stream)
     except av.FFmpegError as error:
         raise UnreadableVideo(f"cannot be read: {error.strerror}") from error
@@ -219,15 +227,33 @@ def _end_seconds(packet: av.Packet) -> float:
     return float((stamp + (packet.duration or 0)) * packet.time_base)
 
 
-def _check_whole(container: av.container.InputContainer, stream: av.VideoStream, packets: int, last_end: float) -> None:
+def _check_whole(
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream, packets: int, last_end: float
+) -> None:
     # MP4 lists every packet in advance.
     if "mp4" in container.format.name and packets < len(stream.index_entries):
         raise UnreadableVideo(f"is cut short: holds {packets} of {len(stream.index_entries)} frames; fetch it again")
-    # Matroska says how long it is, but lists key frames only.
-    if "matroska" in container.format.name and container.duration is not None:
+    # Matroska and FLV say how long they are, but list key frames only or nothing.
+    if container.format.name in ("matroska,webm", "flv") and container.duration is not None:
         declared = container.duration / av.time_base
         if last_end < declared - MISSING_SECONDS:
             raise UnreadableVideo(f"is cut short: ends after {last_end:.1f} of {declared:.1f} s; fetch it again")
+    # AVI has its index at the end, and what is left of a cut file looks whole without it.
+    if container.format.name == "avi" and (missing := _missing_of_riff(path)) > 0:
+        raise UnreadableVideo(f"is cut short: its last {missing} bytes are missing; fetch it again")
+
+
+def _missing_of_riff(path: Path) -> int:
+    """Count the bytes by which the outermost chunks of a RIFF file reach beyond its end."""
+    size, end = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while end + RIFF_HEADER.size <= size:
+            file.seek(end)
+            name, length = RIFF_HEADER.unpack(file.read(RIFF_HEADER.size))
+            if name != b"RIFF":
+                break
+            end += RIFF_HEADER.size + length
+    return max(0, end - size)
 
 
 def _presentation_times(stamps: list[tuple[int | None, int | None]]) -> list[int]:

@@ -133,6 +133,27 @@ def test_a_truncated_matroska_file_is_unreadable(tmp_path: Path) -> None:
         demuxed_timeline(cut_short(path, 0.6))
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_a_truncated_avi_file_is_unreadable(tmp_path: Path, share: float) -> None:
+    path = write_numbered(tmp_path / "a.avi", 100, codec="mpeg4")
+    assert len(demuxed_timeline(path).starts) == 100
+    with pytest.raises(UnreadableVideo, match=r"cut short: its last \d+ bytes are missing"):
+        demuxed_timeline(cut_short(path, share))
+
+
+def test_a_truncated_flv_file_is_unreadable(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.flv", 100)
+    assert len(demuxed_timeline(path).starts) == 100
+    with pytest.raises(UnreadableVideo, match=r"cut short: ends after \d\.\d of 4\.\d s"):
+        demuxed_timeline(cut_short(path, 0.6))
+
+
+def test_pictures_larger_than_8k_are_refused(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", [np.zeros((4322, 7680, 3), np.uint8)], codec="mpeg4")
+    with pytest.raises(UnreadableVideo, match="7680 x 4322 are larger than 8K"):
+        demuxed_timeline(path)
+
+
 def test_an_mp4_that_lost_its_index_is_unreadable(tmp_path: Path) -> None:
     path = write_numbered(tmp_path / "a.mp4", 40)
     with pytest.raises(UnreadableVideo, match="cannot be read: Invalid data"):
