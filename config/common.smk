@@ -1,9 +1,15 @@
 # Names and functions that more than one rules file needs.
 import json
+import os
 import shlex
 import sys
 from glob import glob
 from pathlib import Path
+
+# For every rule, wherever it runs. Files appear whole and are only read then, so they need no locks, which many
+# shared file systems lack; and compute nodes have no internet, so nothing may look for models there.
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 NAME = config["name"]
 WORK = f"work/{NAME}"
@@ -73,6 +79,11 @@ def methods_in(table):
 TABLES = [table for table in REPORTED if methods_in(table)]
 # A run told to stay on the CPU must not wait for a GPU.
 GPU = 0 if config["device"] == "cpu" else 1
+
+
+def growing(amount):
+    """Ask for more with every attempt at a job."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def flags(settings):

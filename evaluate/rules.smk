@@ -2,7 +2,6 @@
 
 
 localrules:
-    metrics,
     table,
     twins,
     learning,
@@ -24,8 +23,8 @@ rule score:
         "../envs/train.yaml"
     threads: config["train_threads"]
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
         gpu=GPU,
     params:
         shards=lambda wildcards, input: Path(input.shards[0]).parent,
@@ -49,8 +48,8 @@ rule metrics:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     shell:
         "python -m evaluate.metrics --scores {input.scores:q} --catalog {input.catalog:q} --out {output:q} > {log:q} 2>&1"
 
@@ -71,8 +70,8 @@ rule table:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         measured=lambda wildcards: measured(int(wildcards.number)),
         settings=lambda wildcards: flags(table_settings(int(wildcards.number))),
@@ -97,8 +96,8 @@ rule twins:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     shell:
         "python -m evaluate.twins {input:q} --markdown {output.markdown:q} --latex {output.latex:q} > {log:q} 2>&1"
 
@@ -119,8 +118,8 @@ if "figure4" in config:
             "../envs/evaluate.yaml"
         threads: 2
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=growing(2000),
+            runtime=growing(30),
         params:
             drawn=drawn(),
         shell:
@@ -143,8 +142,8 @@ rule learning:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         scores=shlex.join(
             word for run in scores_of_controls() for word in ("--scores", *run)

@@ -16,8 +16,8 @@ rule released_features:
         "../envs/extract.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         settings=lambda wildcards, output: flags(
             {

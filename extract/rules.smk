@@ -18,8 +18,8 @@ rule weights:
         "../envs/extract.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=60,
+        mem_mb=growing(500),
+        runtime=growing(60),
     shell:
         "python -m extract.fetch_weights {wildcards.file:q} --out {output:q} > {log:q} 2>&1"
 
@@ -37,8 +37,8 @@ rule catalog:
         "../envs/extract.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         command=catalog_command(),
     shell:
@@ -63,8 +63,8 @@ rule failures:
         "../envs/extract.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         most=config["max_failures"],
     shell:

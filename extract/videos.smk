@@ -1,10 +1,6 @@
 # catalog -> visual and audio features, per shard -> aligned shards
 
 
-localrules:
-    align,
-
-
 rule demo_data:
     output:
         **{
@@ -20,8 +16,8 @@ rule demo_data:
         "../envs/extract.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         settings=flags(
             {"dataset": config["dataset"], **config["videos"].get("generate", {})}
@@ -46,8 +42,8 @@ rule visual:
         "../envs/extract.yaml"
     threads: config["visual"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=growing(4000),
+        runtime=growing(720),
         gpu=GPU,
     params:
         shards=lambda wildcards: config["shards"][wildcards.split],
@@ -86,8 +82,8 @@ rule audio:
         "../envs/extract.yaml"
     threads: AUDIO["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
         gpu=GPU,
     params:
         settings=flags(
@@ -121,8 +117,8 @@ rule align:
         "../envs/extract.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         streams=lambda wildcards, input: flags(dict(input.items())),
         settings=flags({"dataset": config["dataset"], "note": config["note"]}),

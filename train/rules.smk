@@ -21,8 +21,8 @@ rule train:
         "../envs/train.yaml"
     threads: config["train_threads"]
     resources:
-        mem_mb=8000,
-        runtime=1440,
+        mem_mb=growing(8000),
+        runtime=growing(1440),
         gpu=GPU,
     params:
         settings=train_settings,
@@ -71,8 +71,8 @@ rule released_checkpoint:
         "../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=lambda wildcards: flags(
             {
