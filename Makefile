@@ -41,5 +41,10 @@ lint: .venv/.complete
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
 
+# Snakemake's plugins for clusters, for their tests: apart, since Slurm's slows every call of Snakemake.
+.venv/cluster: .venv/.complete requirements-cluster.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ --requirement requirements-cluster.txt
+	touch $@
+
 clean:
 	rm -rf .venv work results

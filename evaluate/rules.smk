@@ -31,7 +31,8 @@ rule score:
         settings=flags({"device": config["device"]}),
     shell:
         "python -m evaluate.score --checkpoint {input.checkpoint:q} --shards {params.shards:q} {params.settings} "
-        "--threads {threads} --out {output:q} > {log:q} 2>&1"
+        "--threads {threads} --out {output:q} > {log:q} 2>&1 "
+        "&& python -m extract.check {output:q} >> {log:q} 2>&1"
 
 
 rule metrics:
@@ -49,7 +50,7 @@ rule metrics:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(30),
+        runtime=growing(10),
     shell:
         "python -m evaluate.metrics --scores {input.scores:q} --catalog {input.catalog:q} --out {output:q} > {log:q} 2>&1"
 

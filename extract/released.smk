@@ -33,4 +33,4 @@ rule released_features:
         ),
     shell:
         "python -m extract.released --list {input.features:q} {params.settings} "
-        "--failures {output.failures:q} > {log:q} 2>&1"
+        "--failures {output.failures:q} > {log:q} 2>&1 && python -m extract.check {output.shard:q} >> {log:q} 2>&1"

@@ -83,7 +83,7 @@ rule audio:
     threads: AUDIO["threads"]
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=growing(120),
         gpu=GPU,
     params:
         settings=flags(
@@ -118,10 +118,11 @@ rule align:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(30),
+        runtime=growing(15),
     params:
         streams=lambda wildcards, input: flags(dict(input.items())),
         settings=flags({"dataset": config["dataset"], "note": config["note"]}),
     shell:
         "python -m extract.align {params.streams} {params.settings} --split {wildcards.split} "
-        "--out {output.shard:q} --failures {output.failures:q} > {log:q} 2>&1"
+        "--out {output.shard:q} --failures {output.failures:q} > {log:q} 2>&1 "
+        "&& python -m extract.check {output.shard:q} >> {log:q} 2>&1"

@@ -31,7 +31,8 @@ rule train:
         curves=f"{WORK}/tensorboard/{{method}}-{{control}}-seed{{seed}}",
     shell:
         "python -m train.run --shards {params.shards:q} {params.settings} --seed {wildcards.seed} --threads {threads} "
-        "--partial {params.partial:q} --curves {params.curves:q} --out {output:q} > {log:q} 2>&1"
+        "--partial {params.partial:q} --curves {params.curves:q} --out {output:q} > {log:q} 2>&1 "
+        "&& python -m extract.check {output:q} >> {log:q} 2>&1"
 
 
 rule curves:
@@ -81,4 +82,5 @@ rule released_checkpoint:
             }
         ),
     shell:
-        "python -m train.released {input:q} {params.settings} --out {output:q} > {log:q} 2>&1"
+        "python -m train.released {input:q} {params.settings} --out {output:q} > {log:q} 2>&1 "
+        "&& python -m extract.check {output:q} >> {log:q} 2>&1"
