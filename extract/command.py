@@ -1,26 +1,102 @@
 """How every ``python -m <stage>.<step>`` ends: quietly, or with one line that says what to mend."""
 
+import argparse
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
 
 from extract.errors import InputError
+from extract.sole_run import sole_run
+from extract.storage import is_out_of_memory, storage_trouble
+
+GO_ON = "finished videos and epochs are kept, run the same command to go on"
+
+
+class Terminated(BaseException):
+    """The process was asked to end by SIGTERM, as Slurm does before it kills a job."""
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command and turn what the user can mend into one line on stderr and exit status 1.
+    """Run a command and turn what the user can mend into one line on stderr and an exit status.
 
     Args:
         main: Parses ``sys.argv`` and does the step's work.
 
     Raises:
-        SystemExit: With status 1 after an ``InputError`` and 130 after Ctrl-C. Any other exception
-            is a defect of ours and keeps its traceback.
+        SystemExit: With status 1 after an ``InputError``, a full or failing disk or too little memory, 130 after
+            Ctrl-C and 143 after SIGTERM. Any other exception is a defect of ours and keeps its traceback.
     """
     try:
-        main()
+        with _sigterm_raises(), _sole_run_of(sys.argv[1:]):
+            main()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+        _end(1, f"error: {error}")
     except KeyboardInterrupt:
-        print("interrupted; finished videos and epochs are kept, run the same command to go on", file=sys.stderr)
-        raise SystemExit(130) from None
+        _end(130, f"interrupted; {GO_ON}")
+    except Terminated:
+        _end_workers()
+        _end(143, f"terminated (SIGTERM); {GO_ON}")
+    except Exception as error:
+        if is_out_of_memory(error):
+            _end(1, f"error: memory has run out ({_first_line(error)}); give the job more, or a smaller batch; {GO_ON}")
+        if trouble := storage_trouble(error):
+            path = getattr(error, "filename", None) or _first_line(error)
+            _end(1, f"error: {path}: {trouble}; mend that and run the same command again")
+        raise
+
+
+def _end(status: int, message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+    raise SystemExit(status) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Unwind on SIGTERM as on Ctrl-C, so that no half-written file stays behind."""
+    ours = os.getpid()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        # A second signal must not cut the tidying short.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if os.getpid() == ours:
+            raise Terminated
+        # A forked worker has inherited this function; it has nothing to tidy and must go.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    except Terminated:
+        # Stays deaf until the process ends.
+        raise
+    except BaseException:
+        signal.signal(signal.SIGTERM, before)
+        raise
+    signal.signal(signal.SIGTERM, before)
+
+
+def _end_workers() -> None:
+    # Not imported for the many commands without workers.
+    multiprocessing = sys.modules.get("multiprocessing")
+    for child in multiprocessing.active_children() if multiprocessing else ():
+        child.kill()
+
+
+def _sole_run_of(words: Sequence[str]) -> AbstractContextManager[None]:
+    """Let one run at a time into the folder of unfinished work, which every command that resumes calls --partial."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--partial", type=Path)
+    try:
+        partial: Path | None = parser.parse_known_args(words)[0].partial
+    except argparse.ArgumentError:
+        return nullcontext()
+    return nullcontext() if partial is None or {"-h", "--help"} & set(words) else sole_run(partial)

@@ -1,12 +1,21 @@
 """Files that appear whole or not at all, whatever kills the process that writes them."""
 
 import os
+import platform
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from extract.errors import InputError
+from extract.storage import storage_trouble
+
+# The name says who writes: a later run can tell the files of dead processes from those that are being written.
+_TEMPORARY = re.compile(r"\.(?P<pid>[0-9]+)@(?P<host>.*)\.[^.]+\.tmp")
+# Far longer than any writer of ours is silent.
+ABANDONED_SECONDS = 24 * 3600
 
 
 @contextmanager
@@ -19,16 +28,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Yields:
         A path in the same folder (so that the rename stays within one file system) on which an
         empty file stands. It is removed if the block raises; after a SIGKILL it stays behind under a
-        name that starts with a dot and ends in ``.tmp``, which no reader takes for a result.
+        name that starts with a dot and ends in ``.tmp``, which no reader takes for a result, until
+        the next file is written to the folder.
 
     Raises:
-        InputError: If ``path`` is a folder, or its folder cannot be made or written to.
+        InputError: If ``path`` is a folder, its folder cannot be made or written to, or the disk is full or fails.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder, where a file is to be written; choose another name")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+        remove_abandoned(path.parent)
+        descriptor, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{os.getpid()}@{platform.node()[:64]}.", suffix=".tmp"
+        )
     except OSError as error:
         raise InputError(f"{path}: cannot be written there ({error.strerror}); choose another place") from None
     os.close(descriptor)
@@ -38,8 +51,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _set_usual_mode(temporary)
         _flush_to_disk(temporary)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, Exception) and (trouble := storage_trouble(error)):
+            raise InputError(f"{path}: cannot be written ({trouble}); mend that and run the same command again") from error
         raise
 
 
@@ -47,6 +62,37 @@ def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of ``atomic_path`` whose writers were killed.
+
+    A writer on this machine is looked up by its process number. One on another machine counts as dead when its file
+    has not grown for a day.
+    """
+    with os.scandir(folder) as entries:
+        temporaries = [(Path(entry.path), match) for entry in entries if (match := _TEMPORARY.fullmatch(entry.name))]
+    for temporary, match in temporaries:
+        local = match["host"] == platform.node()[:64]
+        if (local and not _runs(int(match["pid"]))) or _untouched_for_long(temporary):
+            temporary.unlink(missing_ok=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _untouched_for_long(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def _set_usual_mode(path: Path) -> None:
