@@ -21,6 +21,7 @@ PUBLISHED = "released/published"
 AUDIO = config.get(
     "audio", {"weights": "random:0", "threads": 1, "precision": "fp32", "batch": 1}
 )
+STREAMS = ["visual", "audio"] if "audio" in config else ["visual"]
 RELEASED = config["features"] == "released"
 TRAINED = [name for name, method in config["methods"].items() if "recipe" in method]
 IMPORTED = [name for name in config["methods"] if name not in TRAINED]
@@ -190,10 +191,9 @@ def other_configuration(wildcards):
 
 def streams_to_align():
     """Name the features and failures of each stream that the data set has, by the flag that takes them."""
-    streams = ["visual", "audio"] if "audio" in config else ["visual"]
     return {
         f"{stream}{flag}": f"{WORK}/{stream}/{{split}}-{{shard}}{suffix}"
-        for stream in streams
+        for stream in STREAMS
         for flag, suffix in (("", ".h5"), ("_failures", ".failures.csv"))
     }
 

@@ -29,10 +29,13 @@ rule score:
     params:
         shards=lambda wildcards, input: Path(input.shards[0]).parent,
         settings=flags({"device": config["device"]}),
+        # Kept until here: Snakemake removes the checkpoint of a job whose end it has not seen.
+        finished=f"{WORK}/partial/train/{{method}}-{{control}}-{{run}}",
     shell:
         "python -m evaluate.score --checkpoint {input.checkpoint:q} --shards {params.shards:q} {params.settings} "
         "--threads {threads} --out {output:q} > {log:q} 2>&1 "
-        "&& python -m extract.check {output:q} >> {log:q} 2>&1"
+        "&& python -m extract.check {output:q} >> {log:q} 2>&1 "
+        "&& rm -rf {params.finished:q}"
 
 
 rule metrics:

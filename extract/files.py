@@ -54,7 +54,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, Exception) and (trouble := storage_trouble(error)):
-            raise InputError(f"{path}: cannot be written ({trouble}); mend that and run the same command again") from error
+            raise InputError(
+                f"{path}: cannot be written ({trouble}); mend that and run the same command again"
+            ) from error
         raise
 
 

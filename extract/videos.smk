@@ -122,7 +122,11 @@ rule align:
     params:
         streams=lambda wildcards, input: flags(dict(input.items())),
         settings=flags({"dataset": config["dataset"], "note": config["note"]}),
+        finished=[
+            f"{WORK}/partial/{stream}/{{split}}-{{shard}}" for stream in STREAMS
+        ],
     shell:
         "python -m extract.align {params.streams} {params.settings} --split {wildcards.split} "
         "--out {output.shard:q} --failures {output.failures:q} > {log:q} 2>&1 "
-        "&& python -m extract.check {output.shard:q} >> {log:q} 2>&1"
+        "&& python -m extract.check {output.shard:q} >> {log:q} 2>&1 "
+        "&& rm -rf {params.finished:q}"

@@ -13,12 +13,14 @@ audio
     Attributes ``encoder``, ``weights``, ``precision``, ``preprocessing``. Column ``sounding``. Dataset
     ``audio`` [rows, 512].
 
-Until the work file stands, every finished video is one small file of its own, named after the video, its
+Until the shard stands, every finished video is one small file of its own, named after the video, its
 file's size and date, and the settings: another setting never finds it.
 """
 
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -57,17 +59,29 @@ def save_partial(path: Path, arrays: Arrays) -> None:
 
 
 def load_partial(path: Path) -> Arrays:
-    """Read the arrays of one finished video."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)
+    """Read the arrays of one finished video.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        # numpy's archives are zip files, whose reader lets all of these out.
+        raise InputError(f"{path}: is damaged ({error}); remove it and run the same command again") from None
 
 
-def remove_partials(folder: Path, paths: Iterable[Path]) -> None:
-    """Remove files that the work file has made superfluous, and the folder if nothing else is in it."""
-    for path in paths:
-        path.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def remove_partials(folder: Path, finished: Iterable[Path]) -> None:
+    """Remove what the work file has not used: files of other settings, and of videos that have changed since.
+
+    The files in ``finished`` stay until the shard stands. Snakemake removes the output of a job whose end it has not
+    seen, and then they alone spare the encoder the whole shard.
+    """
+    kept = {path.name for path in finished}
+    for path in folder.glob("*.npz"):
+        if path.name not in kept:
+            path.unlink(missing_ok=True)
 
 
 class UnstorableError(Exception):

@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
@@ -45,7 +44,9 @@ def parser() -> argparse.ArgumentParser:
     files = parser.add_argument_group("files")
     files.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ...")
     files.add_argument("--out", type=Path, required=True, help="checkpoint to write (safetensors)")
-    files.add_argument("--partial", type=Path, required=True, help="folder of the state a killed run resumes from")
+    files.add_argument(
+        "--partial", type=Path, required=True, help="folder of the state a killed run resumes from; it stays"
+    )
     files.add_argument("--curves", type=Path, required=True, help="folder for TensorBoard scalars")
     files.add_argument(
         "--text-weights", default="", help="CLIP's weights: a file, or random:<seed>; not read for a baseline"
@@ -158,7 +159,6 @@ def main(argv: Sequence[str] | None = None) -> None:
                 label=f"{architecture.model} seed {recipe.seed}",
             )
     save_checkpoint(arguments.out, replace(header, epoch=progress.kept_epoch), checkpoint_tensors(learner))
-    shutil.rmtree(arguments.partial, ignore_errors=True)
 
 
 def _check_companions(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,87 @@
+"""The smallest whole run: a handful of generated videos, one method, one seed, one table."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+from tests.workflow.project import copy_project, run, snakemake, write_config
+
+NAME = "small"
+TABLE = f"results/{NAME}_table1.csv"
+WORK = f"work/{NAME}"
+CONFIG = f"config/{NAME}.yaml"
+COMMAND = ("snakemake", "--cores", "2", "--configfile", CONFIG, "--", TABLE)
+
+
+def make_videos(folder: Path) -> Path:
+    """Generate the videos, with lists and annotations, in ``folder``/data."""
+    settings = ("--train", "4", "--test", "2", "--max-snippets", "48")
+    made = run(copy_project(folder), "extract.demo_data", "--out", "data", *settings)
+    if made.returncode:
+        raise RuntimeError(made.stderr)
+    return folder / "data"
+
+
+def make_project(folder: Path, data: Path, *, epochs: int = 4) -> Path:
+    """Make a project in ``folder`` that reads the videos in ``data``."""
+    copy_project(folder)
+    method = yaml.safe_load((folder / "config/demo.yaml").read_text(encoding="utf-8"))["methods"]["vadclip"]
+    method["rows"] = {"table1": "VadCLIP"}
+    method["architecture"] |= {"max_snippets": 16, "window": 16}
+    method["recipe"] |= {"epochs": epochs, "batch": 2}
+    change: dict[str, object] = {
+        "name": NAME,
+        "videos": {
+            "train": str(data / "train"),
+            "test": str(data / "test"),
+            "annotations": str(data / "annotations_multiclasses.txt"),
+        },
+        "methods": {"vadclip": method},
+        "seeds": [0],
+        "shards": {"train": 1, "test": 1},
+        "figure4": None,
+    }
+    write_config(folder, change, NAME)
+    return folder
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Start the run in a process group of its own; what it says is appended to ``folder``/run.log."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    with (folder / "run.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", *COMMAND],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def unlock_if_asked(folder: Path) -> None:
+    """Do what the README says after a kill."""
+    locks = folder / ".snakemake/locks"
+    if locks.is_dir() and any(locks.iterdir()):
+        done = snakemake(folder, "--configfile", CONFIG, "--unlock")
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+
+
+def kill_group(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGKILL) -> None:
+    """Send a signal to the run and all it has started, and wait until none of them is left."""
+    os.killpg(process.pid, number)
+    process.wait()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"processes of group {process.pid} outlive {number.name}")
