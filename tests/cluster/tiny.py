@@ -58,18 +58,19 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start Snakemake on the tiny configuration, with this interpreter first on the path for the rules."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    environment = environment | {"PATH": path, "PYTHONPATH": str(APART), "OMP_NUM_THREADS": "1"}
+    packages = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), str(APART)]))
+    environment = environment | {"PATH": path, "PYTHONPATH": packages, "OMP_NUM_THREADS": "1"}
     command = [*prefix, sys.executable, "-m", "snakemake", "--configfile", "config/tiny.yaml", *arguments]
     return subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
-def finished(process: subprocess.Popen[str], seconds: int = 400) -> tuple[int, str]:
+def finished(process: subprocess.Popen[str], seconds: int = 900) -> tuple[int, str]:
     """Wait for Snakemake and give its exit status and what it said; end it if that takes too long."""
     try:
         said, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.terminate()
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=120)
     return process.returncode, said

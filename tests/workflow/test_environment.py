@@ -25,8 +25,9 @@ def pins(lines: list[str]) -> dict[str, str]:
 REQUIRED = pins((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
 
 
-def test_every_requirement_is_pinned_and_names_no_host() -> None:
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-cluster.txt"])
+def test_every_requirement_is_pinned_and_names_no_host(name: str) -> None:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     assert all(re.fullmatch(r"[\w.\-]+==[\w.+!]+", line) for line in lines if line and not line.startswith("#"))
 
 
