@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ PROGRAMS = (
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 # Devices that every Linux has and that the controller may count as GPUs; no job opens them as such.
 FAKE_GPUS = ("/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 20
 SETTINGS = """
 ClusterName=loopback
@@ -178,7 +178,7 @@ def _daemon(folder: Path, environment: dict[str, str], command: tuple[str, ...])
                 process.wait()
 
 
-def _wait(folder: Path, what: str, ready) -> None:
+def _wait(folder: Path, what: str, ready: Callable[[], bool]) -> None:
     end = time.monotonic() + START_SECONDS
     while not ready():
         if time.monotonic() > end:
