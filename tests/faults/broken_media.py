@@ -224,7 +224,7 @@ KINDS: dict[str, Kind] = {
     "ten_hours_declared": _ten_hours_declared,
     "8k": partial(_sized, sizes=[(4320, 7680), (7680, 4320)], codec="mpeg4"),
     "larger_than_8k": partial(_sized, sizes=[(7680, 4322), (8000, 8000)], codec="mpeg4"),
-    "odd_sizes": partial(_sized, sizes=[(161, 121), (3, 5), (1, 1), (4000, 2), (34, 2160)], codec="ffv1"),
+    "odd_sizes": partial(_sized, sizes=[(161, 121), (3, 5), (1, 1), (4000, 2), (34, 2160)], codec="libvpx-vp9"),
     "rotated": _rotated,
     "edit_list": _edited,
     "negative_times": _negative_times,
