@@ -5,7 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test slow lint learning baselines clean
+.PHONY: demo test slow faults lint learning baselines clean
 
 demo: .venv/.complete
 	snakemake --cores $(CORES) --configfile config/demo.yaml -- results/demo_table1.csv results/demo_table2.csv
@@ -27,6 +27,13 @@ test: lint
 # Every case of the matrices of which `make test` takes a sample.
 slow: .venv/.complete
 	python -m pytest -m slow
+
+# Kills, damaged files and broken media at full size; each goes on where it was stopped. Figures: results/faults/*.json
+faults: .venv/.complete
+	python -m tests.faults.kills --kills 50 --seed 0 --work work/faults --out results/faults/kills.json
+	python -m tests.faults.mutations --count 2000 --seed 0 --out results/faults/mutations.json
+	python -m tests.faults.media --count 1000 --seed 0 --out results/faults/media.json
+	python -m pytest tests/faults
 
 lint: .venv/.complete
 	ruff check .

@@ -10,8 +10,7 @@ and the attribute ``frames`` (-1 or absent: unknown). Readers ignore attributes 
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from evaluate.provenance import Provenance, parse_provenance
 from extract.catalog import check_video_id
 from extract.errors import InputError
-from extract.files import atomic_path
+from extract.hdf5_file import malformed_is_input_error, new_hdf5
 
 FORMAT = "avadclip-scores"
 VERSION = 1
@@ -77,7 +76,7 @@ def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, S
         InputError: If a ``video_id`` cannot name a group or comes twice, or scores have the wrong shape or
             are not finite.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
         file.attrs["stride"] = header.stride
@@ -113,18 +112,9 @@ def read_scores(path: Path) -> tuple[ScoresHeader, dict[str, ScoredVideo]]:
         raise InputError(f"{path}: no such scores file") from None
     except OSError as error:
         raise InputError(f"{path}: no readable HDF5 file ({error}); score the videos again") from None
-    with file, _malformed_is_input_error(path):
+    with file, malformed_is_input_error(path, "scores"):
         header = _read_header(file, path)
         return header, {name: _read_video(file, path, name, len(header.classes)) for name in file}
-
-
-@contextmanager
-def _malformed_is_input_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, OverflowError) as error:
-        # h5py reports damaged and mistyped content through all of these.
-        raise InputError(f"{path}: cannot be read as scores: {error}") from error
 
 
 def _read_header(file: h5py.File, path: Path) -> ScoresHeader:

@@ -60,13 +60,16 @@ def check(path: Path) -> tuple[str, list[str]]:
     Raises:
         InputError: If the file cannot be read, or is of none of these kinds.
     """
+    from extract.hdf5_file import malformed_is_input_error
+
     kind, problems_of = _kind(path)
     problems: list[str] = []
     try:
-        for problem in problems_of(path):
-            problems.append(problem)
-            if len(problems) == MOST_PROBLEMS:
-                break
+        with malformed_is_input_error(path, f"a {kind} file"):
+            for problem in problems_of(path):
+                problems.append(problem)
+                if len(problems) == MOST_PROBLEMS:
+                    break
     except InputError as error:
         problems.append(str(error))
     return kind, problems
@@ -90,12 +93,11 @@ def _kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
 def _hdf5_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
     import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            name = file.attrs.get("format")
-            name = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
-    except OSError as error:
-        raise InputError(f"{path}: no readable HDF5 file ({error})") from None
+    from extract.hdf5_file import malformed_is_input_error
+
+    with malformed_is_input_error(path, "HDF5"), h5py.File(path, "r") as file:
+        name = file.attrs.get("format")
+        name = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
     if name == "avadclip-shard":
         return "shard", _shard_problems
     if name == "avadclip-scores":

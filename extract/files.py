@@ -20,6 +20,14 @@ ABANDONED_SECONDS = 24 * 3600
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
+    """Do as ``replaced_path`` does, and survive a power cut: the file is on the disk before it has its name."""
+    with replaced_path(path) as temporary:
+        yield temporary
+        _flush_to_disk(temporary)
+
+
+@contextmanager
+def replaced_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` and rename it to ``path`` once the block has succeeded.
 
     Args:
@@ -49,7 +57,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         _set_usual_mode(temporary)
-        _flush_to_disk(temporary)
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
@@ -67,7 +74,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files of ``atomic_path`` whose writers were killed.
+    """Remove the temporary files whose writers were killed.
 
     A writer on this machine is looked up by its process number. One on another machine counts as dead when its file
     has not grown for a day.

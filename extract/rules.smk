@@ -40,7 +40,8 @@ rule catalog:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        command=catalog_command(),
+        # From a function, whose braces Snakemake leaves alone.
+        command=lambda wildcards: catalog_command(),
     shell:
         "python -m {params.command} --out {output:q} > {log:q} 2>&1"
 

@@ -11,6 +11,7 @@ or float32, and the group ``videos`` with equally long arrays ``video_id``, ``la
 (NaN unknown). Readers ignore what they do not know.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from extract.catalog import check_video_id
 from extract.errors import InputError
-from extract.files import atomic_path
+from extract.hdf5_file import malformed_is_input_error, new_hdf5
 
 FORMAT = "avadclip-shard"
 VERSION = 1
@@ -120,8 +121,10 @@ def shard_paths(folder: Path, split: str) -> list[Path]:
     """List the shards of a split, in order.
 
     Raises:
-        InputError: If the folder holds none.
+        InputError: If the folder holds none, or may not be read.
     """
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise InputError(f"{folder}: cannot be read (Permission denied)")
     paths = sorted(folder.glob(f"{split}-[0-9][0-9][0-9][0-9][0-9].h5"))
     if not paths:
         raise InputError(f"{folder}: no shard named {split}-00000.h5 (or a higher number); make the shards first")
@@ -152,7 +155,7 @@ class Shard:
         except OSError as error:
             raise InputError(f"{path}: no readable HDF5 file ({error}); make the shard again") from None
         try:
-            with _malformed_is_input_error(path):
+            with malformed_is_input_error(path, "a shard"):
                 self.header = _read_header(self._file, path)
                 self.videos = _read_videos(self._file, path, with_audio=self.header.audio is not None)
         except BaseException:
@@ -183,7 +186,7 @@ class Shard:
         return self._rows("audio", slice(video.audio_start, video.audio_start + video.audio_rows))
 
     def _rows(self, name: str, selection: Any) -> NDArray[Any]:
-        with _malformed_is_input_error(self.path):
+        with malformed_is_input_error(self.path, "a shard"):
             rows: NDArray[Any] = self._file[name][selection]
             return rows
 
@@ -292,7 +295,7 @@ def new_shard(path: Path, header: ShardHeader, dtype: str) -> Iterator[ShardWrit
     Yields:
         A writer whose ``add`` appends one video.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         writer = ShardWriter(file, header, dtype)
         yield writer
         writer.finish()
@@ -328,15 +331,6 @@ def _check_text(name: str, value: str) -> None:
         value.encode()
     except UnicodeEncodeError:
         raise InputError(f"{name} {value!r} is no text that UTF-8 can spell; write it anew") from None
-
-
-@contextmanager
-def _malformed_is_input_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
-        # h5py reports damaged and mistyped content through all of these.
-        raise InputError(f"{path}: cannot be read as a shard: {error}") from error
 
 
 def _read_header(file: h5py.File, path: Path) -> ShardHeader:

@@ -9,7 +9,7 @@ STORAGE_ERRORS = (
     errno.EISDIR, errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.ESTALE,
 )  # fmt: skip
 # HDF5, safetensors and torch give the system's words inside their own, and no number.
-_WORDS = {os.strerror(number): number for number in STORAGE_ERRORS}
+_WORDS = tuple(os.strerror(number) for number in STORAGE_ERRORS)
 _TORCH_OUT_OF_MEMORY = ("can't allocate memory", "out of memory")
 
 
@@ -24,7 +24,10 @@ def storage_trouble(error: BaseException) -> str | None:
     """
     if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
         return os.strerror(error.errno)
-    return next((words for words in _WORDS if words in str(error)), None)
+    if words := next((words for words in _WORDS if words in str(error)), None):
+        return words
+    # torch raises an error of its own on top of the system's.
+    return None if error.__context__ is None else storage_trouble(error.__context__)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -121,10 +121,11 @@ rule align:
         runtime=growing(15),
     params:
         streams=lambda wildcards, input: flags(dict(input.items())),
-        settings=flags({"dataset": config["dataset"], "note": config["note"]}),
-        finished=[
-            f"{WORK}/partial/{stream}/{{split}}-{{shard}}" for stream in STREAMS
-        ],
+        # From a function, whose braces Snakemake leaves alone.
+        settings=lambda wildcards: flags(
+            {"dataset": config["dataset"], "note": config["note"]}
+        ),
+        finished=[f"{WORK}/partial/{stream}/{{split}}-{{shard}}" for stream in STREAMS],
     shell:
         "python -m extract.align {params.streams} {params.settings} --split {wildcards.split} "
         "--out {output.shard:q} --failures {output.failures:q} > {log:q} 2>&1 "

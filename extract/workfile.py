@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from extract.errors import InputError
 from extract.files import atomic_path
+from extract.hdf5_file import malformed_is_input_error, new_hdf5
 
 VERSION = 1
 Columns = Mapping[str, Any]
@@ -118,7 +119,7 @@ def write_workfile(
         empty: The datasets without rows, for their types and shapes.
         videos: Columns and rows of every video, in order; all its arrays are equally long.
     """
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         file.attrs["format"] = f"avadclip-{kind}"
         file.attrs["version"] = VERSION
         for name, value in attributes.items():
@@ -165,25 +166,18 @@ class WorkFile:
             self._file = h5py.File(path, "r")
         except OSError as error:
             raise InputError(f"{path}: no readable HDF5 file ({error}); run the {kind} step again") from None
-        self.attributes: dict[str, Any] = dict(self._file.attrs)
-        found = (self.attributes.get("format"), self.attributes.get("version"))
-        if found != (f"avadclip-{kind}", VERSION):
+        try:
+            with malformed_is_input_error(path, f"the work file of the {kind} step"):
+                self.attributes, self.videos = _read_tables(self._file, path, kind)
+        except BaseException:
             self._file.close()
-            raise InputError(f"{path}: attributes format and version are {found}; run the {kind} step again")
-        group = self._file["videos"]
-        table = {
-            name: column.asstr()[:] if h5py.check_string_dtype(column.dtype) else column[:]
-            for name, column in group.items()
-        }
-        self.videos: dict[str, dict[str, Any]] = {
-            str(video_id): {name: column[row] for name, column in table.items()}
-            for row, video_id in enumerate(table.get("video_id", []))
-        }
+            raise
 
     def rows(self, dataset: str, video_id: str) -> NDArray[Any]:
         """Read the rows of one video of one dataset."""
         video = self.videos[video_id]
-        array: NDArray[Any] = self._file[dataset][video["start"] : video["start"] + video["rows"]]
+        with malformed_is_input_error(self.path, "a work file"):
+            array: NDArray[Any] = self._file[dataset][video["start"] : video["start"] + video["rows"]]
         return array
 
     def dtype(self, dataset: str) -> str:
@@ -195,3 +189,21 @@ class WorkFile:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def _read_tables(file: h5py.File, path: Path, kind: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    attributes: dict[str, Any] = dict(file.attrs)
+    found = (attributes.get("format"), attributes.get("version"))
+    if found != (f"avadclip-{kind}", VERSION):
+        raise InputError(f"{path}: attributes format and version are {found}; run the {kind} step again")
+    table = {
+        name: column.asstr()[:] if h5py.check_string_dtype(column.dtype) else column[:]
+        for name, column in file["videos"].items()
+    }
+    if len({len(column) for column in table.values()}) > 1:
+        raise InputError(f"{path}: arrays of group videos differ in length; run the {kind} step again")
+    videos = {
+        str(video_id): {name: column[row] for name, column in table.items()}
+        for row, video_id in enumerate(table.get("video_id", []))
+    }
+    return attributes, videos

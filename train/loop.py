@@ -1,6 +1,5 @@
 """The training loop of VadCLIP, the AVadCLIP teacher and its student."""
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from extract.files import replaced_path
 from extract.progress import say, track
+from extract.weights import UNREADABLE
 from train.baselines.interface import OwnRates, Staged
 from train.checkpoint import Checkpoint
 from train.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
@@ -231,12 +232,10 @@ def _save(
         "learner": learned,
         "optimizer": optimizer.state_dict(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
     # Not flushed to the disk first, as results are: some hundred MB an epoch would make training wait, and all that
-    # a power cut can cost is this state.
-    temporary.replace(path)
+    # a power cut can cost is this state. Through a file of ours, for torch's own does not say why it cannot write.
+    with replaced_path(path) as temporary, temporary.open("wb") as file:
+        torch.save(state, file)
 
 
 def _resume(
@@ -246,10 +245,10 @@ def _resume(
         return Progress()
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except UNREADABLE as error:
         say(f"{path}: cannot be read ({error}); training starts anew")
         return Progress()
-    if state["identity"] != identity:
+    if not isinstance(state, dict) or state.get("identity") != identity:
         say(f"{path}: belongs to other settings or shards; training starts anew")
         return Progress()
     learner.set_learned_state(state["learner"])

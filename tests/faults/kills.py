@@ -152,6 +152,7 @@ def live(work: Path, whole: Path, plan: Sequence[Kill]) -> Life:
     shutil.rmtree(folder, ignore_errors=True)
     make_project(folder, work / "videos/data")
     life = Life([])
+    previous: Progress | None = None
     for kill in plan:
         process = start(folder)
         if not _wait_for(folder, process, kill):
@@ -160,7 +161,7 @@ def live(work: Path, whole: Path, plan: Sequence[Kill]) -> Life:
         before = progress(folder)
         kill.videos, kill.epochs = len(before.videos), before.epochs
         kill.problems += broken_files(folder)
-        if life.kills:
+        if previous:
             life.kills[-1].problems += lost(previous, before)
         previous = before
         life.kills.append(kill)
@@ -169,7 +170,7 @@ def live(work: Path, whole: Path, plan: Sequence[Kill]) -> Life:
         process = start(folder)
     if process.wait(LONGEST_SECONDS):
         life.problems.append((folder / "run.log").read_text(encoding="utf-8")[-3000:])
-    if life.kills:
+    if previous:
         life.kills[-1].problems += epochs_lost(folder, previous)
     life.problems += [*broken_files(folder), *differences(whole, folder), *left_behind(folder)]
     return life
@@ -241,12 +242,12 @@ def broken_files(folder: Path) -> list[str]:
     problems: list[str] = []
     for pattern in ("catalog.jsonl", "shards/*.h5", "scores/*/*/*.h5", "checkpoints/*/*/*.safetensors"):
         for path in work.glob(pattern):
-            problems += _problems_of(lambda path=path: check(path)[1])  # type: ignore[misc]
+            problems += _problems_of(lambda path=path: check(path)[1])
     for kind in ("visual", "audio"):
         for path in work.glob(f"{kind}/*.h5"):
-            problems += _problems_of(lambda path=path, kind=kind: _read_all(path, kind))  # type: ignore[misc]
+            problems += _problems_of(lambda path=path, kind=kind: _read_all(path, kind))
     for path in work.glob("partial/*/*/*.npz"):
-        problems += _problems_of(lambda path=path: load_partial(path) and [])  # type: ignore[misc]
+        problems += _problems_of(lambda path=path: load_partial(path) and [])
     for path in work.glob("metrics/*/*/*.json"):
         json.loads(path.read_text(encoding="utf-8"))
     return problems
