@@ -1,10 +1,15 @@
 import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from extract.clip_encoder import OPENAI_SHA256
 from extract.errors import InputError
-from extract.fetch_weights import Release, fetch
+from extract.fetch_weights import RELEASES, Release, fetch
 
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -45,3 +50,53 @@ def test_an_unreachable_release_names_its_address(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=absent):
         fetch(Release(absent, None), tmp_path / "w.pt")
     assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def server(answers: list[bytes], *, length: int | None = None) -> Iterator[str]:
+    """Serve one answer after the other over HTTP, promising ``length`` bytes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = answers.pop(0)
+            self.send_response(200)
+            self.send_header("Content-Length", str(length or len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{http.server_port}/w.pt"
+        finally:
+            http.shutdown()
+
+
+def test_a_server_that_gives_another_file_is_caught_and_the_good_file_stays(tmp_path: Path) -> None:
+    out = tmp_path / "w.pt"
+    with server([CONTENT, b"changed" + CONTENT, CONTENT]) as address:
+        fetch(Release(address, SHA256), out)
+        with pytest.raises(InputError, match=rf"127\.0\.0\.1.*not {SHA256}; the file is damaged or was changed"):
+            fetch(Release(address, SHA256), out)
+        assert out.read_bytes() == CONTENT
+        assert fetch(Release(address, SHA256), out) == SHA256
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["w.pt", "w.pt.sha256"]
+
+
+def test_a_download_that_breaks_off_is_caught_before_its_checksum_could_become_the_known_one(tmp_path: Path) -> None:
+    with (
+        server([CONTENT[:500]], length=len(CONTENT)) as address,
+        pytest.raises(InputError, match=r"500 of 7000|fetched"),
+    ):
+        fetch(Release(address, None), tmp_path / "w.pt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_clips_release_has_a_checksum_that_its_authors_published() -> None:
+    """OpenAI's address spells it; Wav2CLIP's authors published none."""
+    release = RELEASES["ViT-B-16.pt"]
+    assert release.sha256 == OPENAI_SHA256
+    assert f"/{OPENAI_SHA256}/" in release.url
