@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from evaluate.provenance import Provenance, parse_provenance
 from extract.catalog import check_video_id
 from extract.errors import InputError
-from extract.hdf5_file import malformed_is_input_error, new_hdf5
+from extract.hdf5_file import fixed_text, malformed_is_input_error, new_hdf5, set_text
 
 FORMAT = "avadclip-scores"
 VERSION = 1
 UNKNOWN_FRAMES = -1
-TEXT = h5py.string_dtype("utf-8")
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,11 @@ def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, S
             are not finite.
     """
     with new_hdf5(path) as file:
-        file.attrs["format"] = FORMAT
+        set_text(file.attrs, "format", FORMAT)
         file.attrs["version"] = VERSION
         file.attrs["stride"] = header.stride
-        file.attrs.create("classes", list(header.classes), dtype=TEXT)
-        file.attrs["provenance"] = json.dumps(asdict(header.provenance), ensure_ascii=False)
+        file.attrs["classes"] = fixed_text(header.classes)
+        set_text(file.attrs, "provenance", json.dumps(asdict(header.provenance), ensure_ascii=False))
         file.attrs["tells_classes"] = header.tells_classes
         for video_id, video in videos:
             _check_video(f"{path}: {check_video_id(video_id)!r}", video, len(header.classes))
@@ -119,7 +118,9 @@ def read_scores(path: Path) -> tuple[ScoresHeader, dict[str, ScoredVideo]]:
 
 def _read_header(file: h5py.File, path: Path) -> ScoresHeader:
     if _attribute(file, path, "format") != FORMAT:
-        raise InputError(f"{path}: attribute format is {file.attrs['format']!r}, not {FORMAT!r}; these are no scores")
+        raise InputError(
+            f"{path}: attribute format is {_attribute(file, path, 'format')!r}, not {FORMAT!r}; these are no scores"
+        )
     version = _whole_number(_attribute(file, path, "version"), f"{path}: attribute version")
     if version != VERSION:
         raise InputError(f"{path}: attribute version is {version}; this program reads version {VERSION}")

@@ -5,16 +5,19 @@ When the last write of a file fails, HDF5 frees what it holds of the file, keeps
 object that remembers the first failure and takes everything after it without a word.
 
 Damage to what a file says of itself can keep HDF5 busy for ever. The format of version 1.10 has a checksum for all of
-that, which makes it an error at once; so files are written in it.
+that but for text of varying length, which lies in a heap of its own. So files are written in that format, and text at
+its fixed length.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
+from numpy.typing import NDArray
 
 from extract.errors import InputError
 from extract.files import atomic_path
@@ -38,6 +41,28 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
             yield file
         if target.failure is not None:
             raise target.failure
+
+
+def set_text(attributes: h5py.AttributeManager, name: str, value: str) -> None:
+    """Store an attribute as UTF-8 text of fixed length; h5py gives it back as bytes."""
+    attributes.create(name, fixed_text([value])[0], dtype=_text_type([value]))
+
+
+def fixed_text(values: Sequence[str]) -> NDArray[np.bytes_]:
+    """Spell texts as UTF-8, all as long as the longest: [N], of the type in which HDF5 is to store them."""
+    return np.array([value.encode() for value in values], dtype=_text_type(values))
+
+
+def plain_text(value: Any) -> Any:
+    """Give text that h5py has read as bytes as text, and everything else as it is."""
+    return value.decode("utf-8") if isinstance(value, bytes) else value
+
+
+def _text_type(values: Sequence[str]) -> np.dtype[Any]:
+    longest = max((len(value.encode()) for value in values), default=0)
+    # HDF5 has no text of length 0.
+    kind: np.dtype[Any] = h5py.string_dtype("utf-8", max(1, longest))
+    return kind
 
 
 @contextmanager

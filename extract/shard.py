@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from extract.catalog import check_video_id
 from extract.errors import InputError
-from extract.hdf5_file import malformed_is_input_error, new_hdf5
+from extract.hdf5_file import fixed_text, malformed_is_input_error, new_hdf5, plain_text, set_text
 
 FORMAT = "avadclip-shard"
 VERSION = 1
@@ -279,7 +279,8 @@ class ShardWriter:
         """Write the table of videos."""
         group = self._file.create_group("videos")
         for name, dtype in VIDEO_COLUMNS.items():
-            group.create_dataset(name, data=np.array(self._columns[name], dtype=dtype), dtype=dtype)
+            values = self._columns[name]
+            group.create_dataset(name, data=fixed_text(values) if dtype is TEXT else np.array(values, dtype=dtype))
 
 
 @contextmanager
@@ -310,18 +311,18 @@ def _append(dataset: h5py.Dataset, rows: NDArray[Any]) -> int:
 
 def _write_header(file: h5py.File, header: ShardHeader) -> None:
     _check_text("note", header.note)
-    file.attrs["format"] = FORMAT
+    set_text(file.attrs, "format", FORMAT)
     file.attrs["version"] = VERSION
-    file.attrs["dataset"] = header.dataset
-    file.attrs["split"] = header.split
+    set_text(file.attrs, "dataset", header.dataset)
+    set_text(file.attrs, "split", header.split)
     file.attrs["stride"] = header.stride
     file.attrs["crops"] = np.array(header.crops, dtype=np.int64)
-    file.attrs["note"] = header.note
+    set_text(file.attrs, "note", header.note)
     for stream, encoding in (("visual", header.visual), ("audio", header.audio)):
         if encoding is not None:
             for name, value in vars(encoding).items():
                 _check_text(f"{stream}_{name}", value)
-                file.attrs[f"{stream}_{name}"] = value
+                set_text(file.attrs, f"{stream}_{name}", value)
 
 
 def _check_text(name: str, value: str) -> None:
@@ -335,7 +336,9 @@ def _check_text(name: str, value: str) -> None:
 
 def _read_header(file: h5py.File, path: Path) -> ShardHeader:
     if _attribute(file, path, "format") != FORMAT:
-        raise InputError(f"{path}: attribute format is {file.attrs['format']!r}, not {FORMAT!r}; this is no shard")
+        raise InputError(
+            f"{path}: attribute format is {_attribute(file, path, 'format')!r}, not {FORMAT!r}; this is no shard"
+        )
     if int(_attribute(file, path, "version")) != VERSION:
         raise InputError(
             f"{path}: attribute version is {file.attrs['version']!r}; this program reads version {VERSION}"
@@ -366,9 +369,7 @@ def _read_encoding(file: h5py.File, path: Path, stream: str) -> Encoding:
 def _attribute(file: h5py.File, path: Path, name: str) -> Any:
     if name not in file.attrs:
         raise InputError(f"{path}: attribute {name} is missing; a shard must have it")
-    value = file.attrs[name]
-    # Other tools write text of fixed length, which h5py gives as bytes.
-    return value.decode("utf-8") if isinstance(value, bytes) else value
+    return plain_text(file.attrs[name])
 
 
 def _read_videos(file: h5py.File, path: Path, *, with_audio: bool) -> list[ShardVideo]:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from extract.errors import InputError
 from extract.files import atomic_path
-from extract.hdf5_file import malformed_is_input_error, new_hdf5
+from extract.hdf5_file import fixed_text, malformed_is_input_error, new_hdf5, plain_text, set_text
 
 VERSION = 1
 Columns = Mapping[str, Any]
@@ -120,10 +120,11 @@ def write_workfile(
         videos: Columns and rows of every video, in order; all its arrays are equally long.
     """
     with new_hdf5(path) as file:
-        file.attrs["format"] = f"avadclip-{kind}"
-        file.attrs["version"] = VERSION
-        for name, value in attributes.items():
-            file.attrs[name] = value
+        for name, value in {"format": f"avadclip-{kind}", "version": VERSION, **attributes}.items():
+            if isinstance(value, str):
+                set_text(file.attrs, name, value)
+            else:
+                file.attrs[name] = value
         datasets = {
             name: file.create_dataset(name, array.shape, array.dtype, maxshape=(None, *array.shape[1:]), chunks=True)
             for name, array in empty.items()
@@ -140,8 +141,7 @@ def write_workfile(
             start += rows
         group = file.create_group("videos")
         for name, values in table.items():
-            text = h5py.string_dtype("utf-8") if isinstance(values[0], str) else None
-            group.create_dataset(name, data=values, dtype=text)
+            group.create_dataset(name, data=fixed_text(values) if isinstance(values[0], str) else values)
 
 
 class WorkFile:
@@ -192,7 +192,7 @@ class WorkFile:
 
 
 def _read_tables(file: h5py.File, path: Path, kind: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    attributes: dict[str, Any] = dict(file.attrs)
+    attributes: dict[str, Any] = {name: plain_text(value) for name, value in file.attrs.items()}
     found = (attributes.get("format"), attributes.get("version"))
     if found != (f"avadclip-{kind}", VERSION):
         raise InputError(f"{path}: attributes format and version are {found}; run the {kind} step again")

@@ -46,7 +46,7 @@ def test_a_shard_comes_back_as_it_was_written(shard: Path) -> None:
 
 def test_another_tool_sees_the_documented_names(shard: Path) -> None:
     with h5py.File(shard) as file:
-        assert file.attrs["format"] == "avadclip-shard"
+        assert file.attrs["format"] == b"avadclip-shard"
         assert file.attrs["version"] == 1
         assert file.attrs["crops"].tolist() == [0, 5]
         assert {

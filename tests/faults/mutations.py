@@ -23,6 +23,7 @@ from extract.errors import InputError
 from extract.files import write_text
 
 SECONDS = 20
+SECONDS_OF_WAITING = 300
 MEMORY_BYTES = 12 << 30
 BATCH = 250
 # Half of the damage falls here, where formats keep what they are.
@@ -319,7 +320,7 @@ def _batch(kind: str, base: Path, numbers: range, seed: int, outcomes: Outcomes)
         return numbers.stop
     if not said:
         raise RuntimeError(child.stderr)
-    if child.returncode == -signal.SIGALRM:
+    if child.returncode in (-signal.SIGALRM, -signal.SIGPROF):
         outcomes.hung += 1
     else:
         outcomes.died += 1
@@ -334,10 +335,12 @@ def _child(kind: str, base: Path, numbers: range, seed: int) -> None:
     for number in numbers:
         path.write_bytes(mutated(content, random.Random(f"{kind}-{seed}-{number}")))
         print(f"::begun {number}", flush=True)
-        # Kills the process, whatever library it is in.
-        signal.alarm(SECONDS)
+        # Both kill the process, whatever library it is in; on a busy machine much time may pass without work.
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        signal.alarm(SECONDS_OF_WAITING)
         print(f"::{_read(KINDS[kind][2], path, number)}", flush=True)
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _read(read: Callable[[Path], None], path: Path, number: int) -> str:
