@@ -24,6 +24,12 @@ wildcard_constraints:
     run=r"seed\d+|published",
 
 
+onstart:
+    # A scheduler may call a job finished that never ran: then no file of an earlier run may pass for its output.
+    if not workflow.local_exec:
+        remove_outdated(workflow.dag.needrun_jobs())
+
+
 localrules:
     everything,
     tables,

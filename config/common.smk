@@ -2,6 +2,7 @@
 import json
 import os
 import shlex
+import shutil
 import sys
 from glob import glob
 from pathlib import Path
@@ -85,6 +86,15 @@ GPU = 0 if config["device"] == "cpu" else 1
 def growing(amount):
     """Ask for more with every attempt at a job."""
     return lambda wildcards, attempt: amount * attempt
+
+
+def remove_outdated(jobs):
+    """Remove what is there of the outputs that jobs are to make again; Snakemake itself does so on the node."""
+    for path in (Path(path) for job in jobs for path in job.output):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def flags(settings):
