@@ -215,6 +215,8 @@ def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
     stream = container.streams.best("video")
     if stream is None:
         raise UnreadableVideo("has no video stream")
+    if stream.codec_context is None:
+        raise UnreadableVideo("its pictures are in a format that no decoder here knows")
     if stream.width * stream.height > MOST_PIXELS:
         raise UnreadableVideo(f"its pictures of {stream.width} x {stream.height} are larger than 8K; scale them down")
     return stream

@@ -170,7 +170,7 @@ def _edited(folder: Path, sources: Sequence[Path], rng: Generator) -> Path:
 
 
 def _negative_times(folder: Path, sources: Sequence[Path], rng: Generator) -> Path:
-    shift = float(rng.uniform(0.2, 30))
+    shift = float(rng.uniform(0.02, 1))
     target = folder / f"made{rng.choice(['.mkv', '.mp4'])}"
     with av.open(sources[0]) as source, av.open(target, "w", options={"avoid_negative_ts": "disabled"}) as copy:
         streams = {stream.index: copy.add_stream_from_template(stream) for stream in source.streams}

@@ -1,0 +1,196 @@
+"""``python -m benchmarks.extraction``: how fast frames become features, against the hardware and a plain loop.
+
+On generated 640x360, 30 frames a second H.264 files with sound, one crop, stride 16. The ceiling is the rate that a
+large bf16 matrix product reaches, measured between the other figures because other work on the machine changes both;
+shares are of the best of its tries. An image costs ViT-B/16 35.1 GFLOP, counting multiply and add. The plain loop is
+what one would write first: OpenCV decodes, one frame at a time is embedded in fp32.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.measurements import Measurement, publish
+from extract import command
+from extract.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from extract.clip_encoder import ClipImageEncoder
+
+GFLOP_AN_IMAGE = 35.1
+CEILING_SIZE = 4096
+TRIES = 5
+WIDTH, HEIGHT, FPS, SOUND_RATE = 640, 360, 30, 16_000
+STRIDE = 16
+PLAIN_IMAGES = 24
+LEAST_ENCODER_SHARE, LEAST_END_TO_END_SHARE, LEAST_SPEED_UP = 65.0, 50.0, 3.5
+MOST_MEMORY_GB = 2.5
+LEAST_COSINE = 0.999
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.extraction", description=__doc__.splitlines()[0])
+    parser.add_argument("--videos", type=int, default=3, help="files to generate (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=40, help="length of each (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="decoding processes (default: %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print and write."""
+    arguments = parser().parse_args(argv)
+    for name in ("videos", "seconds", "batch", "threads", "workers"):
+        if getattr(arguments, name) < 1:
+            raise InputError(f"--{name} must be at least 1")
+    import torch
+
+    from extract.clip_encoder import ClipImageEncoder, load_clip
+
+    torch.set_num_threads(arguments.threads)
+    model, _ = load_clip("random:0")
+    exact = ClipImageEncoder(model, batch=1, precision="fp32", device=torch.device("cpu"))
+    encoder = ClipImageEncoder(model, batch=arguments.batch, precision="bf16", device=torch.device("cpu"))
+    del model
+    with tempfile.TemporaryDirectory() as name:
+        videos = [_write_video(Path(name) / f"{number}.mp4", arguments.seconds) for number in range(arguments.videos)]
+        ceilings = [_ceiling()]
+        pictures, plain = _plain_loop(videos[0], exact)
+        ceilings.append(_ceiling())
+        alone = _encoder_alone(encoder)
+        ceilings.append(_ceiling())
+        whole = _end_to_end(videos, encoder, arguments)
+        ceilings.append(_ceiling())
+    best = max(ceilings) / GFLOP_AN_IMAGE
+    cosine = torch.nn.functional.cosine_similarity(encoder.encode(pictures), exact.encode(pictures)).min().item()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    measurements = [
+        Measurement("bf16 matmul", max(ceilings), "GFLOP/s", how=f"{CEILING_SIZE} squared; the ceiling"),
+        Measurement("ceiling", best, "images/s", how=f"at {GFLOP_AN_IMAGE} GFLOP an image"),
+        Measurement(
+            "ceiling's spread", 100 * (1 - min(ceilings) / max(ceilings)), "%", how="other work on the machine"
+        ),
+        Measurement("plain loop", plain, "images/s", how="OpenCV, one frame at a time, fp32"),
+        Measurement("encoder alone", alone, "images/s", how=f"bf16, batches of {arguments.batch}"),
+        Measurement("encoder's share", 100 * alone / best, "%", at_least=LEAST_ENCODER_SHARE, how="of the ceiling"),
+        Measurement("end to end", whole, "images/s", how="decode, resize, crop, embed"),
+        Measurement("end to end share", 100 * whole / best, "%", at_least=LEAST_END_TO_END_SHARE, how="of the ceiling"),
+        Measurement("speed-up", whole / plain, "x", at_least=LEAST_SPEED_UP, how="end to end over the plain loop"),
+        Measurement("bf16 cosine", cosine, "", at_least=LEAST_COSINE, how="with fp32, the worst image"),
+        Measurement("peak memory", memory, "GB", at_most=MOST_MEMORY_GB, how="of this process"),
+    ]
+    publish("extraction", measurements, arguments.out, vars(arguments))
+
+
+def _ceiling() -> float:
+    """Give the rate of a large bf16 matrix product in GFLOP/s."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(CEILING_SIZE, CEILING_SIZE, generator=generator).to(torch.bfloat16) for _ in range(2))
+    with torch.inference_mode():
+        return 2 * CEILING_SIZE**3 / _fastest(lambda: one @ other) / 1e9
+
+
+def _fastest(work: Callable[[], Any]) -> float:
+    """Give the fastest of some tries in seconds; other work on the machine can only add to them."""
+    work()
+    seconds = []
+    for _ in range(TRIES):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def _encoder_alone(encoder: "ClipImageEncoder") -> float:
+    import torch
+
+    images = torch.randn(encoder.batch, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    return encoder.batch / _fastest(lambda: encoder.encode(images))
+
+
+def _plain_loop(video: Path, encoder: "ClipImageEncoder") -> tuple["Tensor", float]:
+    """Embed the first sampled frames one by one; give the encoder's inputs and images a second."""
+    import cv2
+    import torch
+
+    from extract.crops import crop_frames
+
+    inputs: list[Tensor] = []
+    started = time.perf_counter()
+    capture = cv2.VideoCapture(str(video))
+    frame = 0
+    while len(inputs) < PLAIN_IMAGES:
+        found, picture = capture.read()
+        if not found:
+            break
+        if frame % STRIDE == 0:
+            image = torch.from_numpy(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))[None]
+            inputs.append(crop_frames(image, (0,))[:, 0])
+            encoder.encode(inputs[-1])
+        frame += 1
+    rate = len(inputs) / (time.perf_counter() - started)
+    capture.release()
+    return torch.cat(inputs), rate
+
+
+def _end_to_end(videos: Sequence[Path], encoder: "ClipImageEncoder", arguments: argparse.Namespace) -> float:
+    from extract.media import read_timeline
+    from extract.video_features import extract_videos
+    from extract.visual import VisualSettings
+
+    # Starts the server that workers are forked from, once a run.
+    read_timeline(videos[0])
+    settings = VisualSettings(STRIDE, (0,), "bf16", arguments.batch, "float16")
+    threads = max(1, arguments.threads // arguments.workers)
+    images = 0
+    started = time.perf_counter()
+    for path, found in extract_videos(
+        [(path, path) for path in videos], encoder, settings, threads=threads, workers=arguments.workers
+    ):
+        if isinstance(found, Exception):
+            raise InputError(f"{path}: {found}")
+        images += len(found["visual"])
+    return images / (time.perf_counter() - started)
+
+
+def _write_video(path: Path, seconds: int) -> Path:
+    """Write moving gradients and a tone, H.264 and AAC."""
+    from fractions import Fraction
+
+    import av
+    import numpy as np
+
+    with av.open(path, "w") as container:
+        video = container.add_stream("libx264", rate=FPS)
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        audio = container.add_stream("aac", rate=SOUND_RATE, layout="mono")
+        across, down = np.arange(WIDTH)[None, :, None], np.arange(HEIGHT)[:, None, None]
+        colours = np.array([1, 2, 3])
+        for index in range(seconds * FPS):
+            picture = ((across * colours + down * 2 + index * 3 * colours) % 256).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, FPS)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        tone = (0.2 * np.sin(np.arange(seconds * SOUND_RATE) / 8)).astype(np.float32)
+        for start in range(0, len(tone), 1024):
+            sound = av.AudioFrame.from_ndarray(tone[None, start : start + 1024], format="fltp", layout="mono")
+            sound.rate, sound.time_base, sound.pts = SOUND_RATE, Fraction(1, SOUND_RATE), start
+            container.mux(audio.encode(sound))
+        container.mux(audio.encode(None))
+    return path
+
+
+if __name__ == "__main__":
+    command.run(main)
