@@ -30,8 +30,9 @@ def run(main: Callable[[], None]) -> None:
         SystemExit: With status 1 after an ``InputError``, a full or failing disk or too little memory, 130 after
             Ctrl-C and 143 after SIGTERM. Any other exception is a defect of ours and keeps its traceback.
     """
+    signals: list[int] = []
     try:
-        with _sigterm_raises(), _sole_run_of(sys.argv[1:]):
+        with _sigterm_raises(signals), _sole_run_of(sys.argv[1:]):
             main()
     except InputError as error:
         _end(1, f"error: {error}")
@@ -41,6 +42,10 @@ def run(main: Callable[[], None]) -> None:
         _end_workers()
         _end(143, f"terminated (SIGTERM); {GO_ON}")
     except Exception as error:
+        if signals:
+            # A library has made an error of its own of it: torch does when it is saving.
+            _end_workers()
+            _end(143, f"terminated (SIGTERM); {GO_ON}")
         if is_out_of_memory(error):
             _end(1, f"error: memory has run out ({_first_line(error)}); give the job more, or a smaller batch; {GO_ON}")
         if trouble := storage_trouble(error):
@@ -59,14 +64,15 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Unwind on SIGTERM as on Ctrl-C, so that no half-written file stays behind."""
+def _sigterm_raises(signals: list[int]) -> Iterator[None]:
+    """Unwind on SIGTERM as on Ctrl-C, so that no half-written file stays behind, and note it in ``signals``."""
     ours = os.getpid()
 
     def handle(number: int, frame: FrameType | None) -> None:
         # A second signal must not cut the tidying short.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if os.getpid() == ours:
+            signals.append(number)
             raise Terminated
         # A forked worker has inherited this function; it has nothing to tidy and must go.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
