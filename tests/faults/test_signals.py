@@ -77,7 +77,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def training(shards: Path, folder: Path) -> list[str]:
     """Give the words that train a small network with dropout for many short epochs."""
-    words = "--model deep_mil --max-snippets 32 --scoring-crop 0 --device cpu --epochs 100 --batch 2 --sampling paired"
+    words = "--model deep_mil --max-snippets 32 --scoring-crop 0 --device cpu --epochs 40 --batch 2 --sampling paired"
     paths = {"shards": shards, "out": folder / "out.safetensors", "partial": folder / "p", "curves": folder / "c"}
     return [
         "-m",
