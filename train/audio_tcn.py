@@ -4,6 +4,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
+from train.convolution import convolve
+
 
 class CausalBlock(nn.Module):
     """Two weight-normed convolutions, each with ReLU and dropout, a skip around both, and a last ReLU.
@@ -25,13 +27,14 @@ class CausalBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``[B, D, T]`` to ``[B, D, T]``."""
-        y = self.dropout(F.relu(self.conv1(self._pad_past(x))))
-        y = self.dropout(F.relu(self.conv2(self._pad_past(y))))
+        """Map ``[B, T, D]`` to ``[B, T, D]``."""
+        y = self.dropout(F.relu(self._hear_past(self.conv1, x)))
+        y = self.dropout(F.relu(self._hear_past(self.conv2, y)))
         return F.relu(x + y)
 
-    def _pad_past(self, x: Tensor) -> Tensor:
-        return F.pad(x, (self.dilation, 0))
+    def _hear_past(self, convolution: nn.Conv1d, x: Tensor) -> Tensor:
+        past = F.pad(x, (0, 0, self.dilation, 0))
+        return convolve(past, convolution.weight, convolution.bias, dilation=self.dilation)
 
 
 class AudioTCN(nn.Module):
@@ -48,5 +51,5 @@ class AudioTCN(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Map audio features ``[B, T, D]`` to ``[B, T, D]``."""
-        output: Tensor = self.blocks(audio.mT).mT
+        output: Tensor = self.blocks(audio)
         return output

@@ -53,31 +53,28 @@ class ClipTextEncoder(nn.Module):
         clip: An open_clip model; its text side is used, its token embedding is not.
     """
 
-    causal_mask: Tensor
-
     def __init__(self, clip: "open_clip.CLIP") -> None:
         super().__init__()
         self.transformer: nn.Module = clip.transformer
         self.ln_final: nn.Module = clip.ln_final
         self.positional_embedding: nn.Parameter = clip.positional_embedding
         self.text_projection: nn.Parameter = clip.text_projection
-        self.register_buffer("causal_mask", clip.attn_mask, persistent=False)
         self.requires_grad_(False)
 
-    def forward(self, embeddings: Tensor, end: Tensor) -> Tensor:
-        """Encode sequences of token embeddings.
+    def forward(self, embeddings: Tensor, position: Tensor, mask: Tensor, end: Tensor) -> Tensor:
+        """Encode token embeddings that lie one after another, whatever sequences they form.
 
         Args:
-            embeddings: ``[C, S, D]`` without positions. S may be anything from the last end token's
-                position + 1 to 77: attention is causal, so the rest cannot change the result.
-            end: Position of each sequence's end token ``[C]`` int64.
+            embeddings: ``[S, D]`` without positions.
+            position: Place of each token in its sequence ``[S]`` int64, 0 to 76.
+            mask: What each token (row) may attend to: 0, or -inf where it may not, ``[S, S]``. Attention is causal, so
+                a sequence needs nothing behind its end token, and sequences that begin alike may share those tokens.
+            end: Index of each sequence's end token ``[C]`` int64.
 
         Returns:
             ``[C, D]``, projected into the space shared with images, not normalised.
         """
-        size = embeddings.shape[1]
-        x = embeddings + self.positional_embedding[:size]
-        x = self.transformer(x, attn_mask=self.causal_mask[:size, :size])  # [C, S, D]
-        at_end = x[torch.arange(len(x), device=x.device), end]  # [C, D]
-        output: Tensor = self.ln_final(at_end) @ self.text_projection
+        x = embeddings + self.positional_embedding[position]
+        x = self.transformer(x[None], attn_mask=mask)[0]  # [S, D]
+        output: Tensor = self.ln_final(x[end]) @ self.text_projection
         return output

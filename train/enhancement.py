@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.convolution import convolve
+
 
 class EnhancementNet(nn.Module):
     """Residual convolutions over time that learn to imitate the teacher's fused features.
@@ -19,10 +21,10 @@ class EnhancementNet(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map the temporal encoder's output ``[B, T, D]`` to enhanced features ``[B, T, D]``."""
-        x = features.mT  # [B, D, T]
+        x = features
         for convolution in self.blocks:
-            x = x + F.relu(convolution(x))
-        return x.mT
+            x = x + F.relu(_over_time(convolution, x))
+        return x
 
 
 class UncertaintyNet(nn.Module):
@@ -45,5 +47,13 @@ class UncertaintyNet(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Map the temporal encoder's output ``[B, T, D]`` to theta = log sigma^2 ``[B, T, D]``."""
-        x = features.mT  # [B, D, T]
-        return -(x + F.relu(self.layers(x))).mT
+        first, _, middle, last = self.layers
+        hidden = F.relu(_over_time(first, features))
+        doubt = _over_time(last, _over_time(middle, hidden))
+        return -(features + F.relu(doubt))
+
+
+def _over_time(convolution: nn.Module, x: Tensor) -> Tensor:
+    if not isinstance(convolution, nn.Conv1d):
+        raise TypeError(f"{convolution} is no convolution over time")
+    return convolve(x, convolution.weight, convolution.bias, padding=convolution.kernel_size[0] // 2)

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from train.convolution import convolve
 from train.quick_gelu import quick_gelu
 
 SIMILARITY_THRESHOLD = 0.7
@@ -23,10 +24,13 @@ def similarity_adjacency(rows: Tensor, length: Tensor) -> Tensor:
     Returns:
         ``[B, T, T]``; valid rows sum to 1, rows and columns past the length are 0.
     """
-    norm = rows.norm(dim=-1, keepdim=True)  # [B, T, 1]
-    # Dot products first and norms after, not normalised rows: a similarity within rounding of the
-    # threshold then falls on the side on which the released weights were trained.
-    cosine = rows @ rows.mT / (norm @ norm.mT + 1e-20)  # [B, T, T]
+    # In full precision, whatever the rest of the network computes in: the threshold would magnify its rounding.
+    with torch.autocast(rows.device.type, enabled=False):
+        rows = rows.float()
+        norm = rows.norm(dim=-1, keepdim=True)  # [B, T, 1]
+        # Dot products first and norms after, not normalised rows: a similarity within rounding of the
+        # threshold then falls on the side on which the released weights were trained.
+        cosine = rows @ rows.mT / (norm @ norm.mT + 1e-20)  # [B, T, T]
     linked = torch.where(cosine > SIMILARITY_THRESHOLD, cosine, 0.0)
     valid = torch.arange(rows.shape[1], device=rows.device) < length[:, None]  # [B, T]
     adjacency = linked.masked_fill(~valid[:, None, :], -math.inf).softmax(dim=-1)
@@ -55,7 +59,9 @@ class GraphLayer(nn.Module):
 
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
         """Map ``[B, T, dim_in]`` to ``[B, T, dim_out]`` along ``adjacency`` ``[B, T, T]`` or ``[T, T]``."""
-        residual = x if self.residual is None else self.residual(x.mT).mT
+        residual = x
+        if self.residual is not None:
+            residual = convolve(x, self.residual.weight, self.residual.bias, padding=2)
         return quick_gelu(adjacency @ (x @ self.weight) + residual)
 
 

@@ -3,6 +3,7 @@
 VadCLIP (arXiv 2308.11681), "Learnable Prompt" and "Anomaly-Focus Visual Prompt"; AVadCLIP (arXiv 2504.04495), eq. 4-7.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +30,8 @@ class LearnablePrompt(nn.Module):
     vectors, end token. All classes share the context. Each sequence takes the context's vector at its
     own position, so a longer name shifts which of them follow it.
 
+    CLIP reads the start token and the prefix once for all classes: with causal attention they are the same in each.
+
     Only ``context`` is learned and worth saving; the rest follows from CLIP and the prompts.
 
     Args:
@@ -43,6 +46,8 @@ class LearnablePrompt(nn.Module):
 
     fixed: Tensor
     is_fixed: Tensor
+    position: Tensor
+    mask: Tensor
     end: Tensor
 
     def __init__(self, clip: "open_clip.CLIP", prompts: Sequence[str], prefix: int = 10, postfix: int = 10) -> None:
@@ -55,26 +60,34 @@ class LearnablePrompt(nn.Module):
                     f"prompts: {prompt!r} has {length} tokens, which with {prefix} + {postfix} learned vectors "
                     f"is more than CLIP's {CONTEXT_LENGTH} positions hold; shorten it"
                 )
-        classes, _, dim = tokens.embeddings.shape
-        # Attention is causal: nothing after the last end token matters, so nothing after it is run.
-        size = 1 + prefix + max(lengths) + postfix + 1
-        fixed = tokens.embeddings.new_zeros(classes, size, dim)
-        is_fixed = torch.zeros(classes, size, 1, dtype=torch.bool, device=fixed.device)
-        for row, length in enumerate(lengths):
-            name = range(1 + prefix, 1 + prefix + length)
-            positions = [0, *name, 1 + prefix + length + postfix]
-            fixed[row, positions] = tokens.embeddings[row, : length + 2]
-            is_fixed[row, positions] = True
+        dim = tokens.embeddings.shape[-1]
+        shared = 1 + prefix
+        sizes = [shared, *(length + postfix + 1 for length in lengths)]
+        ends = torch.tensor(sizes).cumsum(0) - 1  # [1 + C]
+        # The first sequence is what all begin with, the others are the classes' own parts.
+        sequence = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))  # [S]
+        position = torch.cat([torch.arange(shared), *(shared + torch.arange(size) for size in sizes[1:])])
+        sees = (position <= position[:, None]) & ((sequence == 0) | (sequence == sequence[:, None]))  # [S, S]
+        fixed = tokens.embeddings.new_zeros(len(position), dim)
+        is_fixed = torch.zeros(len(position), 1, dtype=torch.bool)
+        fixed[0], is_fixed[0] = tokens.embeddings[0, 0], True
+        for row, (length, end) in enumerate(zip(lengths, ends[1:].tolist(), strict=True)):
+            start = end - postfix - length
+            held = [*range(start, start + length), end]
+            fixed[held] = tokens.embeddings[row, 1 : length + 2]
+            is_fixed[held] = True
         self.context = nn.Parameter((0.01 * torch.randn(CONTEXT_LENGTH, dim)).to(fixed.device))
         self.encoder = ClipTextEncoder(clip)
         self.register_buffer("fixed", fixed, persistent=False)
-        self.register_buffer("is_fixed", is_fixed, persistent=False)
-        self.register_buffer("end", 1 + prefix + tokens.name_lengths + postfix, persistent=False)
+        self.register_buffer("is_fixed", is_fixed.to(fixed.device), persistent=False)
+        self.register_buffer("position", position.to(fixed.device), persistent=False)
+        self.register_buffer("mask", torch.zeros(sees.shape).masked_fill(~sees, -math.inf).to(fixed), persistent=False)
+        self.register_buffer("end", ends[1:].to(fixed.device), persistent=False)
 
     def forward(self) -> Tensor:
         """Class embeddings of step 1, ``[C, D]``, not normalised, differentiable in ``context``."""
-        context = self.context[: self.fixed.shape[1]]  # [S, D]
-        output: Tensor = self.encoder(torch.where(self.is_fixed, self.fixed, context), self.end)
+        embeddings = torch.where(self.is_fixed, self.fixed, self.context[self.position])  # [S, D]
+        output: Tensor = self.encoder(embeddings, self.position, self.mask, self.end)
         return output
 
 

@@ -4,8 +4,11 @@ VadCLIP (arXiv 2308.11681), "Local and Global Temporal Adapter": a transformer w
 within blocks of a few snippets, then two graph branches over the whole video.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from extract.errors import InputError
 from train.graph_branches import GraphBranch, distance_adjacency, similarity_adjacency
@@ -38,9 +41,13 @@ class BlockLocalLayer(nn.Module):
         return output
 
     def _attend(self, x: Tensor) -> Tensor:
-        blocks = x.reshape(-1, self.window, x.shape[-1])  # [B * T / W, W, D]
-        attended: Tensor = self.attn(blocks, blocks, blocks, need_weights=False)[0]
-        return attended.reshape(x.shape)
+        dim = x.shape[-1]
+        projected = F.linear(x, self.attn.in_proj_weight, self.attn.in_proj_bias)
+        query, key, value = projected.view(-1, self.window, 3 * dim).chunk(3, dim=-1)  # [B * T / W, W, D] each
+        # Spelled out: one head as wide as the features is a shape that PyTorch's own attention is slow at.
+        weights = (query @ key.mT / math.sqrt(dim)).softmax(dim=-1)  # [B * T / W, W, W]
+        attended: Tensor = self.attn.out_proj((weights @ value).view(x.shape))
+        return attended
 
 
 class TemporalAdapter(nn.Module):
@@ -68,6 +75,7 @@ class TemporalAdapter(nn.Module):
                 f"max_snippets: {max_snippets} is no multiple of the attention window of {window} snippets; "
                 f"use {max_snippets - max_snippets % window} or {max_snippets + window - max_snippets % window}"
             )
+        self.window = window
         self.position_embedding = nn.Parameter(0.01 * torch.randn(max_snippets, dim))
         self.transformer = nn.Sequential(*(BlockLocalLayer(dim, window) for _ in range(layers)))
         self.similarity = GraphBranch(dim)
@@ -85,8 +93,23 @@ class TemporalAdapter(nn.Module):
         Returns:
             ``[B, T, D]``. Rows past the length are not zero: positions and neighbours reach them.
         """
-        x = self.transformer(visual + self.position_embedding)  # [B, T, D]
+        x = self._transform(visual)  # [B, T, D]
         alike = self.similarity(x, similarity_adjacency(x, length))  # [B, T, D/2]
         near = self.distance(x, self.distance_adjacency)  # [B, T, D/2]
         output: Tensor = self.linear(torch.cat([alike, near], dim=-1))
         return output
+
+    def _transform(self, visual: Tensor) -> Tensor:
+        """Run the transformer, a block that holds nothing but padding once for the whole batch."""
+        batch, snippets, dim = visual.shape
+        blocks = visual.view(batch, -1, self.window, dim)  # [B, N, W, D]
+        positions = self.position_embedding.view(-1, self.window, dim)  # [N, W, D]
+        held = blocks.flatten(2).any(dim=-1)  # [B, N]
+        video, place = held.nonzero(as_tuple=True)  # [M] each
+        bare = ~held.all(dim=0)  # [N], places that some video leaves empty
+        # Behind the M blocks that hold something come those that do not, one a place.
+        distinct = torch.cat([blocks[video, place] + positions[place], positions[bare]])
+        of_video, of_place = held.flatten().cumsum(0).view_as(held) - 1, len(video) + bare.cumsum(0) - 1
+        source = torch.where(held, of_video, of_place)  # [B, N], index into distinct
+        transformed: Tensor = self.transformer(distinct)
+        return transformed.flatten(1).index_select(0, source.flatten()).view(batch, snippets, dim)

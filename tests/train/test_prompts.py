@@ -46,17 +46,41 @@ def full_sequences(prompt: LearnablePrompt, clip: Any) -> tuple[Tensor, Tensor]:
     return torch.stack(sequences), torch.tensor(ends)
 
 
-def test_the_truncated_sequences_give_what_all_77_positions_give(prompt: LearnablePrompt, clip: Any) -> None:
+def encode_whole(sequences: Tensor, ends: Tensor, clip: Any) -> Tensor:
+    """CLIP's text tower over all positions of every sequence."""
+    encoded = clip.transformer(sequences + clip.positional_embedding, attn_mask=clip.attn_mask)
+    output: Tensor = clip.ln_final(encoded)[torch.arange(len(ends)), ends] @ clip.text_projection
+    return output
+
+
+def test_the_tokens_that_matter_give_what_all_77_positions_of_every_class_give(
+    prompt: LearnablePrompt, clip: Any
+) -> None:
     sequences, ends = full_sequences(prompt, clip)
     assert sequences.shape == (3, 77, 512)
-    assert prompt.fixed.shape[1] == int(ends.max()) + 1
-    whole = ClipTextEncoder(clip)(sequences, ends)
-    torch.testing.assert_close(prompt(), whole, rtol=0, atol=1e-5)
+    # The start token and the prefix once, then each class up to its end token.
+    assert len(prompt.position) == 11 + sum(end + 1 - 11 for end in ends.tolist())
+    torch.testing.assert_close(prompt(), encode_whole(sequences, ends, clip), rtol=0, atol=1e-5)
+
+
+def test_the_context_gets_the_gradient_that_all_77_positions_give(prompt: LearnablePrompt, clip: Any) -> None:
+    asked = torch.randn(3, 512)
+    (ours,) = torch.autograd.grad((prompt() * asked).sum(), prompt.context)
+    whole = encode_whole(*full_sequences(prompt, clip), clip)
+    (expected,) = torch.autograd.grad((whole * asked).sum(), prompt.context)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_the_encoder_agrees_with_open_clip_on_plain_prompts(clip: Any) -> None:
     tokens = prompt_tokens(clip, PROMPTS)
-    ours = ClipTextEncoder(clip)(tokens.embeddings, tokens.name_lengths + 1)
+    encoder, position = ClipTextEncoder(clip), torch.arange(77)
+    ends = (tokens.name_lengths + 1).tolist()
+    ours = torch.cat(
+        [
+            encoder(embeddings, position, clip.attn_mask, torch.tensor([end]))
+            for embeddings, end in zip(tokens.embeddings, ends, strict=True)
+        ]
+    )
     with torch.no_grad():
         expected = clip.encode_text(open_clip.tokenize(PROMPTS))
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
@@ -66,7 +90,7 @@ def test_only_the_context_learns_and_only_where_a_class_uses_it(prompt: Learnabl
     assert [name for name, parameter in prompt.named_parameters() if parameter.requires_grad] == ["context"]
     (gradient,) = torch.autograd.grad(prompt().square().sum(), prompt.context)
     reached = gradient.abs().amax(dim=1) > 0
-    longest = int(prompt.end.max())
+    longest = int(prompt.position.max())
     assert reached.tolist() == [False] + [True] * 10 + [False] + [True] * (longest - 12) + [False] * (77 - longest)
 
 
