@@ -91,7 +91,7 @@ def _time_steps(
     import torch
 
     from extract.progress import track
-    from train.loop import build_optimizer, step_losses
+    from train.loop import build_optimizer, train_step
     from train.samples import TrainingSamples, batches, shuffled_order
 
     optimizer = build_optimizer(learner, recipe)
@@ -101,13 +101,9 @@ def _time_steps(
     while len(order) < steps + WARM_UP:
         order += shuffled_order(samples, recipe.batch, generator)
     order = order[: steps + WARM_UP]
-    learner.train()
     seconds, started = [], time.perf_counter()
     for batch in track(batches(samples, order), label="train", total=len(order), unit="steps"):
-        losses = step_losses(learner, batch.to(device), recipe, None)
-        optimizer.zero_grad()
-        losses["total"].backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        losses = train_step(learner, batch.to(device), recipe, optimizer, None)
         # Also waits for the device.
         losses["total"].item()
         seconds.append(time.perf_counter() - started)

@@ -145,7 +145,8 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         architecture=_spelled(header),
         seed=recipe.seed,
         selection=recipe.selection,
-        recipe=f"{recipe.epochs} epochs, batch {recipe.batch}, learning rate {recipe.learning_rate:g}",
+        recipe=f"{recipe.epochs} epochs, batch {recipe.batch}, learning rate {recipe.learning_rate:g}"
+        + (", bf16" if recipe.precision == "bf16" else ""),
         encoders="; ".join(_named(encoding) for encoding in encodings),
         weights="; ".join(encoding.weights for encoding in encodings),
         precision="; ".join(encoding.precision for encoding in encodings),

@@ -5,6 +5,7 @@ VadCLIP (arXiv 2308.11681), "Dual Branch"; AVadCLIP (arXiv 2504.04495) keeps the
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -71,6 +72,10 @@ class DualBranch(nn.Module):
             features: ``[B, T, D]``.
             text: Class embeddings of step 1 ``[C, D]``.
         """
-        anomaly_logits: Tensor = self.classifier(features + self.mlp(features)).squeeze(-1)
-        class_embeddings = self.class_embedding(features, anomaly_logits, text)
-        return anomaly_logits, alignment_logits(features, class_embeddings)
+        hidden = self.mlp(features)
+        # In full precision, whatever the rest of the network computes in: the temperature would magnify its rounding.
+        with torch.autocast(features.device.type, enabled=False):
+            features = features.float()
+            anomaly_logits: Tensor = self.classifier(features + hidden).squeeze(-1)
+            class_embeddings = self.class_embedding(features, anomaly_logits, text)
+            return anomaly_logits, alignment_logits(features, class_embeddings)

@@ -1,7 +1,8 @@
 """The training loop of VadCLIP, the AVadCLIP teacher and its student."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,14 @@ from extract.progress import say, track
 from extract.weights import UNREADABLE
 from train.baselines.interface import OwnRates, Staged
 from train.checkpoint import Checkpoint
-from train.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
 from train.learner import BaselineLearner, Learner
-from train.mil import classification_loss, text_separation_loss
 from train.samples import Batch, TrainingSamples, batches, paired_order, shuffled_order
 from train.schedule import set_learning_rates
 from train.selection import Judge
 from train.settings import Recipe
+from train.step import add_gradients, learner_losses
 
 STATE_FILE = "state.pt"
-DISTILLATIONS = {
-    "mse": plain_distillation_loss,
-    "released": released_distillation_loss,
-    "paper": paper_distillation_loss,
-}
 
 
 @dataclass
@@ -97,7 +92,7 @@ def train(
                 staged.start_epoch(epoch)
             sums: dict[str, Tensor] = {}
             for step, batch in enumerate(batches(samples, order)):
-                losses = _train_step(learner, batch.to(device), recipe, optimizer, teacher)
+                losses = train_step(learner, batch.to(device), recipe, optimizer, teacher)
                 sums = {name: sums.get(name, 0) + loss for name, loss in losses.items()}
                 if judge and _judged_after(step, recipe.judge_every):
                     _keep_if_best(progress, epoch + 1, _judge(learner, judge), learner)
@@ -128,7 +123,11 @@ def build_optimizer(learner: Learner | BaselineLearner, recipe: Recipe) -> torch
         groups = learner.network.parameter_groups(recipe.learning_rate)
     else:
         groups = [{"params": [parameter for parameter in learner.parameters() if parameter.requires_grad]}]
-    optimisers = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
+    optimisers: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "adamw": partial(torch.optim.AdamW, fused=True),
+        "adam": torch.optim.Adam,
+        "adagrad": torch.optim.Adagrad,
+    }
     optimiser: torch.optim.Optimizer = optimisers[recipe.optimiser](
         groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -155,34 +154,24 @@ def step_losses(
     if isinstance(learner, BaselineLearner):
         baseline_losses: dict[str, Tensor] = learner.network.losses(batch)  # type: ignore[operator]
         return baseline_losses
-    text = learner.text()  # [C, D]
-    output = learner.network(batch.visual, batch.audio, batch.length, text)
-    losses = {
-        "classification": classification_loss(output.anomaly_logits, batch.labels, batch.length),
-        "alignment": learner.alignment(output.class_logits, batch.labels, batch.length),
-        "text_separation": text_separation_loss(text),
-    }
-    total = losses["classification"] + losses["alignment"] + recipe.separation_weight * losses["text_separation"]
-    if teacher is not None:
-        with torch.no_grad():
-            target = teacher.network(batch.visual, batch.audio, batch.length, teacher.text).features  # [B, T, D]
-        distil = DISTILLATIONS[recipe.distillation]
-        losses["distillation"] = distil(target, output.features, output.log_variance)
-        total = total + recipe.distillation_weight * losses["distillation"]
-    return losses | {"total": total}
+    return learner_losses(learner, batch, recipe, teacher)
 
 
-def _train_step(
+def train_step(
     learner: Learner | BaselineLearner,
     batch: Batch,
     recipe: Recipe,
     optimizer: torch.optim.Optimizer,
     teacher: Checkpoint | None,
 ) -> dict[str, Tensor]:
+    """Take one step; give the losses that it was taken by, without their graph (see ``train`` and ``step_losses``)."""
     learner.train()
-    losses = step_losses(learner, batch, recipe, teacher)
     optimizer.zero_grad()
-    losses["total"].backward()  # type: ignore[no-untyped-call]
+    if isinstance(learner, Learner):
+        losses = add_gradients(learner, batch, recipe, teacher)
+    else:
+        losses = step_losses(learner, batch, recipe, teacher)
+        losses["total"].backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     return {name: loss.detach() for name, loss in losses.items()}
 

@@ -22,6 +22,7 @@ from train.settings import (
     Measure,
     Model,
     Optimiser,
+    Precision,
     Prompt,
     Recipe,
     Sampling,
@@ -93,6 +94,9 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--branch", choices=get_args(Branch), default=Recipe.branch, help="branch that selects")
     recipe.add_argument("--measure", choices=get_args(Measure), default=Recipe.measure, help="measure that selects")
     recipe.add_argument("--labels", choices=get_args(Labels), default=Recipe.labels, help="shuffled: a control")
+    recipe.add_argument(
+        "--precision", choices=get_args(Precision), default=Recipe.precision, help="arithmetic of the wide layers"
+    )
     recipe.add_argument("--seed", type=int, default=Recipe.seed)
     run = parser.add_argument_group("run")
     run.add_argument("--scoring-crop", type=int, required=True, help="number of the crop that scoring reads")
@@ -170,6 +174,10 @@ def _check_companions(arguments: argparse.Namespace) -> None:
         )
     if arguments.model not in BASELINES and not arguments.text_weights:
         raise InputError(f"--text-weights: a {arguments.model} needs CLIP's weights, a file or random:<seed>")
+    if arguments.model in BASELINES and arguments.precision != Recipe.precision:
+        raise InputError(
+            f"--precision: {arguments.precision} is not for {arguments.model}; the baselines know fp32 alone"
+        )
     if (arguments.selection == "released") != (arguments.catalog is not None):
         raise InputError(f"--catalog: goes with --selection released, which is {arguments.selection}")
 

@@ -33,6 +33,7 @@ Sampling = Literal["shuffled", "paired"]
 Branch = Literal["classification", "alignment"]
 Measure = Literal["ap", "auc"]
 Labels = Literal["true", "shuffled"]
+Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,9 @@ class Recipe:
         branch: Branch whose score selects the epoch.
         measure: Measure that selects it on the test set (``ap`` or ``auc``).
         labels: ``true``, or ``shuffled`` over the training videos: a control that must not learn.
+        precision: Arithmetic of the wide layers: ``fp32``, or ``bf16``, which is quicker on hardware that has it and
+            needs half the memory. What gives the logits of both branches, the losses, the text tower and the weights
+            are fp32 either way. The baselines know fp32 alone.
         seed: Seed of weights, order and dropout.
     """
 
@@ -135,6 +139,7 @@ class Recipe:
     branch: Branch = "alignment"
     measure: Measure = "ap"
     labels: Labels = "true"
+    precision: Precision = "fp32"
     seed: int = 234
 
     def __post_init__(self) -> None:
@@ -148,6 +153,7 @@ class Recipe:
         _check_choice("branch", self.branch, get_args(Branch))
         _check_choice("measure", self.measure, get_args(Measure))
         _check_choice("labels", self.labels, get_args(Labels))
+        _check_choice("precision", self.precision, get_args(Precision))
         if self.judge_every and self.selection != "released":
             raise InputError(
                 f"judge_every: {self.judge_every} judges within an epoch, which only selection 'released' does; "
