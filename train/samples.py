@@ -1,11 +1,12 @@
 """Shards as a reader sees them: the videos of a split, one after another or in training batches."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -14,8 +15,12 @@ from torch import Tensor
 
 from extract.catalog import check_labels
 from extract.errors import InputError
-from extract.shard import Shard, ShardHeader, ShardVideo, shard_paths
+from extract.shard import DIMENSIONS, Shard, ShardHeader, ShardVideo, shard_paths
 from train.windows import average_segments
+
+# Batches in memory beside the one in use, each read by a thread of its own. HDF5 lets one thread in at a time; the
+# averaging of long videos is what they share out.
+READ_AHEAD = 2
 
 
 class Batch(NamedTuple):
@@ -118,19 +123,28 @@ class TrainingSamples:
     def batch(self, chosen: NDArray[np.int64]) -> Batch:
         """Read the samples numbered ``chosen`` [B] int64."""
         pairs = self.pairs[chosen]
-        visual, audio = zip(*(self._read(self.entries[i], int(column)) for i, column in pairs), strict=True)
+        visual, audio = (np.zeros((len(pairs), self.max_snippets, DIMENSIONS), np.float32) for _ in range(2))
+        for row, (i, column) in enumerate(pairs):
+            entry = self.entries[i]
+            _fill(visual[row], entry.shard.visual_as_stored(entry.video, int(column)))
+            if entry.shard.header.audio is not None:
+                _fill(audio[row], entry.shard.audio_as_stored(entry.video))
         snippets = np.array([self.entries[i].video.snippets for i, _ in pairs])
         return Batch(
-            visual=torch.from_numpy(np.stack(visual)),
-            audio=torch.from_numpy(np.stack(audio)),
+            visual=torch.from_numpy(visual),
+            audio=torch.from_numpy(audio),
             length=torch.from_numpy(np.minimum(snippets, self.max_snippets)),
             labels=torch.from_numpy(self.targets[pairs[:, 0]]),
         )
 
-    def _read(self, entry: Entry, column: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        visual = average_segments(entry.shard.visual(entry.video, column), self.max_snippets)
-        audio = entry.shard.audio(entry.video)
-        return visual, average_segments(audio, self.max_snippets)
+
+def _fill(sample: NDArray[np.float32], rows: NDArray[Any]) -> None:
+    """Put a video's rows [T, D] into its zeroed place in a batch [max_snippets, D]."""
+    if len(rows) > len(sample):
+        sample[:] = average_segments(rows.astype(np.float32, copy=False), len(sample))
+    else:
+        # As `average_segments` would, but float16 is widened on its way into the batch.
+        sample[: len(rows)] = rows
 
 
 def shuffled_order(samples: TrainingSamples, batch: int, generator: torch.Generator) -> list[NDArray[np.int64]]:
@@ -177,13 +191,13 @@ def paired_order(samples: TrainingSamples, batch: int, generator: torch.Generato
 
 
 def batches(samples: TrainingSamples, order: Sequence[NDArray[np.int64]]) -> Iterator[Batch]:
-    """Yield the batches of an epoch, reading the next one from disk while the last is being trained on."""
-    with ThreadPoolExecutor(max_workers=1) as reader:
-        pending = [reader.submit(samples.batch, chosen) for chosen in order[:1]]
-        for chosen in [*order[1:], None]:
-            ready = pending.pop().result()
-            if chosen is not None:
-                pending.append(reader.submit(samples.batch, chosen))
+    """Yield the batches of an epoch, reading the next ones from disk while one is being trained on."""
+    with ThreadPoolExecutor(max_workers=READ_AHEAD) as readers:
+        pending = deque(readers.submit(samples.batch, chosen) for chosen in order[:READ_AHEAD])
+        for following in [*order[READ_AHEAD:], *[None] * len(pending)]:
+            ready = pending.popleft().result()
+            if following is not None:
+                pending.append(readers.submit(samples.batch, following))
             yield ready
 
 
