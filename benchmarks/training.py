@@ -1,0 +1,295 @@
+"""``python -m benchmarks.training``: how fast a training step is, against the hardware and against the plain form.
+
+A step of ``train`` in fp32 and in bf16 beside one of ``benchmarks.plain_networks``, on the same batch, each in a
+process of its own; the rate that a large matrix product reaches in the same process is the ceiling. Times are the
+fastest of a few steps, because other work on the machine can only add to them; the processor's seconds, over all
+threads, stand beside the clock's for the same reason.
+"""
+
+import argparse
+import json
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from extract import command
+from extract.files import write_text
+
+if TYPE_CHECKING:
+    import torch
+
+    from train.learner import Learner
+    from train.samples import Batch
+    from train.settings import Architecture, Recipe
+
+CEILING_SIZE = 4096
+CEILING_TRIES = 5
+LOADER_BATCHES = 10
+# Samples of XD-Violence: 3,954 training videos of ten crops each.
+EPOCH = 39_540
+FORMS = ("plain", "fp32", "bf16")
+LEAST_SHARE = 0.6
+MOST_HALF_TIME = 0.25
+MOST_LOSS_ERROR = {"fp32": 1e-5, "bf16": 5e-3}
+MOST_MEMORY_GB = 8.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one process measures.
+
+    Attributes:
+        form: ``plain``, ``fp32`` or ``bf16``.
+        model: ``teacher`` or ``vadclip``, at the size for XD-Violence.
+        shards: Folder of the training shards.
+        batch: Samples a step.
+        steps: Steps to time, after one that is not.
+        threads: CPU threads.
+    """
+
+    form: str
+    model: str
+    shards: Path
+    batch: int
+    steps: int
+    threads: int
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    measured: float
+    unit: str
+    target: str
+    kept: bool | None
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.splitlines()[0])
+    parser.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ... (extract.simulate)")
+    parser.add_argument("--model", choices=("teacher", "vadclip"), default="teacher")
+    parser.add_argument("--batch", type=int, default=96, help="samples a step (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=3, help="steps to time (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, compare with the targets, print and write."""
+    arguments = parser().parse_args(argv)
+    settings = {name: value for name, value in vars(arguments).items() if name != "out"}
+    tasks = [Task(form=form, **settings) for form in FORMS]
+    measured = {}
+    for name, work, task in [
+        *((task.form, measure_steps, task) for task in tasks),
+        ("loader", measure_loader, tasks[0]),
+    ]:
+        # A fresh process each, so that the memory of one does not count for the next.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            measured[name] = process.submit(work, task).result()
+        print(f"{name}: {measured[name]}", file=sys.stderr)
+    rows = compare(measured)
+    result = {
+        "settings": {name: str(value) for name, value in settings.items()},
+        "measured": measured,
+        "rows": [row._asdict() for row in rows],
+    }
+    write_text(arguments.out, json.dumps(result, indent=2) + "\n")
+    _show(rows)
+
+
+def measure_steps(task: Task) -> dict[str, Any]:
+    """Time whole training steps of one form; see ``Task``.
+
+    Returns:
+        ``seconds`` and ``processor_seconds`` of the fastest step, its ``samples`` and the ``gflop`` counted in it,
+        ``ceiling_fp32`` and ``ceiling_bf16`` in GFLOP/s, ``peak_memory_gb`` of the process and the ``losses`` before
+        the first step, without dropout.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from extract.labels import LABEL_SETS
+    from train.learner import Learner, build_learner
+    from train.settings import Recipe
+
+    torch.set_num_threads(task.threads)
+    learner, _ = build_learner(
+        _architecture(task.model), LABEL_SETS["xd"], "random:0", Recipe.seed, torch.device("cpu")
+    )
+    if not isinstance(learner, Learner):
+        raise TypeError(f"{task.model} is no network with classes")
+    batch, recipe = _first_batch(task), Recipe(batch=task.batch)
+    if task.form != "plain":
+        recipe = replace(recipe, precision=task.form)  # type: ignore[arg-type]
+    step, losses = _plain_forms(learner, batch, recipe) if task.form == "plain" else _our_forms(learner, batch, recipe)
+    learner.eval()
+    with torch.no_grad():
+        values = {name: float(loss) for name, loss in losses().items()}
+    learner.train()
+    with FlopCounterMode(display=False) as counter:
+        step()
+    ceilings = [_ceilings()]
+    seconds, processor = [], []
+    for _ in range(task.steps):
+        started, started_processor = time.perf_counter(), time.process_time()
+        step()
+        seconds.append(time.perf_counter() - started)
+        processor.append(time.process_time() - started_processor)
+        ceilings.append(_ceilings())
+    return {
+        "seconds": min(seconds),
+        "processor_seconds": min(processor),
+        "gflop": counter.get_total_flops() / 1e9,
+        "ceiling_fp32": max(fp32 for fp32, _ in ceilings),
+        "ceiling_bf16": max(bf16 for _, bf16 in ceilings),
+        "samples": len(batch.length),
+        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        "losses": values,
+    }
+
+
+def measure_loader(task: Task) -> dict[str, float]:
+    """Read batches as training does, with nothing done in between.
+
+    Returns:
+        ``samples_a_second`` by the clock and by the processor's seconds.
+    """
+    import torch
+
+    from extract.labels import LABEL_SETS
+    from train.samples import Split, TrainingSamples, batches, shuffled_order
+
+    torch.set_num_threads(task.threads)
+    with Split(task.shards, "train") as split:
+        samples = TrainingSamples(split.entries, LABEL_SETS["xd"].model_codes, 256)
+        order = shuffled_order(samples, task.batch, torch.Generator().manual_seed(0))[:LOADER_BATCHES]
+        started, started_processor = time.perf_counter(), time.process_time()
+        read = sum(len(batch.length) for batch in batches(samples, order))
+        seconds, processor = time.perf_counter() - started, time.process_time() - started_processor
+    return {"samples_a_second": read / seconds, "samples_a_processor_second": read / processor}
+
+
+def compare(measured: dict[str, dict[str, Any]]) -> list[Row]:
+    """Set what was measured beside its targets.
+
+    Args:
+        measured: What ``measure_steps`` gave for every form, and ``measure_loader`` for ``loader``.
+    """
+    plain, full, half = (measured[form] for form in FORMS)
+    share = full["gflop"] / full["seconds"] / full["ceiling_fp32"]
+    ratio = half["seconds"] / plain["seconds"]
+    rate, needed = measured["loader"]["samples_a_second"], half["samples"] / half["seconds"]
+    rows = [
+        Row("plain step", plain["seconds"], "s", "", None),
+        Row("fp32 step", full["seconds"], "s", "", None),
+        Row("bf16 step", half["seconds"], "s", "", None),
+        Row("counted in a plain step", plain["gflop"], "GFLOP", "", None),
+        Row("counted in ours", full["gflop"], "GFLOP", "", None),
+        Row("matrix product, fp32", full["ceiling_fp32"], "GFLOP/s", "", None),
+        Row("matrix product, bf16", half["ceiling_bf16"], "GFLOP/s", "", None),
+        Row("fp32 share of its ceiling", share, "", f">= {LEAST_SHARE}", share >= LEAST_SHARE),
+        Row("bf16 step / plain step", ratio, "", f"<= {MOST_HALF_TIME}", ratio <= MOST_HALF_TIME),
+    ]
+    for form, most in MOST_LOSS_ERROR.items():
+        losses, reference = measured[form]["losses"], plain["losses"]
+        error = max(abs(losses[name] - reference[name]) for name in reference)
+        rows.append(Row(f"{form} largest loss error", error, "", f"<= {most:g}", error <= most))
+    for form in FORMS:
+        memory = measured[form]["peak_memory_gb"]
+        target = "" if form == "plain" else f"< {MOST_MEMORY_GB:g}"
+        kept = None if form == "plain" else memory < MOST_MEMORY_GB
+        rows.append(Row(f"{form} peak memory", memory, "GB", target, kept))
+    rows.append(Row("loader", rate, "samples/s", f">= {needed:.0f}, what bf16 steps take", rate >= needed))
+    rows.append(Row("epoch of XD-Violence, bf16", EPOCH / needed / 3600, "h", "", None))
+    return rows
+
+
+def _architecture(model: str) -> "Architecture":
+    from train.settings import Architecture
+
+    return Architecture("teacher", layers=2, window=4) if model == "teacher" else Architecture("vadclip")
+
+
+def _first_batch(task: Task) -> "Batch":
+    import torch
+
+    from extract.labels import LABEL_SETS
+    from train.samples import Split, TrainingSamples, shuffled_order
+
+    with Split(task.shards, "train") as split:
+        samples = TrainingSamples(split.entries, LABEL_SETS["xd"].model_codes, 256)
+        return samples.batch(shuffled_order(samples, task.batch, torch.Generator().manual_seed(0))[0])
+
+
+Step = Callable[[], object]
+Losses = Callable[[], "dict[str, torch.Tensor]"]
+
+
+def _plain_forms(learner: "Learner", batch: "Batch", recipe: "Recipe") -> tuple[Step, Losses]:
+    import torch
+
+    from benchmarks.plain_networks import plain_losses
+    from extract.clip_encoder import load_clip
+    from extract.labels import LABEL_SETS
+
+    clip, _ = load_clip("random:0")
+    parameters = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+    def losses() -> "dict[str, torch.Tensor]":
+        return plain_losses(learner, clip, LABEL_SETS["xd"].prompts, batch, recipe)
+
+    def step() -> None:
+        total = losses()["total"]
+        optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    return step, losses
+
+
+def _our_forms(learner: "Learner", batch: "Batch", recipe: "Recipe") -> tuple[Step, Losses]:
+    from train.loop import build_optimizer, step_losses, train_step
+
+    optimizer = build_optimizer(learner, recipe)
+    return (
+        lambda: train_step(learner, batch, recipe, optimizer, None),
+        lambda: step_losses(learner, batch, recipe, None),
+    )
+
+
+def _ceilings() -> tuple[float, float]:
+    """Give the rates that a large matrix product reaches in fp32 and in bf16, GFLOP/s."""
+    import torch
+
+    rates = []
+    for dtype in (torch.float32, torch.bfloat16):
+        matrix = torch.randn(CEILING_SIZE, CEILING_SIZE, dtype=dtype)
+        seconds = []
+        for _ in range(CEILING_TRIES):
+            started = time.perf_counter()
+            matrix @ matrix
+            seconds.append(time.perf_counter() - started)
+        rates.append(2 * CEILING_SIZE**3 / min(seconds) / 1e9)
+    return rates[0], rates[1]
+
+
+def _show(rows: Sequence[Row]) -> None:
+    for row in rows:
+        verdict = {None: "", True: "kept", False: "MISSED"}[row.kept]
+        print(f"{row.name:28} {row.measured:12.6g} {row.unit:10} {row.target:36} {verdict}".rstrip())
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    command.run(main)
