@@ -178,6 +178,8 @@ def check_trained(settings, key, method):
         or of_teacher.get("architecture", {}).get("model") == "teacher"
     ):
         refuse(f"{key}.teacher", f"{teacher!r} is no method whose model is teacher")
+    if model not in OWN_TO_MODEL and method["recipe"].get("precision") == "bf16":
+        refuse(f"{key}.recipe.precision", f"a {model} knows fp32 alone; remove it")
     if method["recipe"].get("judge_every") and settings["selection"] != "released":
         refuse(
             f"{key}.recipe.judge_every",

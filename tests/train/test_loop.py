@@ -20,7 +20,7 @@ from train.networks import build_network
 from train.prompts import LearnablePrompt
 from train.samples import Split, TrainingSamples
 from train.selection import Judge
-from train.settings import Architecture, Recipe
+from train.settings import Architecture, Precision, Recipe
 
 LABELS = LABEL_SETS["xd"]
 SNIPPETS = 8
@@ -100,12 +100,14 @@ def test_clip_stays_frozen_and_the_context_learns(
     assert not any(name.startswith("prompt.encoder") for name in learner.learned_state())
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_killed_run_resumes_to_the_numbers_it_would_have_had(
-    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path, precision: Precision
 ) -> None:
     """A teacher, because its dropout draws random numbers too."""
+    recipe = replace(RECIPE, precision=precision)
     undisturbed = new_learner(clip, "teacher")
-    run(undisturbed, samples, tmp_path / "a", RECIPE)
+    run(undisturbed, samples, tmp_path / "a", recipe)
 
     calls = []
 
@@ -116,9 +118,9 @@ def test_a_killed_run_resumes_to_the_numbers_it_would_have_had(
         return float(len(calls))
 
     with pytest.raises(KeyboardInterrupt):
-        run(new_learner(clip, "teacher"), samples, tmp_path / "b", RECIPE, killed_in_epoch_two)
+        run(new_learner(clip, "teacher"), samples, tmp_path / "b", recipe, killed_in_epoch_two)
     resumed = new_learner(clip, "teacher", seed=99)
-    progress = run(resumed, samples, tmp_path / "b", RECIPE)
+    progress = run(resumed, samples, tmp_path / "b", recipe)
     assert progress.epoch == 3
     assert_same_state(undisturbed, resumed)
 

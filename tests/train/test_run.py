@@ -68,6 +68,24 @@ def test_ucf_trains_on_pairs_by_its_published_recipe_and_is_scored_without_audio
         assert np.all((scores[video.video_id].anomaly > 0) & (scores[video.video_id].anomaly < 1))
 
 
+def test_bf16_stands_in_the_checkpoint_and_in_the_provenance_of_its_scores(tmp_path: Path) -> None:
+    made = [Made(f"v{i}", ("A",) if i % 2 else ("B1",), 9) for i in range(4)]
+    make_shard(tmp_path / "train-00000.h5", made, crops=(5,))
+    make_shard(tmp_path / "test-00000.h5", [Made("t", ("A",), 20)], crops=(5,), split="test", seed=1)
+    checkpoint = train(tmp_path, "--model teacher --layers 1 --window 4 --batch 4 --precision bf16")
+    assert read_header(checkpoint).recipe.precision == "bf16"
+    score(
+        ["--checkpoint", str(checkpoint), "--shards", str(tmp_path), "--out", str(tmp_path / "s.h5"), "--device", "cpu"]
+    )
+    assert read_scores(tmp_path / "s.h5")[0].provenance.recipe.endswith(", bf16")
+
+
+def test_a_baseline_is_not_trained_in_bf16(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--precision: bf16 is not for rtfm"):
+        train(tmp_path, "--model rtfm --precision bf16")
+    assert not (tmp_path / "model.safetensors").exists()
+
+
 def save_released_teacher(path: Path) -> None:
     architecture = Architecture("teacher", layers=1, window=4, max_snippets=SNIPPETS)
     header = Header(

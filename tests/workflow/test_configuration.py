@@ -196,6 +196,19 @@ def test_judging_within_an_epoch_needs_the_selection_that_judges_on_the_test_set
     assert "key methods.vadclip.recipe.judge_every: belongs to selection: released" in done.stderr
 
 
+def test_a_method_of_other_authors_is_not_trained_in_bf16(project: Path) -> None:
+    rtfm = {
+        "rows": {"table1": "RTFM"},
+        "modality": "Visual",
+        "scoring_crop": 0,
+        "architecture": {"model": "rtfm", "max_snippets": 32},
+        "recipe": {"epochs": 1, "batch": 4, "learning_rate": 1e-4, "precision": "bf16"},
+    }
+    config = write_config(project, {"methods": {"rtfm": rtfm}}, base="ucf_demo")
+    done = snakemake(project, "-n", "--configfile", config)
+    assert "key methods.rtfm.recipe.precision: a rtfm knows fp32 alone" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
