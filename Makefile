@@ -5,7 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test slow faults lint learning baselines clean
+BENCH := results/bench
+
+.PHONY: demo test slow faults bench lint learning baselines clean
 
 demo: .venv/.complete
 	snakemake --cores $(CORES) --configfile config/demo.yaml -- results/demo_table1.csv results/demo_table2.csv
@@ -34,6 +36,16 @@ faults: .venv/.complete
 	python -m tests.faults.mutations --count 2000 --seed 0 --out results/faults/mutations.json
 	python -m tests.faults.media --count 1000 --seed 0 --out results/faults/media.json
 	python -m pytest tests/faults
+
+# How fast, against what the hardware reaches in the same run: about half an hour, on an otherwise idle machine.
+bench: .venv/.complete
+	python -m benchmarks.startup --out $(BENCH)/startup.json
+	python -m benchmarks.evaluation --out $(BENCH)/evaluation.json
+	python -m benchmarks.extraction --threads $(CORES) --out $(BENCH)/extraction.json
+	python -m benchmarks.shards --out work/bench
+	python -m benchmarks.training --shards work/bench --threads $(CORES) --out $(BENCH)/training.json
+	python -m benchmarks.scoring --shards work/bench --threads $(CORES) --out $(BENCH)/scoring.json
+	python -m benchmarks.scale --threads $(CORES) --out $(BENCH)/scale.json
 
 lint: .venv/.complete
 	ruff check .

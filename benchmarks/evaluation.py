@@ -5,15 +5,15 @@ their curves break into many more segments than those of a trained model.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.measurements import Measurement, publish
+from benchmarks.shards import write_catalog
 from extract import command
 from extract.labels import LABEL_SETS
 
@@ -70,9 +70,9 @@ def time_metrics(videos: "dict[str, ScoredVideo]", events: "Sequence[Sequence[Se
     from evaluate.scores_file import ScoresHeader, write_scores
 
     with tempfile.TemporaryDirectory() as folder:
-        scores, catalog = Path(folder) / "scores.h5", Path(folder) / "catalog.jsonl"
+        scores = Path(folder) / "scores.h5"
         write_scores(scores, ScoresHeader(STRIDE, CODES), videos.items())
-        write_catalog(catalog, videos, events)
+        catalog = write_catalog(Path(folder) / "catalog.jsonl", _entries(videos, events))
         return best(lambda: measure(scores, catalog))
 
 
@@ -117,18 +117,17 @@ def random_set(videos: int, frames: int, seed: int) -> "tuple[dict[str, ScoredVi
     return scored, events
 
 
-def write_catalog(path: Path, videos: "dict[str, ScoredVideo]", events: "Sequence[Sequence[Segment]]") -> None:
-    """Write the catalog that belongs to drawn scores."""
-    with path.open("w", encoding="utf-8") as file:
-        for video_id, segments in zip(videos, events, strict=True):
-            entry = {
-                "video_id": video_id,
-                "split": "test",
-                "path": "",
-                "labels": sorted({segment.label for segment in segments}),
-                "segments": [asdict(segment) for segment in segments],
-            }
-            file.write(json.dumps(entry) + "\n")
+def _entries(videos: "dict[str, ScoredVideo]", events: "Sequence[Sequence[Segment]]") -> list[dict[str, Any]]:
+    return [
+        {
+            "video_id": video_id,
+            "split": "test",
+            "path": "",
+            "labels": sorted({segment.label for segment in segments}),
+            "segments": [asdict(segment) for segment in segments],
+        }
+        for video_id, segments in zip(videos, events, strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ seconds for one more of each say how many videos make a shard of a given length.
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measurements import Measurement, publish
+from benchmarks.shards import write_catalog
 from extract import command
 from extract.errors import InputError
 
@@ -136,12 +136,8 @@ def training_seconds(folder: Path, settings: Sequence[str], samples: int, epochs
 
 
 def _write_catalog(folder: Path, entries: Sequence[dict[str, Any]]) -> Path:
-    folder.mkdir()
-    path = folder / "catalog.jsonl"
-    with path.open("w", encoding="utf-8") as file:
-        for number, entry in enumerate(entries):
-            file.write(json.dumps({"video_id": f"video_{number:05d}", "split": "train", **entry}) + "\n")
-    return path
+    videos = [{"video_id": f"video_{number:05d}", "split": "train", **entry} for number, entry in enumerate(entries)]
+    return write_catalog(folder / "catalog.jsonl", videos)
 
 
 def evaluation_seconds(frames: int) -> float:

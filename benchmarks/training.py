@@ -7,7 +7,6 @@ threads, stand beside the clock's for the same reason.
 """
 
 import argparse
-import json
 import multiprocessing
 import resource
 import sys
@@ -16,10 +15,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from benchmarks.measurements import Measurement, publish
 from extract import command
-from extract.files import write_text
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +33,7 @@ LOADER_BATCHES = 10
 # Samples of XD-Violence: 3,954 training videos of ten crops each.
 EPOCH = 39_540
 FORMS = ("plain", "fp32", "bf16")
-LEAST_SHARE = 0.6
+LEAST_SHARE = 60.0
 MOST_HALF_TIME = 0.25
 MOST_LOSS_ERROR = {"fp32": 1e-5, "bf16": 5e-3}
 MOST_MEMORY_GB = 8.0
@@ -59,16 +58,6 @@ class Task:
     batch: int
     steps: int
     threads: int
-
-
-class Row(NamedTuple):
-    """One line of the table."""
-
-    name: str
-    measured: float
-    unit: str
-    target: str
-    kept: bool | None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -97,14 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
             measured[name] = process.submit(work, task).result()
         print(f"{name}: {measured[name]}", file=sys.stderr)
-    rows = compare(measured)
-    result = {
-        "settings": {name: str(value) for name, value in settings.items()},
-        "measured": measured,
-        "rows": [row._asdict() for row in rows],
-    }
-    write_text(arguments.out, json.dumps(result, indent=2) + "\n")
-    _show(rows)
+    publish("training", compare(measured), arguments.out, settings)
 
 
 def measure_steps(task: Task) -> dict[str, Any]:
@@ -178,7 +160,7 @@ def measure_loader(task: Task) -> dict[str, float]:
     return {"samples_a_second": read / seconds, "samples_a_processor_second": read / processor}
 
 
-def compare(measured: dict[str, dict[str, Any]]) -> list[Row]:
+def compare(measured: dict[str, dict[str, Any]]) -> list[Measurement]:
     """Set what was measured beside its targets.
 
     Args:
@@ -190,31 +172,32 @@ def compare(measured: dict[str, dict[str, Any]]) -> list[Row]:
     ratio = half["seconds"] / plain["seconds"]
     ratio_processor = half["processor_seconds"] / plain["processor_seconds"]
     rate, needed = measured["loader"]["samples_a_second"], half["samples"] / half["seconds"]
-    rows = [
-        Row("plain step", plain["seconds"], "s", "", None),
-        Row("fp32 step", full["seconds"], "s", "", None),
-        Row("bf16 step", half["seconds"], "s", "", None),
-        Row("counted in a plain step", plain["gflop"], "GFLOP", "", None),
-        Row("counted in ours", full["gflop"], "GFLOP", "", None),
-        Row("matrix product, fp32", full["ceiling_fp32"], "GFLOP/s", "", None),
-        Row("matrix product, bf16", half["ceiling_bf16"], "GFLOP/s", "", None),
-        Row("fp32 share of its ceiling", share, "", f">= {LEAST_SHARE}", share >= LEAST_SHARE),
-        Row("  by the processor's seconds", share_processor, "", "", None),
-        Row("bf16 step / plain step", ratio, "", f"<= {MOST_HALF_TIME}", ratio <= MOST_HALF_TIME),
-        Row("  by the processor's seconds", ratio_processor, "", "", None),
+    processor = "by the processor's seconds"
+    measurements = [
+        Measurement("plain step", plain["seconds"], "s", how=f"{plain['samples']} samples, fp32"),
+        Measurement("fp32 step", full["seconds"], "s"),
+        Measurement("bf16 step", half["seconds"], "s"),
+        Measurement("counted in a plain step", plain["gflop"], "GFLOP"),
+        Measurement("counted in ours", full["gflop"], "GFLOP"),
+        Measurement("fp32 matmul", full["ceiling_fp32"], "GFLOP/s", how="the ceiling"),
+        Measurement("bf16 matmul", half["ceiling_bf16"], "GFLOP/s"),
+        Measurement("fp32 share", 100 * share, "%", at_least=LEAST_SHARE, how="of its ceiling"),
+        Measurement("fp32 share", 100 * share_processor, "%", how=processor),
+        Measurement("bf16 step over plain step", ratio, "", at_most=MOST_HALF_TIME),
+        Measurement("bf16 step over plain step", ratio_processor, "", how=processor),
     ]
     for form, most in MOST_LOSS_ERROR.items():
         losses, reference = measured[form]["losses"], plain["losses"]
         error = max(abs(losses[name] - reference[name]) for name in reference)
-        rows.append(Row(f"{form} largest loss error", error, "", f"<= {most:g}", error <= most))
+        measurements.append(Measurement(f"{form} loss error", error, "", at_most=most, how="the largest term's"))
     for form in FORMS:
-        memory = measured[form]["peak_memory_gb"]
-        target = "" if form == "plain" else f"< {MOST_MEMORY_GB:g}"
-        kept = None if form == "plain" else memory < MOST_MEMORY_GB
-        rows.append(Row(f"{form} peak memory", memory, "GB", target, kept))
-    rows.append(Row("loader", rate, "samples/s", f">= {needed:.0f}, what bf16 steps take", rate >= needed))
-    rows.append(Row("epoch of XD-Violence, bf16", EPOCH / needed / 3600, "h", "", None))
-    return rows
+        most_memory = None if form == "plain" else MOST_MEMORY_GB
+        measurements.append(
+            Measurement(f"{form} peak memory", measured[form]["peak_memory_gb"], "GB", at_most=most_memory)
+        )
+    measurements.append(Measurement("loader", rate, "samples/s", at_least=round(needed), how="what bf16 steps take"))
+    measurements.append(Measurement("epoch of XD-Violence", EPOCH / needed / 3600, "h", how="extrapolated from bf16"))
+    return measurements
 
 
 def _architecture(model: str) -> "Architecture":
@@ -288,13 +271,6 @@ def _ceilings() -> dict[str, float]:
         rates[f"ceiling_{name}"] = gflop / min(seconds)
         rates[f"ceiling_{name}_processor"] = gflop / min(processor)
     return rates
-
-
-def _show(rows: Sequence[Row]) -> None:
-    for row in rows:
-        verdict = {None: "", True: "kept", False: "MISSED"}[row.kept]
-        print(f"{row.name:28} {row.measured:12.6g} {row.unit:10} {row.target:36} {verdict}".rstrip())
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
