@@ -174,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     failures = [Failure(video_id, STAGE, reasons[video_id]) for video_id in videos if video_id in reasons]
     workfile.write_workfile(arguments.out, STAGE, attributes, _empty(settings), _gathered(finished))
     write_failures(arguments.failures, failures)
-    workfile.remove_partials(arguments.partial, [partial for _, partial in finished])
+    workfile.remove_other_partials(arguments.partial, [partial for _, partial in finished])
     if failures:
         print(f"{label}: {len(failures)} of {len(videos)} videos failed: {describe(failures)}", file=sys.stderr)
 

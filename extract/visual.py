@@ -137,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     workfile.write_workfile(arguments.out, STAGE, attributes, _empty(settings), _gathered(finished))
     write_failures(arguments.failures, failures)
-    workfile.remove_partials(arguments.partial, [partial for _, partial in finished])
+    workfile.remove_other_partials(arguments.partial, [partial for _, partial in finished])
     if failures:
         print(f"{label}: {len(failures)} of {len(videos)} videos failed: {describe(failures)}", file=sys.stderr)
 

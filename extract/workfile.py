@@ -73,7 +73,7 @@ def load_partial(path: Path) -> Arrays:
         raise InputError(f"{path}: is damaged ({error}); remove it and run the same command again") from None
 
 
-def remove_partials(folder: Path, finished: Iterable[Path]) -> None:
+def remove_other_partials(folder: Path, finished: Iterable[Path]) -> None:
     """Remove what the work file has not used: files of other settings, and of videos that have changed since.
 
     The files in ``finished`` stay until the shard stands. Snakemake removes the output of a job whose end it has not
