@@ -23,8 +23,9 @@ baselines: .venv/.complete
 	snakemake --cores $(CORES) --configfile config/demo_baselines.yaml -- results/demo_baselines_table1.csv results/demo_baselines_learning.csv
 	python -m evaluate.show results/demo_baselines_table1.csv results/demo_baselines_learning.csv
 
+# Two processes, each with whole files of tests: many tests wait for a subprocess or use one core.
 test: lint
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 # Every case of the matrices of which `make test` takes a sample.
 slow: .venv/.complete

@@ -32,8 +32,8 @@ rule table_page:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         title=lambda wildcards: f"Table {wildcards.number}: {TITLES[int(wildcards.number)]}",
         measured=lambda wildcards: measured_in(int(wildcards.number)),
@@ -61,8 +61,8 @@ rule training_curves:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         curves=runs_as_flags("--curves", f"{WORK}/curves/{{}}.csv", TRAINED),
         score=flags({"score": selection_score()}),
@@ -93,8 +93,8 @@ rule precision_recall:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         scores=runs_as_flags("--scores", f"{WORK}/scores/{{}}.h5", SHOWN),
         settings=flags(
@@ -126,8 +126,8 @@ rule per_class:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         metrics=runs_as_flags("--metrics", f"{WORK}/metrics/{{}}.json", TELLING),
         selected=selected(),
@@ -156,8 +156,8 @@ rule confusion:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         scores=runs_as_flags("--scores", f"{WORK}/scores/{{}}.h5", TELLING),
         settings=flags({"protocol": config["frame_level"]["protocol"]}),
@@ -191,8 +191,8 @@ if "figure4" in config:
             "../envs/evaluate.yaml"
         threads: 1
         resources:
-            mem_mb=500,
-            runtime=10,
+            mem_mb=growing(500),
+            runtime=growing(10),
         params:
             branch=config["frame_level"]["branch"],
             selected=selected(),
@@ -218,8 +218,8 @@ rule failures_page:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         selected=selected(),
     shell:
@@ -246,8 +246,8 @@ rule provenance_page:
         "../envs/evaluate.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=growing(500),
+        runtime=growing(10),
     params:
         metrics=runs_as_flags("--metrics", f"{WORK}/metrics/{{}}.json", SHOWN),
         settings=flags({"configuration": json.dumps(config), "selected": selected()}),

@@ -48,8 +48,8 @@ rule curves:
         "../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         # Not an input: the events are written beside the checkpoint, and stay while a killed run is resumed.
         events=f"{WORK}/tensorboard/{{method}}-{{control}}-seed{{seed}}",

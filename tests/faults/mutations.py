@@ -269,7 +269,9 @@ def read_checked(path: Path) -> None:
     """Let ``extract.check`` look at a file."""
     from extract.check import check
 
-    check(path)
+    _, problems = check(path)
+    if problems:
+        raise InputError(problems[0])
 
 
 # Kind of file: its suffix, what makes one and what reads it.
