@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from extract.errors import InputError
@@ -111,8 +111,10 @@ def save_checkpoint(path: Path, header: Header, tensors: dict[str, Tensor]) -> N
     # One entry: safetensors writes several in an order that changes from run to run, and with it the checksum.
     values = {"format": FORMAT, "version": VERSION, **asdict(header)}
     metadata = {"header": json.dumps(values, ensure_ascii=False)}
+    content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
     with atomic_path(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        # safetensors' own writing to a file goes through a temporary of its own, which a kill would leave for ever.
+        temporary.write_bytes(content)
 
 
 def read_header(path: Path) -> Header:
