@@ -19,6 +19,7 @@ file's size and date, and the settings: another setting never finds it.
 
 import hashlib
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -53,6 +54,13 @@ def partial_path(folder: Path, video_id: str, source: Path, settings: Mapping[st
     return folder / f"{hashlib.sha256(name.encode()).hexdigest()}.npz"
 
 
+# numpy's archives are zip files of arrays whose headers are Python literals; the readers of both let all of these out.
+UNREADABLE_ARCHIVE = (
+    *(OSError, ValueError, EOFError, KeyError, NotImplementedError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
+
+
 def save_partial(path: Path, arrays: Arrays) -> None:
     """Write the arrays of one finished video, whole or not at all."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -68,8 +76,7 @@ def load_partial(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        # numpy's archives are zip files, whose reader lets all of these out.
+    except UNREADABLE_ARCHIVE as error:
         raise InputError(f"{path}: is damaged ({error}); remove it and run the same command again") from None
 
 
