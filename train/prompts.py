@@ -86,7 +86,9 @@ class LearnablePrompt(nn.Module):
 
     def forward(self) -> Tensor:
         """Class embeddings of step 1, ``[C, D]``, not normalised, differentiable in ``context``."""
-        embeddings = torch.where(self.is_fixed, self.fixed, self.context[self.position])  # [S, D]
+        # An embedding rather than an index: the latter's gradient is added up in no fixed order by several threads.
+        context = F.embedding(self.position, self.context)  # [S, D]
+        embeddings = torch.where(self.is_fixed, self.fixed, context)  # [S, D]
         output: Tensor = self.encoder(embeddings, self.position, self.mask, self.end)
         return output
 

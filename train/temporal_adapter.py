@@ -108,7 +108,9 @@ class TemporalAdapter(nn.Module):
         video, place = held.nonzero(as_tuple=True)  # [M] each
         bare = ~held.all(dim=0)  # [N], places that some video leaves empty
         # Behind the M blocks that hold something come those that do not, one a place.
-        distinct = torch.cat([blocks[video, place] + positions[place], positions[bare]])
+        # An embedding rather than an index: the latter's gradient is added up in no fixed order by several threads.
+        placed = F.embedding(place, positions.flatten(1)).view(-1, self.window, dim)  # [M, W, D]
+        distinct = torch.cat([blocks[video, place] + placed, positions[bare]])
         of_video, of_place = held.flatten().cumsum(0).view_as(held) - 1, len(video) + bare.cumsum(0) - 1
         source = torch.where(held, of_video, of_place)  # [B, N], index into distinct
         transformed: Tensor = self.transformer(distinct)

@@ -115,6 +115,26 @@ def test_every_parameter_is_reached_by_the_total_loss(network_class: type[nn.Mod
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
+@every_network
+def test_a_step_taken_again_gives_the_same_bits_with_several_threads(network_class: type[nn.Module]) -> None:
+    batch = paired_batch([40, 33, 12, 40, 5, 40, 17, 39], 40)
+
+    def gradients() -> list[Tensor]:
+        torch.manual_seed(3)
+        network = build(network_class).train()
+        network.losses(batch)["total"].backward()
+        return [parameter.grad for parameter in network.parameters()]
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first = gradients()
+        for _ in range(3):
+            assert all(torch.equal(one, other) for one, other in zip(first, gradients(), strict=True))
+    finally:
+        torch.set_num_threads(threads)
+
+
 def videos(count: int, seed: int) -> tuple[Batch, Tensor]:
     """Videos of 24 to 32 rows with an event of 10 rows each, of one of eight abnormal or eight harmless kinds.
 
