@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -118,8 +119,19 @@ def test_a_job_whose_state_is_unknown_is_not_done_without_its_output(
 
 def test_a_stopped_cluster_leaves_no_process_behind(tmp_path: Path) -> None:
     with slurm.running_cluster(tmp_path, cpus=2, memory_mb=4000, gpus=1) as cluster:
-        cluster.ask("sbatch", f"--output={tmp_path}/job.out", "--wrap", f"exec sleep 600 {tmp_path}")
+        # A command that goes on for ever and bears the folder's name.
+        cluster.ask("sbatch", f"--output={tmp_path}/job.out", "--wrap", f"exec tail -f {tmp_path}/slurm.conf")
+        end = time.monotonic() + slurm.START_SECONDS
         while not any(job["JobState"] == "RUNNING" for job in cluster.jobs()):
+            assert time.monotonic() < end, cluster.jobs()
             time.sleep(0.1)
-    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not [command for command in commands if str(tmp_path).encode() in command]
+        assert any(b"tail" in command for command in commands_that_name(tmp_path))
+    assert commands_that_name(tmp_path) == []
+
+
+def commands_that_name(folder: Path) -> list[bytes]:
+    commands = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            commands.append(path.read_bytes())
+    return [command for command in commands if str(folder).encode() in command]
