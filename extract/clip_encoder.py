@@ -5,7 +5,7 @@ The plain-GELU variant loads the same weights without an error and gives other f
 
 import copy
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from extract.device import exact_arithmetic
 from extract.errors import InputError
+from extract.packed_tower import PackedTower, can_pack
 from extract.weights import file_sha256, load_strictly, random_seed, read_state_dict, seeded
 
 ENCODER = "ViT-B-16-quickgelu"
@@ -73,8 +74,13 @@ class ClipImageEncoder:
         self.batch = batch
         self.device = device
         self._dtype = PRECISIONS[precision]
-        # Whole in bfloat16: autocast converts the weights on every call, which is slower than float32 on a CPU.
-        self._tower = copy.deepcopy(model.get_submodule("visual")).to(device, self._dtype).eval()
+        tower = model.get_submodule("visual")
+        self._tower: Callable[[Tensor], Tensor]
+        if self._dtype == torch.bfloat16 and can_pack(device):
+            self._tower = PackedTower(tower, batch)
+        else:
+            # Whole in bfloat16: autocast converts the weights on every call.
+            self._tower = copy.deepcopy(tower).to(device, self._dtype).eval()
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode the images of one video.
@@ -85,14 +91,36 @@ class ClipImageEncoder:
         Returns:
             [M, 512] float32 on the CPU, not L2-normalised.
         """
+        return self.begin(images)()
+
+    def begin(self, images: Tensor) -> Callable[[], Tensor]:
+        """Begin to encode; a GPU computes while the caller prepares the next images.
+
+        Args:
+            images: As for ``encode``.
+
+        Returns:
+            A function that waits for what ``encode`` gives.
+        """
         with torch.inference_mode(), exact_arithmetic():
-            return torch.cat([self._encode_padded(part) for part in torch.split(images, self.batch)])
+            features = torch.cat([self._encode_padded(part) for part in torch.split(images, self.batch)])
+        if self.device.type == "cpu":
+            return lambda: features
+        # Pinned, and copied behind these kernels but before those of the next call.
+        copied = features.to("cpu", non_blocking=True)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record()
+
+        def result() -> Tensor:
+            done.synchronize()
+            return copied
+
+        return result
 
     def _encode_padded(self, images: Tensor) -> Tensor:
         padded = torch.zeros(self.batch, *images.shape[1:], dtype=self._dtype, device=self.device)
         padded[: len(images)] = images
-        features: Tensor = self._tower(padded)
-        return features[: len(images)].float().cpu()
+        return self._tower(padded)[: len(images)].float()
 
 
 def _openai_state(path: Path) -> dict[str, Tensor]:

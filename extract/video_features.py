@@ -1,7 +1,7 @@
 """Videos to rows of visual features: decoded side by side in worker processes, embedded here."""
 
 import math
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -93,6 +93,7 @@ class _Rows:
         # As many pictures as fill whole batches of crops.
         self._together = encoder.batch // math.gcd(encoder.batch, len(settings.crops))
         self._waiting: list[Tensor] = []  # [crops, 3, 224, 224] each
+        self._encoded: Callable[[], Tensor] | None = None
         snippets = -(-len(timeline.starts) // settings.stride)
         self._features: NDArray[np.generic] = np.empty((snippets, len(settings.crops), DIMENSIONS), settings.dtype)
         self._done = 0
@@ -100,7 +101,7 @@ class _Rows:
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         # One by one: large pictures must not pile up.
-        frames = torch.from_numpy(picture).to(self._encoder.device)[None]
+        frames = _uploaded(torch.from_numpy(picture), self._encoder.device)[None]
         self._waiting.append(crop_frames(frames, self._settings.crops)[0])
         if len(self._waiting) == self._together:
             self._encode()
@@ -108,6 +109,7 @@ class _Rows:
     def arrays(self) -> Arrays:
         if self._waiting:
             self._encode()
+        self._store()
         if self._problem is not None:
             raise self._problem
         timeline = self._timeline
@@ -119,11 +121,26 @@ class _Rows:
         }
 
     def _encode(self) -> None:
-        encoded = self._encoder.encode(torch.cat(self._waiting)).numpy()  # [n * crops, 512]
-        rows = encoded.reshape(len(self._waiting), len(self._settings.crops), -1)
+        encoded = self._encoder.begin(torch.cat(self._waiting))  # [n * crops, 512]
         self._waiting.clear()
+        # The batch before it, which a GPU has finished by now.
+        self._store()
+        self._encoded = encoded
+
+    def _store(self) -> None:
+        if self._encoded is None:
+            return
+        rows = self._encoded().numpy().reshape(-1, *self._features.shape[1:])
+        self._encoded = None
         try:
             self._features[self._done : self._done + len(rows)] = stored(rows, self._settings.dtype)
         except UnstorableError as error:
             self._problem = self._problem or error
         self._done += len(rows)
+
+
+def _uploaded(picture: Tensor, device: torch.device) -> Tensor:
+    if device.type == "cpu":
+        return picture
+    # From pinned memory, so that the copy does not wait for what the GPU is computing.
+    return picture.pin_memory().to(device, non_blocking=True)
