@@ -72,11 +72,15 @@ class Life:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a killed run has finished; a file is known by its name and inode, which a rewritten one does not keep."""
+    """What a killed run has finished.
+
+    A video is known by its file's name and inode, which a rewritten one does not keep, a log by its name and date.
+    """
 
     videos: frozenset[tuple[str, int]]
     shards: frozenset[str]
     epochs: int
+    training_logs: frozenset[tuple[str, int]]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -209,7 +213,7 @@ def progress(folder: Path) -> Progress:
     work = folder / WORK
     videos = {(str(path.relative_to(work)), path.stat().st_ino) for path in work.glob("partial/*/*/*.npz")}
     shards = {path.stem for path in work.glob("shards/*.h5")}
-    return Progress(frozenset(videos), frozenset(shards), _saved_epochs(work))
+    return Progress(frozenset(videos), frozenset(shards), _saved_epochs(work), _training_logs(folder))
 
 
 def _saved_epochs(work: Path) -> int:
@@ -230,10 +234,15 @@ def lost(before: Progress, after: Progress) -> list[str]:
 
 def epochs_lost(folder: Path, before: Progress) -> list[str]:
     """Say if the last start trained an epoch again that was finished before."""
-    logs = [path.read_text(encoding="utf-8") for path in (folder / WORK / "logs/train").glob("*.log")]
-    if before.epochs and not any(f"going on after epoch {before.epochs}" in log or "epoch" not in log for log in logs):
+    # A log that is as it was belongs to a training that was finished before.
+    logs = [Path(name).read_text(encoding="utf-8") for name, _ in _training_logs(folder) - before.training_logs]
+    if before.epochs and any(f"going on after epoch {before.epochs}" not in log and "epoch" in log for log in logs):
         return [f"epoch {before.epochs} was trained again"]
     return []
+
+
+def _training_logs(folder: Path) -> frozenset[tuple[str, int]]:
+    return frozenset((str(path), date) for path, date in _dates(folder, ["logs/train/*.log"]).items())
 
 
 def broken_files(folder: Path) -> list[str]:
