@@ -47,6 +47,7 @@ bench: .venv/.complete
 	python -m benchmarks.training --shards work/bench --threads $(CORES) --out $(BENCH)/training.json
 	python -m benchmarks.scoring --shards work/bench --threads $(CORES) --out $(BENCH)/scoring.json
 	python -m benchmarks.scale --threads $(CORES) --out $(BENCH)/scale.json
+	python -m benchmarks.estimate --bench $(BENCH) --out $(BENCH)/estimate.json
 
 lint: .venv/.complete
 	ruff check .

@@ -1,0 +1,74 @@
+"""What the benchmarks make of what they measured; the measuring itself is `make bench`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.estimate import Rates, Set, estimate, main
+from benchmarks.measurements import Measurement, publish
+from benchmarks.scale import growth
+from extract.errors import InputError
+
+RATES = Rates(
+    frames=500.0,
+    cores=10,
+    gpu_gflops=351_000.0,
+    encoder_share=0.5,
+    training_share=0.1,
+    gflop_a_sample=35.1,
+    evaluation_seconds=36.0,
+)
+# 1,000 hours at 25 frames a second: 90 million frames, and at stride 25 with 5 crops 18 million images.
+DATA = Set(hours=1000.0, fps=25.0, stride=25, crops=5, train_videos=720, megabits=8.0)
+
+
+def estimated() -> dict[str, Measurement]:
+    return {one.name: one for one in estimate(DATA, RATES, epochs=10)}
+
+
+def test_an_estimate_by_hand() -> None:
+    found = estimated()
+    assert found["XD-Violence, 1 GPUs: decoding"].value == pytest.approx(90e6 / 5000 / 3600)  # 5 h
+    assert found["XD-Violence, 1 GPUs: embedding"].value == pytest.approx(18e6 / 5000 / 3600)  # 1 h
+    assert found["XD-Violence, 1 GPUs: embedding"].how == "decoding decides"
+    # 3,600 GB in five hours.
+    assert found["XD-Violence, 1 GPUs: reading"].value == pytest.approx(0.2)
+    assert found["XD-Violence: training"].value == pytest.approx(720 * 5 * 10 / 1000 / 3600)
+    assert found["XD-Violence: metrics"].value == pytest.approx(0.01)
+
+
+def test_more_gpus_share_extraction_and_a_larger_set_multiplies_it() -> None:
+    found = estimated()
+    one = found["XD-Violence, 1 GPUs: decoding"].value
+    assert found["XD-Violence, 64 GPUs: decoding"].value == pytest.approx(one / 64)
+    assert found["100 times as large, 8 GPUs: decoding"].value == pytest.approx(100 * one / 8)
+    assert found["XD-Violence, 64 GPUs: reading"].value == pytest.approx(0.2 * 64)
+
+
+def test_an_estimate_without_its_measurements_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"training\.json: is not there; run `make bench` first"):
+        main(["--bench", str(tmp_path), "--out", str(tmp_path / "out.json")])
+
+
+@pytest.mark.parametrize("power", [1.0, 1.5])
+def test_the_exponent_is_that_of_the_growth_beyond_the_start(power: float) -> None:
+    exponent, start, *sizes = growth("x", "videos", (8, 16, 32), lambda size: 5.0 + 0.1 * size**power, start=5.0)
+    assert exponent.value == pytest.approx(power)
+    assert start.value == 5.0
+    assert [one.value for one in sizes] == pytest.approx([0.1 * size**power for size in (8, 16, 32)])
+
+
+def test_a_target_is_printed_with_its_verdict_and_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    measurements = [
+        Measurement("quick", 1.0, "s", at_most=2.0),
+        Measurement("slow", 3.0, "s", at_most=2.0),
+        Measurement("rate", 3.0, "/s", at_least=3.0),
+        Measurement("free", 3.0, ""),
+    ]
+    publish("example", measurements, tmp_path / "out.json", {"threads": 2})
+    written = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    assert [one["holds"] for one in written["measurements"]] == [True, False, True, None]
+    assert written["settings"] == {"threads": "2"}
+    verdicts = ["MISSED" in line for line in capsys.readouterr().out.splitlines()[1:]]
+    assert verdicts == [False, True, False, False]
