@@ -53,11 +53,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from extract.device import exact_arithmetic, pick_device
     from extract.labels import label_set
+    from train.allocator import keep_freed_memory
     from train.learner import build_learner
     from train.samples import Split
     from train.settings import Architecture, Recipe
 
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
     layers, window = (2, 4) if arguments.model == "teacher" else (1, 64)
     architecture, recipe = Architecture(arguments.model, layers, window), Recipe(batch=arguments.batch)
     device = pick_device(arguments.device)

@@ -101,10 +101,13 @@ def measure_steps(task: Task) -> dict[str, Any]:
     from torch.utils.flop_counter import FlopCounterMode
 
     from extract.labels import LABEL_SETS
+    from train.allocator import keep_freed_memory
     from train.learner import Learner, build_learner
     from train.settings import Recipe
 
     torch.set_num_threads(task.threads)
+    if task.form != "plain":
+        keep_freed_memory()
     learner, _ = build_learner(
         _architecture(task.model), LABEL_SETS["xd"], "random:0", Recipe.seed, torch.device("cpu")
     )

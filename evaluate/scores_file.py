@@ -154,11 +154,12 @@ def _read_video(file: h5py.File, path: Path, video_id: str, columns: int) -> Sco
 
 
 def _read_array(group: h5py.Group, where: str, name: str) -> NDArray[np.float32]:
-    if not isinstance(group.get(name), h5py.Dataset):
+    dataset = group.get(name)
+    if not isinstance(dataset, h5py.Dataset):
         raise InputError(f"{where}: dataset {name} is missing; scores must have it")
-    if group[name].dtype.kind != "f":
-        raise InputError(f"{where}: dataset {name} is {group[name].dtype}; it must be floating point")
-    return np.asarray(group[name][()], dtype=np.float32)
+    if dataset.dtype.kind != "f":
+        raise InputError(f"{where}: dataset {name} is {dataset.dtype}; it must be floating point")
+    return np.asarray(dataset[()], dtype=np.float32)
 
 
 def _check_video(where: str, video: ScoredVideo, columns: int) -> None:

@@ -118,6 +118,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from extract.device import exact_arithmetic, pick_device
+    from train.allocator import keep_freed_memory
     from train.checkpoint import Header, TrainedOn, save_checkpoint
     from train.learner import build_learner, checkpoint_tensors
     from train.loop import train
@@ -125,6 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from train.selection import split_validation
 
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
     device = pick_device(arguments.device)
     with Split(arguments.shards, "train") as split:
         labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")

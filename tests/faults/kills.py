@@ -80,6 +80,7 @@ class Progress:
     videos: frozenset[tuple[str, int]]
     shards: frozenset[str]
     epochs: int
+    checkpoints: frozenset[str]
     training_logs: frozenset[tuple[str, int]]
 
 
@@ -213,7 +214,8 @@ def progress(folder: Path) -> Progress:
     work = folder / WORK
     videos = {(str(path.relative_to(work)), path.stat().st_ino) for path in work.glob("partial/*/*/*.npz")}
     shards = {path.stem for path in work.glob("shards/*.h5")}
-    return Progress(frozenset(videos), frozenset(shards), _saved_epochs(work), _training_logs(folder))
+    checkpoints = frozenset(str(path) for path in work.glob("checkpoints/*/*/*.safetensors"))
+    return Progress(frozenset(videos), frozenset(shards), _saved_epochs(work), checkpoints, _training_logs(folder))
 
 
 def _saved_epochs(work: Path) -> int:
@@ -227,7 +229,8 @@ def lost(before: Progress, after: Progress) -> list[str]:
     # They go when the shard that holds them stands.
     gone = {name for name in gone if Path(name).parent.name not in after.shards}
     problems = [f"finished video {name} was lost" for name in sorted(gone)]
-    if after.epochs < before.epochs:
+    # The state goes when the scores of the finished training stand.
+    if after.epochs < before.epochs and not after.checkpoints:
         problems.append(f"epoch {before.epochs} was lost: the state says {after.epochs}")
     return problems
 

@@ -16,11 +16,12 @@ from train.networks import build_network
 from train.prompts import LearnablePrompt
 from train.samples import Batch
 from train.settings import Architecture, Recipe
-from train.step import VIDEOS_AT_ONCE, add_gradients, learner_losses
+from train.step import add_gradients, learner_losses
 from train.temporal_adapter import TemporalAdapter
 
 LABELS = LABEL_SETS["xd"]
 SNIPPETS = 32
+VIDEOS_AT_ONCE = 4
 # More than pass through the network at once; most leave whole windows empty, two leave none.
 LENGTHS = (32, 1, 7, 16, 17, 5, 25, 9, 12, 32, 3)
 ARCHITECTURES = {
@@ -31,6 +32,11 @@ ARCHITECTURES = {
 }
 FULL = Recipe()
 HALF = replace(FULL, precision="bf16")
+
+
+@pytest.fixture(autouse=True)
+def few_videos_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.step.VIDEOS_AT_ONCE", VIDEOS_AT_ONCE)
 
 
 def random_batch() -> Batch:
