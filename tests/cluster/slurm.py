@@ -120,16 +120,16 @@ def running_cluster(folder: Path, cpus: int, memory_mb: int, gpus: int) -> Itera
             f"--log-file={folder}/munged.log",
         )
         stack.enter_context(_daemon(folder, environment, munged))
-        _wait(folder, "munged", lambda: (folder / "munge.socket").exists())
+        wait(folder, "munged", lambda: (folder / "munge.socket").exists())
         stack.enter_context(_daemon(folder, environment, ("slurmctld", "-D")))
         stack.enter_context(_daemon(folder, environment, ("slurmd", "-D")))
-        _wait(folder, "the node", lambda: "idle" in _quietly(cluster, "sinfo", "--noheader", "--format=%T"))
+        wait(folder, "the node", lambda: "idle" in _quietly(cluster, "sinfo", "--noheader", "--format=%T"))
         try:
             yield cluster
         finally:
             _quietly(cluster, "scancel", "--full", "--signal=KILL", f"--user={getpass.getuser()}")
             _quietly(cluster, "scancel", f"--user={getpass.getuser()}")
-            _wait(folder, "the end of the jobs", lambda: not _quietly(cluster, "squeue", "--noheader"))
+            wait(folder, "the end of the jobs", lambda: not _quietly(cluster, "squeue", "--noheader"))
 
 
 def _write_settings(folder: Path, cpus: int, memory_mb: int, gpus: int) -> None:
@@ -179,7 +179,8 @@ def _daemon(folder: Path, environment: dict[str, str], command: tuple[str, ...])
                 process.wait()
 
 
-def _wait(folder: Path, what: str, ready: Callable[[], bool]) -> None:
+def wait(folder: Path, what: str, ready: Callable[[], bool]) -> None:
+    """Wait until it is ready; after a minute raise RuntimeError with the end of the logs in ``folder``."""
     end = time.monotonic() + START_SECONDS
     while not ready():
         if time.monotonic() > end:

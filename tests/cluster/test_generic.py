@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.tiny import TABLE, finished, has_plugin, start, tiny_project
+from tests.cluster.tiny import TABLE, commands, finished, has_plugin, start, tiny_project
 
 PROFILE = ("--workflow-profile", "profiles/generic", "--latency-wait", "20", "--max-status-checks-per-second", "20")
 ALONE = ("unshare", "--net")
@@ -122,14 +123,10 @@ def kill_job(folder: Path, process: subprocess.Popen[str], log: str) -> str:
 def sessions(folder: Path) -> dict[int, str]:
     """Give the text of Snakemake's job script of each running job by its process group."""
     found = {}
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().decode().split("\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+    for process, words in commands().items():
         scripts = [word for word in words if word.startswith(str(folder)) and "snakejob" in word]
-        if scripts and Path(scripts[0]).exists():
-            found[os.getpgid(int(path.parent.name))] = Path(scripts[0]).read_text(encoding="utf-8")
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            found |= {os.getpgid(process): Path(script).read_text(encoding="utf-8") for script in scripts[:1]}
     return found
 
 

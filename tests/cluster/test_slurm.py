@@ -6,13 +6,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.cluster import slurm
-from tests.cluster.tiny import TABLE, finished, has_plugin, start, tiny_project
+from tests.cluster.tiny import TABLE, commands, finished, has_plugin, start, tiny_project
 
 PROFILE = ("--workflow-profile", "profiles/slurm", "--slurm-init-seconds-before-status-checks", "1")
 
@@ -121,17 +120,10 @@ def test_a_stopped_cluster_leaves_no_process_behind(tmp_path: Path) -> None:
     with slurm.running_cluster(tmp_path, cpus=2, memory_mb=4000, gpus=1) as cluster:
         # A command that goes on for ever and bears the folder's name.
         cluster.ask("sbatch", f"--output={tmp_path}/job.out", "--wrap", f"exec tail -f {tmp_path}/slurm.conf")
-        end = time.monotonic() + slurm.START_SECONDS
-        while not any(job["JobState"] == "RUNNING" for job in cluster.jobs()):
-            assert time.monotonic() < end, cluster.jobs()
-            time.sleep(0.1)
-        assert any(b"tail" in command for command in commands_that_name(tmp_path))
-    assert commands_that_name(tmp_path) == []
+        # Slurm calls a job running before its script has come to its command.
+        slurm.wait(tmp_path, "the job", lambda: any("tail" in words for words in commands_that_name(tmp_path)))
+    slurm.wait(tmp_path, "the end of every process", lambda: not commands_that_name(tmp_path))
 
 
-def commands_that_name(folder: Path) -> list[bytes]:
-    commands = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):  # it has ended meanwhile
-            commands.append(path.read_bytes())
-    return [command for command in commands if str(folder).encode() in command]
+def commands_that_name(folder: Path) -> list[list[str]]:
+    return [words for words in commands().values() if any(str(folder) in word for word in words)]

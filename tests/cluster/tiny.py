@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -74,3 +75,12 @@ def finished(process: subprocess.Popen[str], seconds: int = 900) -> tuple[int, s
         process.terminate()
         said, _ = process.communicate(timeout=120)
     return process.returncode, said
+
+
+def commands() -> dict[int, list[str]]:
+    """Give the words of every running command by its process number."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            found[int(path.parent.name)] = path.read_bytes().decode(errors="replace").split("\0")
+    return found

@@ -25,7 +25,8 @@ def main():
     worker.start()
     with atomic_path(Path(sys.argv[1]) / "out.txt") as temporary:
         temporary.write_text("half")
-        (Path(sys.argv[1]) / "pid").write_text(str(worker.pid))
+        (Path(sys.argv[1]) / "part").write_text(str(worker.pid))
+        (Path(sys.argv[1]) / "part").rename(Path(sys.argv[1]) / "pid")
         time.sleep(600)
 
 if __name__ == "__main__":
