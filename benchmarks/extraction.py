@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from extract.clip_encoder import ClipImageEncoder, load_clip
+    from extract.media import read_timeline
 
     torch.set_num_threads(arguments.threads)
     model, _ = load_clip("random:0")
@@ -64,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     del model
     with tempfile.TemporaryDirectory() as name:
         videos = [_write_video(Path(name) / f"{number}.mp4", arguments.seconds) for number in range(arguments.videos)]
+        # Starts the server that workers are forked from, once a run.
+        read_timeline(videos[0])
         ceilings = [_ceiling()]
         plain, decoding, alone, whole = 0.0, 0.0, 0.0, 0.0
         for _ in range(ROUNDS):
@@ -153,10 +156,8 @@ def _plain_loop(video: Path, encoder: "ClipImageEncoder") -> tuple["Tensor", flo
 def _decoding_alone(video: Path) -> float:
     """Decode a file as extraction does, in one process with one thread; give frames a second."""
     from extract.decode import Timeline
-    from extract.media import End, read_timeline, read_videos
+    from extract.media import End, read_videos
 
-    # Starts the server that workers are forked from, once a run.
-    read_timeline(video)
     frames = 0
     started = time.perf_counter()
     for _, event in read_videos([(0, video)], stride=STRIDE, threads=1, workers=1):

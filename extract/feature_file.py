@@ -21,6 +21,8 @@ _HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+# The header is Python source, which numpy parses without running it: any of these means damage.
+UNREADABLE_HEADER = (ValueError, EOFError, SyntaxError, TypeError, TokenError, RecursionError)
 
 
 class FeatureFileError(InputError):
@@ -104,7 +106,6 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtype[
         if version not in _HEADER_READERS:
             raise ValueError(f"version {version} of the format holds no plain arrays")
         shape, _, dtype = _HEADER_READERS[version](file)
-    except (ValueError, EOFError, SyntaxError, TypeError, TokenError, RecursionError, MemoryError) as error:
-        # The header is Python source, which numpy parses without running it: any of these means damage.
+    except (*UNREADABLE_HEADER, MemoryError) as error:
         raise FeatureFileError(f"{path}: is no .npy file ({error}); fetch the file again") from None
     return shape, dtype

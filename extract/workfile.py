@@ -19,7 +19,6 @@ file's size and date, and the settings: another setting never finds it.
 
 import hashlib
 import json
-import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -31,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.errors import InputError
+from extract.feature_file import UNREADABLE_HEADER
 from extract.files import atomic_path
 from extract.hdf5_file import fixed_text, malformed_is_input_error, new_hdf5, plain_text, set_text
 
@@ -54,11 +54,8 @@ def partial_path(folder: Path, video_id: str, source: Path, settings: Mapping[st
     return folder / f"{hashlib.sha256(name.encode()).hexdigest()}.npz"
 
 
-# numpy's archives are zip files of arrays whose headers are Python literals; the readers of both let all of these out.
-UNREADABLE_ARCHIVE = (
-    *(OSError, ValueError, EOFError, KeyError, NotImplementedError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
-)
+# numpy's archives are zip files of arrays; the readers of both let all of these out.
+UNREADABLE_ARCHIVE = (*UNREADABLE_HEADER, OSError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def save_partial(path: Path, arrays: Arrays) -> None:

@@ -18,6 +18,8 @@ from extract.files import atomic_path, write_text
 from extract.workfile import load_partial, save_partial
 from tests.faults.places import ENVIRONMENT, ROOT, grow, hidden_files, python, small_disk
 from tests.shards import Made, make_shard
+from tests.train.test_checkpoint import HEADER
+from train.checkpoint import save_checkpoint
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become nobody")
 
@@ -33,10 +35,7 @@ def scores(path: Path) -> None:
 
 
 def tensors(path: Path) -> None:
-    from safetensors.torch import save_file
-
-    with atomic_path(path) as temporary:
-        save_file({"a": torch.zeros(200_000)}, temporary)
+    save_checkpoint(path, HEADER, {"a": torch.zeros(200_000)})
 
 
 def state(path: Path) -> None:
@@ -127,7 +126,6 @@ def test_too_little_memory_is_a_line_and_not_a_traceback(allocate: str) -> None:
     assert error_of(done).startswith("error: memory has run out")
 
 
-@needs_root
 def open_to_others(folder: Path) -> None:
     """Let others into pytest's folders down to this one."""
     for within in (folder, *folder.parents):
@@ -137,6 +135,7 @@ def open_to_others(folder: Path) -> None:
     raise AssertionError(f"{folder} is none of pytest's folders")
 
 
+@needs_root
 def test_places_that_others_forbid_are_named(tmp_path: Path, shards: Path) -> None:
     """Root may read and write everywhere, so this is tried as nobody."""
     for folder in (tmp_path, shards):

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,15 @@ from train.vadclip import VadCLIP
 def released_tensors(model: str) -> dict[str, Tensor]:
     """State dict of a released checkpoint as the golden values had it, without CLIP's image tower."""
     return {name: torch.from_numpy(np.asarray(array)) for name, array in released_state_dict(model, "open").items()}
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Let torch use two threads, whatever the machine has, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -174,18 +174,14 @@ def test_rows_behind_the_length_that_are_not_zero_are_no_padding(clip: Any) -> N
     assert not torch.equal(ours.features[1], before.features[1])
 
 
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_step_taken_again_gives_the_same_bits_with_several_threads(clip: Any, name: str) -> None:
     """What a resumed run needs to equal one never stopped; some of torch's gradients are sums in no fixed order."""
     learner, batch = new_learner(clip, name), random_batch()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
+    add_gradients(learner, batch, FULL, None)
+    first = taken_gradients(learner)
+    for _ in range(5):
         add_gradients(learner, batch, FULL, None)
-        first = taken_gradients(learner)
-        for _ in range(5):
-            add_gradients(learner, batch, FULL, None)
-            for parameter, gradient in taken_gradients(learner).items():
-                assert torch.equal(first[parameter], gradient), parameter
-    finally:
-        torch.set_num_threads(threads)
+        for parameter, gradient in taken_gradients(learner).items():
+            assert torch.equal(first[parameter], gradient), parameter

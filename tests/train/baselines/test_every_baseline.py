@@ -115,6 +115,7 @@ def test_every_parameter_is_reached_by_the_total_loss(network_class: type[nn.Mod
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
+@pytest.mark.usefixtures("two_threads")
 @every_network
 def test_a_step_taken_again_gives_the_same_bits_with_several_threads(network_class: type[nn.Module]) -> None:
     batch = paired_batch([40, 33, 12, 40, 5, 40, 17, 39], 40)
@@ -125,14 +126,9 @@ def test_a_step_taken_again_gives_the_same_bits_with_several_threads(network_cla
         network.losses(batch)["total"].backward()
         return [parameter.grad for parameter in network.parameters()]
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        first = gradients()
-        for _ in range(3):
-            assert all(torch.equal(one, other) for one, other in zip(first, gradients(), strict=True))
-    finally:
-        torch.set_num_threads(threads)
+    first = gradients()
+    for _ in range(3):
+        assert all(torch.equal(one, other) for one, other in zip(first, gradients(), strict=True))
 
 
 def videos(count: int, seed: int) -> tuple[Batch, Tensor]:
