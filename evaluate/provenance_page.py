@@ -25,7 +25,6 @@ from extract.files import write_text
 # What decides about numbers; an environment that lacks one cannot have used it.
 PACKAGES = (
     "av",
-    "decord2",
     "h5py",
     "librosa",
     "matplotlib",

@@ -57,8 +57,8 @@ def write_video(
         video.height, video.width = pictures[0].shape[:2]
         video.pix_fmt = "yuv420p"
         video.options = options or {}
-        # MPEG-4 part 2 has no room for finer ticks.
-        video.codec_context.time_base = Fraction(1, FPS) if codec == "mpeg4" else Fraction(1, 12800)
+        # MPEG-2 and MPEG-4 part 2 have no room for finer ticks.
+        video.codec_context.time_base = Fraction(1, FPS) if codec in ("mpeg4", "mpeg2video") else Fraction(1, 12800)
         audio = None if sound is None else container.add_stream("aac", rate=RATE, layout="mono")
         for picture, time in zip(pictures, times, strict=True):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
@@ -113,11 +113,12 @@ def hide_first_frames(path: Path, frames: int) -> Path:
     return target
 
 
-def turn_right(path: Path) -> Path:
-    """Ask players of an mp4 to turn the picture a quarter clockwise, as phones do."""
+def turn_right(path: Path, quarters: int = 1) -> Path:
+    """Ask players of an mp4 to turn the picture some quarters clockwise, as phones do."""
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
-    struct.pack_into(">9i", content, matrix, 0, 65536, 0, -65536, 0, 0, HEIGHT * 65536, 0, 1 << 30)
+    cosine, sine = ([1, 0, -1, 0][(quarters + shift) % 4] * 65536 for shift in (0, 3))
+    struct.pack_into(">9i", content, matrix, cosine, sine, 0, -sine, cosine, 0, HEIGHT * 65536, 0, 1 << 30)
     target = path.with_name(f"turned-{path.name}")
     target.write_bytes(content)
     return target

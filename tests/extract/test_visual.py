@@ -11,7 +11,7 @@ import torch
 from extract import isolation, media, video_features
 from extract.clip_encoder import ClipImageEncoder
 from extract.crops import crop_frames
-from extract.decode import UnreadableVideo, demuxed_timeline, pictures
+from extract.decode import demuxed_timeline, pictures
 from extract.errors import InputError
 from extract.failures import read_failures
 from extract.video_features import extract_video
@@ -150,14 +150,6 @@ def test_packets_without_pictures_shift_nothing(tmp_path: Path, image_encoder: C
     assert int(arrays["frames"]) == 40 < len(demuxed_timeline(path).starts)
     assert arrays["bounds"][0, 0] == pytest.approx(60 / 25)
     assert len(arrays["visual"]) == len(arrays["bounds"]) == 2
-
-
-def test_a_transport_stream_whose_beginning_decord_cannot_reach_is_refused(
-    tmp_path: Path, image_encoder: ClipImageEncoder
-) -> None:
-    path = write_numbered(tmp_path / "a.ts", 60, options={"x264-params": "keyint=20"})
-    with pytest.raises(UnreadableVideo, match=r"shows \d+ of the 60 frames"):
-        extract_video(path, image_encoder, SPARSE, threads=1)
 
 
 @pytest.mark.usefixtures("ready_clip")
