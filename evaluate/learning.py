@@ -91,13 +91,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows = [
         row(method, branch, {name: measure(paths, videos, kinds, branch) for name, paths in by_control.items()})
         for method, by_control in files.items()
-        for branch in BRANCHES
+        for branch in branches(next(iter(by_control.values()))[0])
     ]
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(arguments.out, text.getvalue())
+
+
+def branches(path: Path) -> tuple[str, ...]:
+    """Name the branches that a scores file tells apart; a method that scores anomaly alone has one."""
+    from evaluate.scores_file import read_scores
+
+    header, _ = read_scores(path)
+    return tuple(BRANCHES) if header.tells_classes else ("classification",)
 
 
 def read_kinds(path: Path) -> dict[str, str]:

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def scores(path: Path, skill: dict[str, float], seed: int) -> str:
+def scores(path: Path, skill: dict[str, float], seed: int, tells_classes: bool = True) -> str:
     """Random scores, raised by ``skill`` where the event of a kind of video is."""
     random = np.random.default_rng(seed)
     videos = []
@@ -36,20 +36,26 @@ def scores(path: Path, skill: dict[str, float], seed: int) -> str:
             normal[10:20] -= skill[kind]
         classes = np.stack([normal, 1 - normal], axis=1).astype(np.float32)
         videos.append((name, ScoredVideo(1 - classes[:, 0], 1 - classes[:, 0], classes, SNIPPETS * 16)))
-    write_scores(path, ScoresHeader(16, ("A", "B1")), videos)
+    write_scores(path, ScoresHeader(16, ("A", "B1"), tells_classes=tells_classes), videos)
     return str(path)
 
 
-def compare(folder: Path, trained: dict[str, float], seeds: int = 3) -> dict[str, str]:
+def lines_of(
+    folder: Path, trained: dict[str, float], seeds: int = 3, tells_classes: bool = True
+) -> dict[str, dict[str, str]]:
     words = []
     for number, (control, skill) in enumerate({"trained": trained, "untrained": {}, "shuffled": {}}.items()):
         for seed in range(seeds):
-            path = scores(folder / f"{control}{seed}.h5", skill, 10 * number + seed)
+            path = scores(folder / f"{control}{seed}.h5", skill, 10 * number + seed, tells_classes)
             words += ["--scores", "teacher", control, path]
     paths = ["--catalog", str(folder / "catalog.jsonl"), "--kinds", str(folder / "kinds.csv")]
     main([*paths, *words, "--out", str(folder / "learning.csv")])
     with (folder / "learning.csv").open(newline="") as file:
-        lines = {line["branch"]: line for line in csv.DictReader(file)}
+        return {line["branch"]: line for line in csv.DictReader(file)}
+
+
+def compare(folder: Path, trained: dict[str, float], seeds: int = 3) -> dict[str, str]:
+    lines = lines_of(folder, trained, seeds)
     assert lines["classification"] == lines["alignment"] | {"branch": "classification"}
     return lines["alignment"]
 
@@ -81,6 +87,10 @@ def test_a_deaf_method_is_found_out_on_the_videos_that_can_only_be_heard(folder:
     line = compare(folder, {"seen_only": 0.5, "seen_and_heard": 0.5})
     assert float(line["seen_only_mean"]) == float(line["seen_and_heard_mean"]) == 100
     assert float(line["heard_only_mean"]) < 40
+
+
+def test_a_method_that_scores_anomaly_alone_has_one_line(folder: Path) -> None:
+    assert list(lines_of(folder, {"heard_only": 0.5}, tells_classes=False)) == ["classification"]
 
 
 def test_one_seed_says_nothing(folder: Path) -> None:
