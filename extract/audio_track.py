@@ -9,7 +9,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from extract.decode import libav_url, unwatched
+from extract.decode import demuxed, open_media, unwatched
 
 SAMPLE_RATE = 16_000
 # Takes the place of the first of some samples, counted from the start asked for, and the samples.
@@ -148,7 +148,7 @@ def decode_audio(path: Path, start: float, put: Put, alive: Callable[[], None] =
         UnreadableAudio: If the file cannot be opened, or the stream has packets and none can be decoded.
     """
     try:
-        with av.open(libav_url(path)) as container:
+        with open_media(path) as container:
             if not container.streams.audio:
                 return None
             return _decode(container, container.streams.audio[0], start, put, alive)
@@ -196,7 +196,7 @@ def _decode(
 def _sounds(
     container: av.container.InputContainer, stream: av.AudioStream, packets: _Packets
 ) -> Iterator[tuple[float | None, int, NDArray[np.float32]]]:
-    demuxer = container.demux(stream)
+    demuxer = demuxed(container, stream)
     while True:
         try:
             packet = next(demuxer, None)

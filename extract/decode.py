@@ -14,6 +14,7 @@ AVI. An MPEG program or transport stream says nothing; one that was cut is a sho
 
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -67,9 +68,21 @@ def unwatched() -> None:
     """Stand in where nobody watches whether the work goes on."""
 
 
-def libav_url(path: Path) -> str:
-    """Give ``path`` as libav takes it for a file even if its name looks like another protocol (``a:b.mp4``)."""
-    return f"file:{path}"
+def open_media(path: Path) -> av.container.InputContainer:
+    """Open a media file, whatever its name and its texts look like.
+
+    Raises:
+        av.FFmpegError: If libav cannot open it.
+    """
+    # "a:b.mp4" is a file and no protocol; titles in old files are not always UTF-8.
+    return av.open(f"file:{path}", metadata_errors="replace")
+
+
+def demuxed(container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:
+    """Give the packets of ``streams``, or of all, and at the end an empty one of each stream."""
+    # Of a stream that turns up midway, as in MPEG program streams, PyAV knows nothing when it comes to the ends.
+    with suppress(IndexError):
+        yield from container.demux(*streams)
 
 
 def demuxed_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timeline:
@@ -85,25 +98,22 @@ def demuxed_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timel
         UnreadableVideo: If the file cannot be opened, has no pictures or no time stamps, is cut short, or has pictures
             larger than 8K.
     """
-    try:
-        with av.open(libav_url(path)) as container:
-            stream = _video_stream(container)
-            packets = 0
-            shown: list[tuple[int | None, int | None]] = []
-            last_end = 0.0
-            for packet in container.demux():
-                alive()
-                if packet.size == 0 and packet.dts is None:  # libav's sign that a stream has ended
-                    continue
-                last_end = max(last_end, _end_seconds(packet))
-                if packet.stream_index == stream.index:
-                    packets += 1
-                    if packet.size > 0 and not packet.is_discard:
-                        shown.append((packet.pts, packet.dts))
-            _check_whole(path, container, stream, packets, last_end)
-            return _timeline(_presentation_times(shown), stream)
-    except av.FFmpegError as error:
-        raise UnreadableVideo(f"cannot be read: {error.strerror}") from error
+    with _opened(path, "read") as container:
+        stream = _video_stream(container)
+        packets = 0
+        shown: list[tuple[int | None, int | None]] = []
+        last_end = 0.0
+        for packet in demuxed(container):
+            alive()
+            if packet.size == 0 and packet.dts is None:  # libav's sign that a stream has ended
+                continue
+            last_end = max(last_end, _end_seconds(packet))
+            if packet.stream_index == stream.index:
+                packets += 1
+                if packet.size > 0 and not packet.is_discard:
+                    shown.append((packet.pts, packet.dts))
+        _check_whole(path, container, stream, packets, last_end)
+        return _timeline(_presentation_times(shown), stream)
 
 
 def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timeline:
@@ -119,16 +129,13 @@ def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timel
     Raises:
         UnreadableVideo: If decoding fails or gives no frame with a time stamp.
     """
-    try:
-        with av.open(libav_url(path)) as container:
-            stream = _video_stream(container)
-            frames = []
-            for frame in container.decode(stream):
-                alive()
-                frames.append((frame.pts, frame.dts))
-            return _timeline(_presentation_times(frames), stream)
-    except av.FFmpegError as error:
-        raise UnreadableVideo(f"cannot be decoded: {error.strerror}") from error
+    with _opened(path, "decoded") as container:
+        stream = _video_stream(container)
+        frames = []
+        for frame in _decoded(container, stream):
+            alive()
+            frames.append((frame.pts, frame.dts))
+        return _timeline(_presentation_times(frames), stream)
 
 
 def pictures(
@@ -154,13 +161,26 @@ def pictures(
         FrameCountMismatch: If the decoder shows fewer or more frames than ``frames``.
         UnreadableVideo: If decoding fails.
     """
+    with _opened(path, "decoded") as container:
+        stream = _video_stream(container)
+        stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
+        yield from _sampled(_decoded(container, stream), frames, stride, batch, alive)
+
+
+@contextmanager
+def _opened(path: Path, done: str) -> Iterator[av.container.InputContainer]:
     try:
-        with av.open(libav_url(path)) as container:
-            stream = _video_stream(container)
-            stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
-            yield from _sampled(container.decode(stream), frames, stride, batch, alive)
+        with open_media(path) as container:
+            yield container
+    except MemoryError:  # one of libav's errors too, but the worker's to explain
+        raise
     except av.FFmpegError as error:
-        raise UnreadableVideo(f"cannot be decoded: {error.strerror}") from error
+        raise UnreadableVideo(f"cannot be {done}: {error.strerror}") from error
+
+
+def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    for packet in demuxed(container, stream):
+        yield from packet.decode()
 
 
 def _sampled(

@@ -7,6 +7,7 @@ samples; value position) for every piece and, if there is an audio stream, ``str
 packets) at the end.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,11 @@ def timeline(outbox: Outbox, path: Path) -> None:
 
 def video(outbox: Outbox, path: Path, stride: int, threads: int) -> None:
     """Say when the frames of a video are shown, and give one in ``stride``."""
-    try:
+    with suppress(FrameCountMismatch):
         _give_pictures(outbox, path, _timeline(outbox, path), stride, threads)
-    except FrameCountMismatch:
-        # A rare kind of file; decoding it twice tells which of its packets become frames.
-        _give_pictures(outbox, path, decoded_timeline(path, alive=outbox.alive), stride, threads)
+        return
+    # A rare kind of file; decoding it twice tells which of its packets become frames.
+    _give_pictures(outbox, path, decoded_timeline(path, alive=outbox.alive), stride, threads)
 
 
 def frames(outbox: Outbox, path: Path, frames: int, wanted: tuple[int, ...], threads: int) -> None:

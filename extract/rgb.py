@@ -2,20 +2,15 @@
 
 libav's filters do it, the ones that decord takes and in its order: a frame is turned, brought to one size, converted.
 The pictures are decord's to the bit, which a test compares; colours are read in the standard that the frame names.
+(Only where H.264 itself asks to be turned, and not the container, do they differ: decord does not turn them.)
 """
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-# libav's transpose filter by the angle that a frame asks to be turned by, in degrees counter-clockwise.
-CLOCKWISE, COUNTER_CLOCKWISE = "clock", "cclock"
-TURNS = {
-    90: (COUNTER_CLOCKWISE,),
-    -90: (CLOCKWISE,),
-    180: (CLOCKWISE, CLOCKWISE),
-    -180: (CLOCKWISE, CLOCKWISE),
-}
+# libav's transpose filters by the quarters that a frame asks to be turned by, counter-clockwise.
+TURNS = {1: ("cclock",), -1: ("clock",), 2: ("clock", "clock"), -2: ("clock", "clock")}
 
 
 class RgbConversion:
@@ -32,7 +27,7 @@ class RgbConversion:
         Raises:
             av.FFmpegError: If libav cannot convert it.
         """
-        turns = TURNS.get(frame.rotation, ())
+        turns = _turns(frame.rotation)
         if self._size is None:
             self._size = (frame.height, frame.width) if len(turns) == 1 else (frame.width, frame.height)
         # A stream may change its size or format on its way; the filters are made for one of each.
@@ -42,6 +37,12 @@ class RgbConversion:
         self._graph.vpush(frame)
         picture: NDArray[np.uint8] = self._graph.vpull().to_ndarray()
         return picture
+
+
+def _turns(degrees: int) -> tuple[str, ...]:
+    # PyAV cuts 89.99 down to 89.
+    quarters = round(degrees / 90)
+    return TURNS.get(quarters, ()) if abs(degrees - 90 * quarters) <= 1 else ()
 
 
 def _graph(frame: av.VideoFrame, turns: tuple[str, ...], size: tuple[int, int]) -> av.filter.Graph:

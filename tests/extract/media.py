@@ -117,7 +117,8 @@ def turn_right(path: Path, quarters: int = 1) -> Path:
     """Ask players of an mp4 to turn the picture some quarters clockwise, as phones do."""
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
-    cosine, sine = ([1, 0, -1, 0][(quarters + shift) % 4] * 65536 for shift in (0, 3))
+    # Not quite a right angle, as other programs' arithmetic leaves it.
+    cosine, sine = ([65536, 1, -65536, 1][(quarters + shift) % 4] for shift in (0, 3))
     struct.pack_into(">9i", content, matrix, cosine, sine, 0, -sine, cosine, 0, HEIGHT * 65536, 0, 1 << 30)
     target = path.with_name(f"turned-{path.name}")
     target.write_bytes(content)

@@ -201,6 +201,48 @@ def test_odd_names_are_files_and_nothing_else(tmp_path: Path, name: str) -> None
     assert numbers_seen(odd, len(demuxed_timeline(odd).starts)) == [0, 16]
 
 
+def test_titles_in_other_alphabets_are_no_obstacle(tmp_path: Path) -> None:
+    path = write_numbered(tmp_path / "a.avi", 20, codec="mpeg4")
+    with av.open(path) as source, av.open(tmp_path / "b.avi", "w") as copy:
+        copy.metadata["title"] = "Cafe"
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                copy.mux(packet)
+    latin = tmp_path / "c.avi"
+    latin.write_bytes((tmp_path / "b.avi").read_bytes().replace(b"Cafe", "Café".encode("latin-1")))
+    with pytest.raises(UnicodeDecodeError), av.open(latin):
+        pass
+    assert numbers_seen(latin, len(demuxed_timeline(latin).starts)) == [0, 16]
+
+
+def test_sound_that_turns_up_midway_is_no_obstacle(tmp_path: Path) -> None:
+    """Recordings joined in one MPEG file; libav looks for streams at its two ends."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, 240, 320, 3), np.uint8)
+    sharp = {"qmin": "1", "qmax": "2", "g": "5"}
+    silent = write_video(tmp_path / "a.mpg", [*noise] * 35, codec="mpeg2video", options=sharp)
+    copied = write_video(tmp_path / "b.mpg", [*noise] * 3, codec="mpeg2video")
+    with av.open(copied) as source, av.open(tmp_path / "c.mpg", "w") as copy:
+        video = copy.add_stream_from_template(source.streams.video[0])
+        sound = copy.add_stream("mp2", rate=44100, layout="mono")
+        for number in range(16):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1152), np.int16), "s16p", "mono")
+            frame.rate, frame.pts = 44100, 1152 * number
+            copy.mux(sound.encode(frame))
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                copy.mux(packet)
+        copy.mux(sound.encode(None))
+    joined = tmp_path / "d.mpg"
+    joined.write_bytes(silent.read_bytes() + (tmp_path / "c.mpg").read_bytes() + silent.read_bytes())
+    with av.open(joined) as container:
+        assert len(container.streams) == 1
+    assert len(demuxed_timeline(joined).starts) == len(decoded_timeline(joined).starts) == 292
+    assert sum(map(len, pictures(joined, 292, stride=1, batch=8, threads=2))) == 292
+
+
 def test_a_truncated_mp4_is_unreadable_and_says_how_much_is_missing(tmp_path: Path) -> None:
     whole = to_front(write_numbered(tmp_path / "a.mp4", 100))
     with pytest.raises(UnreadableVideo, match=r"cut short: holds \d+ of 100 frames"):
