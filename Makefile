@@ -38,7 +38,7 @@ faults: .venv/.complete
 	python -m tests.faults.media --count 1000 --seed 0 --out results/faults/media.json
 	python -m pytest tests/faults
 
-# How fast, against what the hardware reaches in the same run: about half an hour, on an otherwise idle machine.
+# How fast, against what the hardware reaches in the same run: some ten minutes on an otherwise idle machine.
 bench: .venv/.complete
 	python -m benchmarks.startup --out $(BENCH)/startup.json
 	python -m benchmarks.evaluation --out $(BENCH)/evaluation.json

@@ -113,12 +113,14 @@ def hide_first_frames(path: Path, frames: int) -> Path:
     return target
 
 
-def turn_right(path: Path, quarters: int = 1) -> Path:
-    """Ask players of an mp4 to turn the picture some quarters clockwise, as phones do."""
+def turn_right(path: Path, quarters: int = 1, off: int = 0) -> Path:
+    """Ask players of an mp4 to turn the picture some quarters clockwise, as phones do.
+
+    ``off`` takes the place of each 0 in the rotation, in units of 1/65536, as other programs' arithmetic leaves it.
+    """
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 4 + 4 + 20 + 16
-    # Not quite a right angle, as other programs' arithmetic leaves it.
-    cosine, sine = ([65536, 1, -65536, 1][(quarters + shift) % 4] for shift in (0, 3))
+    cosine, sine = ([65536, off, -65536, off][(quarters + shift) % 4] for shift in (0, 3))
     struct.pack_into(">9i", content, matrix, cosine, sine, 0, -sine, cosine, 0, HEIGHT * 65536, 0, 1 << 30)
     target = path.with_name(f"turned-{path.name}")
     target.write_bytes(content)

@@ -103,10 +103,11 @@ def test_pictures_are_decord_s_to_the_bit(tmp_path: Path, kind: str) -> None:
     assert_decord_agrees(write_colours(tmp_path / "a.mkv", *COLOURS[kind]), 5)
 
 
+@pytest.mark.parametrize("off", [0, 1])
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_turned_pictures_are_decord_s_to_the_bit(tmp_path: Path, quarters: int) -> None:
+def test_turned_pictures_are_decord_s_to_the_bit(tmp_path: Path, quarters: int, off: int) -> None:
     plain = write_colours(tmp_path / "a.mp4", *COLOURS["plain"])
-    path = turn_right(plain, quarters)
+    path = turn_right(plain, quarters, off)
     assert_decord_agrees(path, 5)
     upright, turned = (next(pictures(file, 5, stride=1, batch=1, threads=1))[0] for file in (plain, path))
     assert turned.shape == np.rot90(upright, -quarters).shape
