@@ -18,21 +18,26 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from extract.messages import BrokenMessage, Message, receive, send
+from extract.messages import BrokenMessage, Inbox, Message, send
+from extract.silence import Silence
 
 Key = TypeVar("Key", bound=Hashable)
 # What a worker runs: it gets an outbox and the task's arguments.
 Job = Callable[..., None]
 
-# Without progress for so long, a worker is killed. The slowest single step seen, one 8K picture, takes a second.
+# Without progress for so long, as ``silence`` counts it, a worker is killed. The slowest single step seen, one 8K
+# picture, takes a second.
 STALL_SECONDS = 60.0
 # Beside what the libraries take when they are loaded.
 WORKER_BYTES = 1_600_000_000
 # Decoded ahead of what the parent has taken.
 OUTBOX_BYTES = 64_000_000
 SECONDS_BETWEEN_SIGNS = 1.0
+# The parent waits for messages so long at a time; a wait that took longer was suspended, or had no processor.
+WAIT_SECONDS = 0.25
 DONE, FAILED, ALIVE = "done", "failed", "alive"
 
 _context = multiprocessing.get_context("forkserver")
@@ -66,7 +71,7 @@ class Outbox:
         self._waiting: deque[Message] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
-        self._last_sign = time.monotonic()
+        self._last_sign = monotonic()
         for work in (self._send, self._leave_with_parent):
             threading.Thread(target=work, daemon=True).start()
 
@@ -77,12 +82,12 @@ class Outbox:
             self._changed.wait_for(lambda: not self._waiting or self._bytes + message.bytes <= OUTBOX_BYTES)
             self._waiting.append(message)
             self._bytes += message.bytes
-            self._last_sign = time.monotonic()
+            self._last_sign = monotonic()
             self._changed.notify_all()
 
     def alive(self) -> None:
         """Say that the work goes on; cheap enough for every frame."""
-        if time.monotonic() - self._last_sign >= SECONDS_BETWEEN_SIGNS:
+        if monotonic() - self._last_sign >= SECONDS_BETWEEN_SIGNS:
             self.put(ALIVE)
 
     def flush(self) -> None:
@@ -134,13 +139,15 @@ def run_tasks(tasks: Iterable[Task[Key]], workers: int) -> Iterator[tuple[Key, M
                 running[worker.connection] = worker
             if not running:
                 return
-            ready = wait(running, timeout=SECONDS_BETWEEN_SIGNS)
+            began = monotonic()
+            ready = wait(running, timeout=WAIT_SECONDS)
+            waited = min(monotonic() - began, WAIT_SECONDS)
+            # Now, before the caller takes its time over a message.
+            for worker in running.values():
+                worker.silence.waited(waited)
             for connection, worker in list(running.items()):
-                if connection in ready:
-                    message = worker.receive()
-                elif worker.silent_seconds > STALL_SECONDS:
-                    message = _failed("lost", f"made no progress for {STALL_SECONDS:.0f} s")
-                else:
+                message = worker.read() if connection in ready else worker.judged()
+                if message is None:
                     continue
                 if message.name in (DONE, FAILED):
                     del running[connection]
@@ -167,22 +174,35 @@ class _Worker(Generic[Key]):
         self._process = _context.Process(target=_work, args=(theirs, task.job, task.arguments), daemon=True)
         self._process.start()
         theirs.close()
+        self._inbox = Inbox(self.connection)
         # Once the worker runs: the server may take a minute to load the libraries from a slow disk.
-        self._heard = time.monotonic()
+        self.silence = Silence(int(self._process.pid or 0))
 
-    @property
-    def silent_seconds(self) -> float:
-        return time.monotonic() - self._heard
-
-    def receive(self) -> Message:
-        self._heard = time.monotonic()
+    def read(self) -> Message | None:
+        """Take what has arrived; gives the message that ends with it, if any, or why the worker is given up."""
+        before = self._inbox.bytes_read
         try:
-            return receive(self.connection)
+            message = self._inbox.read()
         except (EOFError, ConnectionError):
-            self._process.join(SECONDS_BETWEEN_SIGNS)
+            # Its exit code comes by way of the fork server, which may have to wait for its turn.
+            self._process.join(STALL_SECONDS)
             return _failed("lost", _cause(self._process.exitcode))
         except BrokenMessage as error:
             return _failed("lost", str(error))
+        if message is not None:
+            self.silence.message_came()
+            return message
+        if self._inbox.bytes_read > before:
+            self.silence.byte_came()
+        return self._too_silent()
+
+    def judged(self) -> Message | None:
+        """Give a worker up that has been silent for too long, unless its pipe holds something by now."""
+        return self.read() if self._too_silent() else None
+
+    def _too_silent(self) -> Message | None:
+        seconds = self.silence.exceeded(STALL_SECONDS)
+        return None if seconds is None else _failed("lost", f"made no progress for {seconds:.0f} s")
 
     def stop(self) -> None:
         self._process.kill()

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import struct
 import time
 from pathlib import Path
 
@@ -61,6 +62,40 @@ def eat_memory(outbox: Outbox) -> None:
 def write_pid_and_sleep(outbox: Outbox, path: Path) -> None:
     path.write_text(str(os.getpid()))
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(600)
+
+
+def count_slowly(outbox: Outbox, numbers: int) -> None:
+    for number in range(numbers):
+        outbox.put("number", number=number)
+        time.sleep(0.05)
+
+
+def say_pid_and_count_slowly(outbox: Outbox, numbers: int) -> None:
+    outbox.put("pid", pid=os.getpid())
+    count_slowly(outbox, numbers)
+
+
+def count_when_told(outbox: Outbox, told: Path, numbers: int) -> None:
+    while not told.exists():
+        time.sleep(0.02)
+    count(outbox, numbers)
+
+
+def stop_within_a_message(outbox: Outbox, beginning: bytes) -> None:
+    os.write(outbox._connection.fileno(), beginning)
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def send_a_byte_at_a_time(outbox: Outbox) -> None:
+    os.write(outbox._connection.fileno(), struct.pack("!I", 60_000))
+    while True:
+        os.write(outbox._connection.fileno(), b" ")
+        time.sleep(0.02)
+
+
+def send_bytes(outbox: Outbox, content: bytes) -> None:
+    os.write(outbox._connection.fileno(), content)
     time.sleep(600)
 
 
