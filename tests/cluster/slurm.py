@@ -29,7 +29,7 @@ PROGRAMS = (
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 # Devices that every Linux has and that the controller may count as GPUs; no job opens them as such.
 FAKE_GPUS = ("/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
-START_SECONDS = 60
+START_SECONDS = 300
 STOP_SECONDS = 20
 SETTINGS = """
 ClusterName=loopback
@@ -81,7 +81,9 @@ class Cluster:
 
     def ask(self, *command: str) -> str:
         """Run one of Slurm's commands and give what it prints."""
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=START_SECONDS, check=True
+        )
         return done.stdout
 
     def jobs(self) -> list[dict[str, str]]:
@@ -193,7 +195,9 @@ def wait(folder: Path, what: str, ready: Callable[[], bool]) -> None:
 
 
 def _quietly(cluster: Cluster, *command: str) -> str:
-    done = subprocess.run(command, env=cluster.environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, env=cluster.environment, capture_output=True, text=True, timeout=START_SECONDS, check=False
+    )
     return done.stdout
 
 

@@ -96,19 +96,24 @@ def test_a_consumer_that_takes_ten_times_the_stall_time_a_batch_loses_nothing(
     assert heard == {key: ["number"] * 3 + ["done"] for key in range(3)}
 
 
-def test_a_parent_that_was_suspended_while_it_waited_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parent_that_was_suspended_while_it_waited_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     away = 0.0
+    told = tmp_path / "told"
 
     def suspended(connections: Iterable[Connection], timeout: float) -> list[object]:
         nonlocal away
         away += 10 * isolation.STALL_SECONDS
+        if away > 50 * isolation.STALL_SECONDS:
+            told.touch()
         time.sleep(0.1)
         return list(wait(connections, timeout=0))
 
     monkeypatch.setattr(isolation, "monotonic", lambda: time.monotonic() + away)
     monkeypatch.setattr(isolation, "wait", suspended)
     monkeypatch.setattr(silence, "_activity", lambda _: (0.0, True))
-    assert [message.name for message in said(jobs.count_slowly, 5)] == ["number"] * 5 + ["done"]
+    assert [message.name for message in said(jobs.count_when_told, told, 3)] == ["number"] * 3 + ["done"]
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_an_import_killed_while_it_writes_completes_when_it_is_run_again(release
     command = [sys.executable, "-m", "extract.released", "--list", str(released / "xd_CLIP_rgbtest.csv")]
     command += ["--root", str(released / "features"), "--out", str(released / "shards"), "--shards", "2"]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not list((released / "shards").glob(".*.tmp")) or not (released / "shards/test-00000.h5").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)

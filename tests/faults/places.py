@@ -70,7 +70,7 @@ def signalled(words: Sequence[str], ready: Callable[[], bool], number: signal.Si
         while not ready() and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(number)
-        process.wait(timeout=120)
+        process.wait(timeout=600)
         said.seek(0)
         return process.returncode, said.read()
 

@@ -77,7 +77,7 @@ def kill_group(process: subprocess.Popen[bytes], number: signal.Signals = signal
     """Send a signal to the run and all it has started, and wait until none of them is left."""
     os.killpg(process.pid, number)
     process.wait()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         try:
             os.killpg(process.pid, 0)
