@@ -4,6 +4,10 @@ import sys
 import jsonschema
 import yaml
 
+sys.path.insert(0, workflow.basedir)
+
+from extract.precision import resolve
+
 
 def refuse(key, reason):
     """End with one line that names the configuration file, the key and what is wrong."""
@@ -206,9 +210,35 @@ def check_schedule(key, recipe):
         )
 
 
+def resolve_precisions(settings):
+    """Replace every ``precision: auto`` by what this machine computes, so that all files of a run state and have one."""
+    baselines = {
+        name
+        for name, method in settings["methods"].items()
+        if method.get("architecture", {}).get("model") not in OWN_TO_MODEL
+    }
+    found = [(key, settings[key], {}) for key in ("visual",) if key in settings]
+    if "audio" in settings:
+        found.append(("audio", settings["audio"], {"on_cpu": "fp32"}))
+    for name, method in settings["methods"].items():
+        limits = {"on_cpu": "fp32", "on_gpu": "fp32"} if name in baselines else {}
+        found.append((f"methods.{name}.recipe", method.get("recipe", {}), limits))
+    for key, place, limits in found:
+        if place.get("precision") != "auto":
+            continue
+        if not workflow.local_exec:
+            refuse(
+                f"{key}.precision",
+                "auto is what this machine computes, but the jobs run on others; write bf16 if all of them have it "
+                "(AMX, AVX-512 bf16, a GPU since NVIDIA's Ampere), else fp32",
+            )
+        place["precision"] = resolve("auto", settings["device"], **limits)
+
+
 check_against_schema(config)
 spell_out_variants(config)
 check_companions(config)
 check_videos(config)
 check_figure(config)
 check_methods(config)
+resolve_precisions(config)

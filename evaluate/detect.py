@@ -19,6 +19,7 @@ from extract.catalog import check_video_id
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
 from extract.files import write_text
+from extract.precision import AUTO, PRECISIONS
 from extract.video_sources import files_by_stem
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def parser() -> argparse.ArgumentParser:
         help="least probability of a class for a segment; lower finds more, and more that is wrong (default: 0.5)",
     )
     parser.add_argument(
-        "--precision", choices=("fp32", "bf16"), help="of the frames' encoder (default: as in training, or fp32)"
+        "--precision",
+        choices=(AUTO, *PRECISIONS),
+        default=AUTO,
+        help="of the frames' encoder; auto: as in training where the hardware computes that, else fp32 (default: auto)",
     )
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="use other weights than in training; the result will say so"

@@ -10,6 +10,7 @@ from evaluate.score import check_match, class_columns, provenance
 from extract import clip_encoder, crops, wav2clip
 from extract.errors import InputError
 from extract.labels import label_set
+from extract.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.shard import Encoding, ShardHeader
 from extract.visual import VisualSettings
 from train.checkpoint import Checkpoint, load_checkpoint
@@ -17,7 +18,6 @@ from train.checkpoint import Checkpoint, load_checkpoint
 # The type that the pipeline stores features in; the last bits of scores depend on it.
 STORED = "float16"
 AUDIO_BATCH = 32
-PRECISIONS = tuple(clip_encoder.PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Choice:
         student: A video-only one for videos without an audio stream, if any.
         visual_weights: Weights file of the frames' encoder, or ``random:<seed>``.
         audio_weights: Those of the sound's encoder; may be ``None`` if the checkpoint does not listen.
-        precision: Of the frames' encoder; ``None`` for that of the training, or fp32 where it is unknown.
+        precision: Of the frames' encoder; ``auto`` for that of the training where the hardware computes it, else fp32.
         allow_mismatch: Whether other weights than in training are let through.
         batch: Images a call of the frames' encoder.
         threads: Decoding threads.
@@ -39,7 +39,7 @@ class Choice:
     student: Path | None
     visual_weights: str
     audio_weights: str | None
-    precision: str | None
+    precision: str
     allow_mismatch: bool
     batch: int
     threads: int
@@ -114,7 +114,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
     settings = VisualSettings(
         stride=trained_on.stride,
         crops=(header.scoring_crop,),
-        precision=choice.precision or _known_precision(trained_on.visual),
+        precision=_precision(choice.precision, trained_on.visual, device),
         batch=choice.batch,
         dtype=STORED,
     )
@@ -123,6 +123,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
         if choice.audio_weights is None:
             raise InputError(f"{choice.checkpoint}: a {header.architecture.model} listens; give --audio-weights too")
         audio, heard = _load_audio(choice.audio_weights, trained_on.audio, device)
+    warn_if_emulated(settings.precision, device.type)
     visual, seen = _load_visual(choice.visual_weights, settings, device)
     features = ShardHeader(header.dataset, "test", settings.stride, settings.crops, seen, heard)
     return Tools(
@@ -159,15 +160,18 @@ def _load_audio(
     weights: str, trained_on: Encoding | None, device: torch.device
 ) -> tuple[wav2clip.Wav2ClipEncoder, Encoding]:
     # The encoder of sound is refused in bf16 on a CPU.
-    precision = "fp32" if device.type == "cpu" else _known_precision(trained_on)
+    precision = "fp32" if device.type == "cpu" else _precision(AUTO, trained_on, device)
     model, identity = wav2clip.load_wav2clip(weights)
     encoder = wav2clip.Wav2ClipEncoder(model, batch=AUDIO_BATCH, precision=precision, device=device)
     return encoder, Encoding(wav2clip.ENCODER, identity, precision, wav2clip.PREPROCESSING)
 
 
-def _known_precision(trained_on: Encoding | None) -> str:
-    """Give the precision of the training; fp32 where it is not known, as of released features."""
-    return trained_on.precision if trained_on is not None and trained_on.precision in PRECISIONS else "fp32"
+def _precision(requested: str, trained_on: Encoding | None, device: torch.device) -> str:
+    """Give the precision that was asked for; for ``auto`` the training's, fp32 where it is unknown or emulated."""
+    if requested != AUTO:
+        return requested
+    known = trained_on.precision if trained_on is not None and trained_on.precision in PRECISIONS else "fp32"
+    return resolve(AUTO, device.type) if known == "bf16" else known
 
 
 def _ready(checkpoint: Checkpoint, features: ShardHeader, path: Path, *, allowed: bool) -> Model:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from extract import command
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
+from extract.precision import AUTO, PRECISIONS, resolve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +91,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--catalog", type=Path, required=True, help="catalog of the videos, JSON Lines")
     parser.add_argument("--visual", type=Path, required=True, help="work file of the visual step: snippets and times")
     parser.add_argument("--weights", required=True, help="weights file of Wav2CLIP, or random:<seed>")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="default: fp32")
+    parser.add_argument(
+        "--precision",
+        choices=(AUTO, *PRECISIONS),
+        default="fp32",
+        help="auto: bf16 where the hardware computes it; on processors always fp32 (default: fp32)",
+    )
     parser.add_argument("--batch", type=int, default=32, help="snippets a call of the encoder (default: 32)")
     parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
     parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
@@ -105,7 +111,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     arguments = parser().parse_args(argv)
-    settings = AudioSettings(arguments.precision, arguments.batch, arguments.dtype)
+    precision = resolve(arguments.precision, arguments.device, on_cpu="fp32")
+    settings = AudioSettings(precision, arguments.batch, arguments.dtype)
     if min(arguments.threads, arguments.workers) < 1:
         raise InputError(f"threads {arguments.threads} and workers {arguments.workers} must be at least 1")
 

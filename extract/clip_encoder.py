@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from extract.device import exact_arithmetic
 from extract.errors import InputError
 from extract.packed_tower import PackedTower, can_pack
+from extract.precision import PRECISIONS
 from extract.weights import file_sha256, load_strictly, random_seed, read_state_dict, seeded
 
 ENCODER = "ViT-B-16-quickgelu"
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
 # The file ViT-B-16.pt as OpenAI released it. It is a TorchScript program, so no other file of its kind is opened.
 OPENAI_SHA256 = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"
 OPENAI_SETTINGS = ("input_resolution", "context_length", "vocab_size")
@@ -73,7 +74,7 @@ class ClipImageEncoder:
             raise InputError(f"batch {batch} must be at least 1 and precision {precision!r} one of fp32, bf16")
         self.batch = batch
         self.device = device
-        self._dtype = PRECISIONS[precision]
+        self._dtype = DTYPES[precision]
         tower = model.get_submodule("visual")
         self._tower: Callable[[Tensor], Tensor]
         if self._dtype == torch.bfloat16 and can_pack(device):

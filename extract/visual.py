@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from extract import command
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
+from extract.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 
 if TYPE_CHECKING:
     from extract.catalog import Video
@@ -61,7 +62,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--stride", type=int, default=16, help="frames a snippet (default: 16)")
     parser.add_argument("--crops", type=int, nargs="+", default=[0], help="crop numbers, 0 to 9 (default: 0)")
     parser.add_argument("--weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="default: fp32")
+    parser.add_argument(
+        "--precision",
+        choices=(AUTO, *PRECISIONS),
+        default="fp32",
+        help="auto: bf16 where the hardware computes it, fp32 elsewhere (default: fp32)",
+    )
     parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder (default: 8)")
     parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
     parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
@@ -76,9 +82,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     arguments = parser().parse_args(argv)
-    settings = VisualSettings(
-        arguments.stride, tuple(arguments.crops), arguments.precision, arguments.batch, arguments.dtype
-    )
+    precision = resolve(arguments.precision, arguments.device)
+    settings = VisualSettings(arguments.stride, tuple(arguments.crops), precision, arguments.batch, arguments.dtype)
     if not 0 <= arguments.shard < arguments.shards or min(arguments.threads, arguments.workers) < 1:
         raise InputError(
             f"shard {arguments.shard} must lie in 0..{arguments.shards - 1}, threads and workers be at least 1"
@@ -99,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(arguments.threads)
     device = pick_device(arguments.device)
+    warn_if_emulated(settings.precision, device.type)
     model, identity = load_clip(arguments.weights)
     encoder = ClipImageEncoder(model, batch=settings.batch, precision=settings.precision, device=device)
     del model  # the encoder has its own copy of the image tower

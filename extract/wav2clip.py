@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torchaudio.transforms import Spectrogram
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from extract.clip_encoder import PRECISIONS
+from extract.clip_encoder import DTYPES
 from extract.device import exact_arithmetic
 from extract.errors import InputError
+from extract.precision import PRECISIONS
 from extract.shard import DIMENSIONS
 from extract.weights import file_sha256, load_strictly, random_seed, read_state_dict, seeded
 
@@ -126,7 +127,7 @@ class Wav2ClipEncoder:
             raise InputError("audio precision: bf16 gives wrong numbers on CPUs (pytorch issue 163347); use fp32")
         self._batch = batch
         self._device = device
-        self._dtype = PRECISIONS[precision]
+        self._dtype = DTYPES[precision]
         self._model = model.to(device, self._dtype)
         self._spectrogram = Spectrogram(n_fft=N_FFT, hop_length=HOP).to(device)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from extract import command
 from extract.errors import InputError
 from extract.labels import LabelSet, label_set
+from extract.precision import AUTO, resolve, warn_if_emulated
 from train.settings import (
     BASELINES,
     Architecture,
@@ -95,7 +96,10 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--measure", choices=get_args(Measure), default=Recipe.measure, help="measure that selects")
     recipe.add_argument("--labels", choices=get_args(Labels), default=Recipe.labels, help="shuffled: a control")
     recipe.add_argument(
-        "--precision", choices=get_args(Precision), default=Recipe.precision, help="arithmetic of the wide layers"
+        "--precision",
+        choices=(AUTO, *get_args(Precision)),
+        default=Recipe.precision,
+        help="arithmetic of the wide layers; auto: bf16 where the hardware computes it and the method knows it",
     )
     recipe.add_argument("--seed", type=int, default=Recipe.seed)
     run = parser.add_argument_group("run")
@@ -110,6 +114,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train one model."""
     arguments = parser().parse_args(argv)
     settings = vars(arguments) | {"milestones": tuple(arguments.milestones)}
+    if arguments.precision == AUTO:
+        knows_bf16 = arguments.model not in BASELINES
+        settings["precision"] = resolve(AUTO, arguments.device) if knows_bf16 else Recipe.precision
     architecture = Architecture(**{name.name: settings[name.name] for name in fields(Architecture)})
     recipe = Recipe(**{name.name: settings[name.name] for name in fields(Recipe)})
     check_together(architecture, recipe)
@@ -128,6 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
     device = pick_device(arguments.device)
+    warn_if_emulated(recipe.precision, device.type)
     with Split(arguments.shards, "train") as split:
         labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
         learner, text_weights = build_learner(architecture, labels, arguments.text_weights, recipe.seed, device)
@@ -176,7 +184,7 @@ def _check_companions(arguments: argparse.Namespace) -> None:
         )
     if arguments.model not in BASELINES and not arguments.text_weights:
         raise InputError(f"--text-weights: a {arguments.model} needs CLIP's weights, a file or random:<seed>")
-    if arguments.model in BASELINES and arguments.precision != Recipe.precision:
+    if arguments.model in BASELINES and arguments.precision not in (AUTO, Recipe.precision):
         raise InputError(
             f"--precision: {arguments.precision} is not for {arguments.model}; the baselines know fp32 alone"
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.tiny import TABLE, commands, finished, has_plugin, start, tiny_project
+from tests.machine import QUICK
 
 PROFILE = ("--workflow-profile", "profiles/generic", "--latency-wait", "20", "--max-status-checks-per-second", "20")
 ALONE = ("unshare", "--net")
@@ -215,3 +216,13 @@ def test_an_unknown_scheduler_is_named(tmp_path: Path) -> None:
     )
     assert said.returncode != 0
     assert "lsf, pbs, sge" in said.stderr
+
+
+def test_auto_precision_is_refused_where_jobs_run_on_other_machines(tmp_path: Path) -> None:
+    tiny_project(tmp_path, device="cpu")
+    path = tmp_path / "config/tiny.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace(f"precision: {QUICK}", "precision: auto", 1))
+    environment = dict(os.environ) | {"SCHEDULER": "pbs"}
+    status, said = finished(start(tmp_path, environment, *PROFILE, "--", TABLE))
+    assert status == 1
+    assert "key visual.precision: auto is what this machine computes, but the jobs run on others" in said

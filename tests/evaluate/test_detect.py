@@ -24,6 +24,7 @@ from extract.wav2clip import ENCODER as AUDIO_ENCODER
 from extract.wav2clip import PREPROCESSING as AUDIO_PREPROCESSING
 from extract.wav2clip import load_wav2clip
 from tests.extract.media import FPS, click_track, cut_short, write_numbered
+from tests.machine import QUICK
 from train.checkpoint import Header, TrainedOn, save_checkpoint
 from train.networks import build_network
 from train.settings import Architecture, Recipe
@@ -34,7 +35,7 @@ CROP = 5
 TRAINED_ON = TrainedOn(
     STRIDE,
     (0, CROP),
-    Encoding(ENCODER, "random:0", "bf16", PREPROCESSING),
+    Encoding(ENCODER, "random:0", QUICK, PREPROCESSING),
     Encoding(AUDIO_ENCODER, "random:0", "fp32", AUDIO_PREPROCESSING),
     "",
 )
@@ -105,7 +106,7 @@ def test_scores_are_those_of_the_pipeline(tmp_path: Path) -> None:
     catalog, partial = tmp_path / "catalog.jsonl", str(tmp_path / "partial")
     write_catalog(catalog, [Video("own", "test", str(video), ("A",))])
     one = ["--weights", "random:0", "--device", "cpu", "--partial", partial, "--catalog", str(catalog)]
-    frames = ["--split", "test", "--crops", "0", str(CROP), "--precision", "bf16", "--batch", "6"]
+    frames = ["--split", "test", "--crops", "0", str(CROP), "--precision", QUICK, "--batch", "6"]
     made = {
         name: str(tmp_path / name) for name in ("visual.h5", "visual.csv", "audio.h5", "audio.csv", "test-00000.h5")
     }

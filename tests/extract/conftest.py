@@ -5,6 +5,7 @@ import torch
 
 from extract.clip_encoder import ClipImageEncoder, load_clip
 from extract.wav2clip import Wav2Clip, load_wav2clip
+from tests.machine import QUICK
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,7 @@ def ready_clip(clip: torch.nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def image_encoder(clip: torch.nn.Module) -> ClipImageEncoder:
-    return ClipImageEncoder(clip, batch=4, precision="bf16", device=torch.device("cpu"))
+    return ClipImageEncoder(clip, batch=4, precision=QUICK, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ def visual_arguments(catalog: Path, *more: str) -> list[str]:
     """Give the arguments of the visual step; its outputs lie beside the catalog."""
     folder = catalog.parent
     arguments = ["--catalog", str(catalog), "--split", "train", "--stride", str(STRIDE), "--crops", "0", "5"]
-    arguments += ["--weights", "random:0", "--precision", "bf16", "--batch", "4", "--device", "cpu"]
+    arguments += ["--weights", "random:0", "--precision", "auto", "--batch", "4", "--device", "cpu"]
     arguments += ["--partial", str(folder / "partial"), "--out", str(folder / "visual.h5")]
     return [*arguments, "--failures", str(folder / "visual.csv"), *more]
 

@@ -9,6 +9,7 @@ from extract.failures import read_failures
 from extract.shard import Shard
 from extract.workfile import WorkFile
 from tests.extract.steps import catalog_of, run_align, run_audio, run_visual
+from tests.machine import QUICK
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "videos"
 VIDEOS = sorted(path for path in FOLDER.glob("*") if path.suffix in (".mp4", ".mkv"))
@@ -46,5 +47,5 @@ def test_real_videos_give_aligned_finite_features(tmp_path: Path, capsys: pytest
     with capsys.disabled():
         print(
             f"\n{snippets} snippets of {len(VIDEOS)} real videos: visual {snippets / (between - started):.1f} a second "
-            f"(one crop, bf16), audio {snippets / (ended - between):.1f} a second (fp32)"
+            f"(one crop, {QUICK}), audio {snippets / (ended - between):.1f} a second (fp32)"
         )

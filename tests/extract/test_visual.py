@@ -28,8 +28,9 @@ from tests.extract.media import (
     write_video,
 )
 from tests.extract.steps import STRIDE, catalog_of, run_visual, visual_arguments
+from tests.machine import QUICK
 
-SETTINGS = VisualSettings(stride=STRIDE, crops=(0, 5), precision="bf16", batch=4, dtype="float32")
+SETTINGS = VisualSettings(stride=STRIDE, crops=(0, 5), precision=QUICK, batch=4, dtype="float32")
 SPARSE = replace(SETTINGS, stride=30)
 
 
@@ -75,7 +76,7 @@ def test_features_do_not_depend_on_the_other_videos(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ready_clip")
-@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("precision", sorted({QUICK, "fp32"}))
 def test_features_are_the_same_to_the_bit_whatever_the_workers_shards_and_order(tmp_path: Path, precision: str) -> None:
     videos = videos_in(tmp_path, [7, 18, 1, 11, 2])
     together = catalog_of(tmp_path / "all", videos)

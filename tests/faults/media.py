@@ -71,7 +71,7 @@ def steps(folder: Path) -> list[list[str]]:
         ]
         for step in ("visual", "audio")
     }
-    seen = ["--split", "test", "--stride", str(STRIDE), "--precision", "bf16"]
+    seen = ["--split", "test", "--stride", str(STRIDE), "--precision", "auto"]
     return [
         ["extract.visual", *places["visual"], *weights, *seen],
         ["extract.audio", *places["audio"], *weights, "--visual", str(folder / "visual.h5")],

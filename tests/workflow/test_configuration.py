@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.machine import QUICK
 from tests.workflow.project import copy_project, snakemake, write_config
 
 
@@ -279,3 +280,10 @@ def test_an_impossible_variant_is_refused_when_the_configuration_is_read(
     done = snakemake(project, "-n", "--configfile", write_config(project, {"methods": methods}))
     assert done.returncode == 1
     assert message in done.stderr.strip().splitlines()[-1]
+
+
+def test_auto_is_resolved_where_the_configuration_is_read(project: Path) -> None:
+    plan = snakemake(project, "-n", "-p", "--configfile", "config/demo.yaml", "--", "work/demo/visual/test-00000.h5")
+    assert plan.returncode == 0, plan.stderr
+    assert "--precision auto" not in plan.stdout
+    assert f"--precision {QUICK}" in plan.stdout
