@@ -19,6 +19,7 @@ from extract.catalog import check_video_id
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
 from extract.files import write_text
+from extract.help import command_parser
 from extract.video_sources import files_by_stem
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ FAILURES = "failures.csv"
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.detect", description=__doc__.splitlines()[0])
+    parser = command_parser(
+        "evaluate.detect", __doc__, writes="a folder of each video into --out, and for a folder of videos failures.csv"
+    )
     parser.add_argument("videos", type=Path, metavar="VIDEO|FOLDER", help="a video, or a folder searched to any depth")
     parser.add_argument(
         "--checkpoint", type=Path, required=True, help="safetensors file of train.run or train.released"
@@ -45,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--threshold",
         type=float,
         default=0.5,
-        help="least probability of a class for a segment; lower finds more, and more that is wrong (default: 0.5)",
+        help="least probability of a class for a segment; lower finds more, and more that is wrong",
     )
     parser.add_argument(
         "--precision", choices=("fp32", "bf16"), help="of the frames' encoder (default: as in training, or fp32)"
@@ -53,9 +56,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="use other weights than in training; the result will say so"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
-    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder (default: 8)")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
     return parser
 
 

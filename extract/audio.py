@@ -1,4 +1,4 @@
-"""Embed the sound of one shard's videos, snippet by snippet: ``python -m extract.audio``."""
+"""``python -m extract.audio``: embed the sound of one shard's videos, one row a snippet, with frozen Wav2CLIP."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from extract import command
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,19 +84,22 @@ def embed_track(
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.audio",
-        description="Embed the sound of one shard's videos with frozen Wav2CLIP, one row a snippet.",
+    parser = command_parser(
+        "extract.audio",
+        __doc__,
+        writes="--out (a work file, HDF5), --failures (CSV) and, of every finished video, a file into --partial",
     )
     parser.add_argument("--catalog", type=Path, required=True, help="catalog of the videos, JSON Lines")
     parser.add_argument("--visual", type=Path, required=True, help="work file of the visual step: snippets and times")
     parser.add_argument("--weights", required=True, help="weights file of Wav2CLIP, or random:<seed>")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="default: fp32")
-    parser.add_argument("--batch", type=int, default=32, help="snippets a call of the encoder (default: 32)")
-    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
-    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that decode (default: 2)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="arithmetic of the encoder")
+    parser.add_argument("--batch", type=int, default=32, help="snippets a call of the encoder")
+    parser.add_argument(
+        "--dtype", choices=("float16", "float32"), default="float16", help="type of the stored features"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--partial", type=Path, required=True, help="folder for finished videos until all are done")
     parser.add_argument("--out", type=Path, required=True, help="work file to write, HDF5")
     parser.add_argument("--failures", type=Path, required=True, help="list of unreadable videos to write, CSV")
