@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
-    from extract.device import exact_arithmetic, pick_device
+    from extract.device import exact_arithmetic, take_device
     from extract.labels import label_set
     from train.allocator import keep_freed_memory
     from train.learner import build_learner
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     keep_freed_memory()
     layers, window = (2, 4) if arguments.model == "teacher" else (1, 64)
     architecture, recipe = Architecture(arguments.model, layers, window), Recipe(batch=arguments.batch)
-    device = pick_device(arguments.device)
+    device = take_device(arguments.device, arguments.threads)
     with Split(arguments.shards, "train") as train, Split(arguments.shards, "test") as test, exact_arithmetic():
         labels = label_set(train.header.dataset, f"{arguments.shards}: attribute dataset")
         learner, _ = build_learner(architecture, labels, "random:0", recipe.seed, device)

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from evaluate.video_tools import Choice, load_tools
-    from extract.device import pick_device
+    from extract.device import take_device
     from extract.progress import track
 
     torch.set_num_threads(arguments.threads)
@@ -90,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         batch=arguments.batch,
         threads=arguments.threads,
     )
-    tools = load_tools(choice, pick_device(arguments.device))
+    tools = load_tools(choice, take_device(arguments.device, arguments.threads))
     for remark in tools.model.remarks:
         print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
     failures: list[Failure] = []

@@ -47,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from evaluate.scores_file import ScoresHeader, write_scores
-    from extract.device import exact_arithmetic, pick_device
+    from extract.device import exact_arithmetic, take_device
     from extract.labels import label_set
     from train.checkpoint import load_checkpoint
     from train.samples import Split
 
     torch.set_num_threads(arguments.threads)
-    checkpoint = load_checkpoint(arguments.checkpoint, pick_device(arguments.device))
+    checkpoint = load_checkpoint(arguments.checkpoint, take_device(arguments.device, arguments.threads))
     crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
     with Split(arguments.shards, "test") as split:
         labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")

@@ -119,13 +119,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     from extract import workfile
     from extract.audio_track import UnreadableAudio
     from extract.catalog import read_catalog
-    from extract.device import pick_device
+    from extract.device import take_device
     from extract.media import End, read_sounds
     from extract.progress import track as progress
     from extract.wav2clip import ENCODER, PREPROCESSING, Wav2ClipEncoder, load_wav2clip
 
     torch.set_num_threads(arguments.threads)
-    device = pick_device(arguments.device)
+    device = take_device(arguments.device, arguments.threads)
     model, identity = load_wav2clip(arguments.weights)
     encoder = Wav2ClipEncoder(model, batch=settings.batch, precision=settings.precision, device=device)
     attributes = {

@@ -101,7 +101,7 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
     from extract.audit_features import Recomputer
     from extract.catalog import read_catalog
     from extract.clip_encoder import load_clip
-    from extract.device import pick_device
+    from extract.device import take_device
     from extract.weights import RANDOM
 
     torch.set_num_threads(arguments.threads)
@@ -115,7 +115,7 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
         print(f"Note: {ours.path} was made with weights {ours.header.visual.weights}, the audit uses {identity}")
     if identity.startswith(RANDOM):
         print("Note: untrained weights show resize rules and GELU weakly; see python -m pydoc extract.audit")
-    recomputer = Recomputer(model, device=pick_device(arguments.device), threads=arguments.threads)
+    recomputer = Recomputer(model, device=take_device(arguments.device, arguments.threads), threads=arguments.threads)
     return diagnose(ours, released, paths, recomputer, videos=arguments.videos, frames=arguments.frames)
 
 

@@ -98,12 +98,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from extract import workfile
     from extract.clip_encoder import ENCODER, ClipImageEncoder, load_clip
     from extract.crops import PREPROCESSING
-    from extract.device import pick_device
+    from extract.device import take_device
     from extract.progress import track
     from extract.video_features import extract_videos
 
     torch.set_num_threads(arguments.threads)
-    device = pick_device(arguments.device)
+    device = take_device(arguments.device, arguments.threads)
     model, identity = load_clip(arguments.weights)
     encoder = ClipImageEncoder(model, batch=settings.batch, precision=settings.precision, device=device)
     del model  # the encoder has its own copy of the image tower

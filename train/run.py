@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
-    from extract.device import exact_arithmetic, pick_device
+    from extract.device import exact_arithmetic, take_device
     from train.allocator import keep_freed_memory
     from train.checkpoint import Header, TrainedOn, save_checkpoint
     from train.learner import build_learner, checkpoint_tensors
@@ -176,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
-    device = pick_device(arguments.device)
+    device = take_device(arguments.device, arguments.threads)
     with Split(arguments.shards, "train") as split:
         labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
         learner, text_weights = build_learner(architecture, labels, arguments.text_weights, recipe.seed, device)
