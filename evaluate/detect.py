@@ -32,7 +32,9 @@ FAILURES = "failures.csv"
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser(
-        "evaluate.detect", __doc__, writes="a folder of each video into --out, and for a folder of videos failures.csv"
+        "evaluate.detect",
+        __doc__,
+        writes="ID.csv, ID.json, ID.png and ID.svg of each video into --out, and for a folder of videos failures.csv",
     )
     parser.add_argument("videos", type=Path, metavar="VIDEO|FOLDER", help="a video, or a folder searched to any depth")
     parser.add_argument(
