@@ -1,45 +1,48 @@
-# make demo   generate the demo videos, run everything on them, print both tables
-# make test   lint, type checks and all tests (the slow suites only as a sample; make slow runs them whole)
-# Both create .venv from requirements.txt first; they need Python 3.11 and make.
+# make help   lists what can be made, from what stands behind ## here
+# All but help and clean first create .venv from requirements.txt; they need Python 3.11 and make.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 BENCH := results/bench
 
-.PHONY: demo test slow faults bench lint learning baselines clean
+.PHONY: help demo test slow faults bench lint learning baselines clean
 
-demo: .venv/.complete
+# The first target, so that `make` alone starts nothing that takes minutes.
+help:  ## this list
+	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.complete  ## generate the demo videos, run everything on them, print both tables
 	snakemake --cores $(CORES) --configfile config/demo.yaml -- results/demo_table1.csv results/demo_table2.csv
 	python -m evaluate.show results/demo_table1.csv results/demo_table2.csv
 
 # Does it learn? Every method against chance, itself untrained, and itself trained on shuffled labels.
-learning: .venv/.complete
+learning: .venv/.complete  ## does it learn? every method against chance, untrained, and trained on shuffled labels
 	snakemake --cores $(CORES) --configfile config/demo.yaml -- results/demo_learning.csv
 	python -m evaluate.show results/demo_learning.csv
 
 # The same of the other authors' methods, which have recipes of their own.
-baselines: .venv/.complete
+baselines: .venv/.complete  ## the same of the other authors' methods
 	snakemake --cores $(CORES) --configfile config/demo_baselines.yaml -- results/demo_baselines_table1.csv results/demo_baselines_learning.csv
 	python -m evaluate.show results/demo_baselines_table1.csv results/demo_baselines_learning.csv
 
 # Two processes, each with whole files of tests: many tests wait for a subprocess or use one core.
-test: lint
+test: lint  ## lint, type checks and all tests (the slow suites only as a sample)
 	python -m pytest -n 2 --dist loadfile
 
 # Every case of the matrices of which `make test` takes a sample.
-slow: .venv/.complete
+slow: .venv/.complete  ## the slow suites whole
 	python -m pytest -m slow
 
 # Kills, damaged files and broken media at full size; each goes on where it was stopped. Figures: results/faults/*.json
-faults: .venv/.complete
+faults: .venv/.complete  ## kills, damaged files and broken media at full size
 	python -m tests.faults.kills --kills 50 --seed 0 --work work/faults --out results/faults/kills.json
 	python -m tests.faults.mutations --count 2000 --seed 0 --out results/faults/mutations.json
 	python -m tests.faults.media --count 1000 --seed 0 --out results/faults/media.json
 	python -m pytest tests/faults
 
 # How fast, against what the hardware reaches in the same run: some ten minutes on an otherwise idle machine.
-bench: .venv/.complete
+bench: .venv/.complete  ## how fast, against what the hardware reaches
 	python -m benchmarks.startup --out $(BENCH)/startup.json
 	python -m benchmarks.evaluation --out $(BENCH)/evaluation.json
 	python -m benchmarks.extraction --threads $(CORES) --out $(BENCH)/extraction.json
@@ -49,7 +52,7 @@ bench: .venv/.complete
 	python -m benchmarks.scale --threads $(CORES) --out $(BENCH)/scale.json
 	python -m benchmarks.estimate --bench $(BENCH) --out $(BENCH)/estimate.json
 
-lint: .venv/.complete
+lint: .venv/.complete  ## style, types and the workflow, no test
 	ruff check .
 	ruff format --check .
 	mypy
@@ -67,5 +70,5 @@ lint: .venv/.complete
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $@ --requirement requirements-cluster.txt
 	touch $@
 
-clean:
+clean:  ## remove .venv, work and results
 	rm -rf .venv work results

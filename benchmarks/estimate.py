@@ -16,6 +16,7 @@ from benchmarks.extraction import GFLOP_AN_IMAGE
 from benchmarks.measurements import Measurement, publish
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 GPUS = (1, 8, 64)
 SIZES = {"XD-Violence": 1, "100 times as large": 100}
@@ -77,15 +78,15 @@ class Rates:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.estimate", description=__doc__.splitlines()[0])
+    parser = command_parser("benchmarks.estimate", __doc__, writes="--out (JSON)")
     parser.add_argument("--bench", type=Path, required=True, help="folder of extraction.json, training.json, ...")
-    parser.add_argument("--cores", type=int, default=16, help="that decode for each GPU (default: %(default)s)")
+    parser.add_argument("--cores", type=int, default=16, help="that decode for each GPU")
     parser.add_argument(
         "--gpu-tflops", type=float, default=690.0, help="bf16, large matrix product (default: %(default)s, an H100's)"
     )
-    parser.add_argument("--encoder-share", type=float, default=0.55, help="default: %(default)s")
-    parser.add_argument("--training-share", type=float, default=0.2, help="default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=10, help="of training (default: %(default)s)")
+    parser.add_argument("--encoder-share", type=float, default=0.55, help="arithmetic")
+    parser.add_argument("--training-share", type=float, default=0.2, help="arithmetic")
+    parser.add_argument("--epochs", type=int, default=10, help="of training")
     parser.add_argument("--out", type=Path, required=True, help="estimates to write (JSON)")
     return parser
 

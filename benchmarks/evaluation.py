@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.measurements import Measurement, publish
 from benchmarks.shards import write_catalog
 from extract import command
+from extract.help import command_parser
 from extract.labels import LABEL_SETS
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ REPEATS = 3
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.evaluation", description=__doc__.splitlines()[0])
-    parser.add_argument("--videos", type=int, default=800, help="test videos (default: %(default)s)")
-    parser.add_argument("--frames", type=int, default=2_400_000, help="frames of all videos (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of scores and events (default: %(default)s)")
+    parser = command_parser("benchmarks.evaluation", __doc__, writes="--out (JSON)")
+    parser.add_argument("--videos", type=int, default=800, help="test videos")
+    parser.add_argument("--frames", type=int, default=2_400_000, help="frames of all videos")
+    parser.add_argument("--seed", type=int, default=0, help="of scores and events")
     parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
     return parser
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.measurements import Measurement, publish
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,12 +38,12 @@ LEAST_COSINE = 0.999
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.extraction", description=__doc__.splitlines()[0])
-    parser.add_argument("--videos", type=int, default=3, help="files to generate (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=40, help="length of each (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="decoding processes (default: %(default)s)")
+    parser = command_parser("benchmarks.extraction", __doc__, writes="--out (JSON)")
+    parser.add_argument("--videos", type=int, default=3, help="files to generate")
+    parser.add_argument("--seconds", type=int, default=40, help="length of each")
+    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--workers", type=int, default=2, help="decoding processes")
     parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
     return parser
 

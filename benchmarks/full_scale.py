@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from extract import command
 from extract.files import write_text
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,14 +34,14 @@ WARM_UP = 2
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.full_scale", description=__doc__.splitlines()[0])
+    parser = command_parser("benchmarks.full_scale", __doc__, writes="--out (JSON)")
     parser.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ..., test-00000.h5, ...")
-    parser.add_argument("--model", choices=("vadclip", "teacher"), default="teacher")
-    parser.add_argument("--steps", type=int, default=50, help="training steps (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=96, help="samples a step (default: %(default)s)")
-    parser.add_argument("--crop", type=int, default=0, help="crop to score (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--model", choices=("vadclip", "teacher"), default="teacher", help="which network")
+    parser.add_argument("--steps", type=int, default=50, help="training steps")
+    parser.add_argument("--batch", type=int, default=96, help="samples a step")
+    parser.add_argument("--crop", type=int, default=0, help="crop to score")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="a GPU where there is one")
     parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
     return parser
 
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
-    from extract.device import exact_arithmetic, pick_device
+    from extract.device import exact_arithmetic, take_device
     from extract.labels import label_set
     from train.allocator import keep_freed_memory
     from train.learner import build_learner
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     keep_freed_memory()
     layers, window = (2, 4) if arguments.model == "teacher" else (1, 64)
     architecture, recipe = Architecture(arguments.model, layers, window), Recipe(batch=arguments.batch)
-    device = pick_device(arguments.device)
+    device = take_device(arguments.device, arguments.threads)
     with Split(arguments.shards, "train") as train, Split(arguments.shards, "test") as test, exact_arithmetic():
         labels = label_set(train.header.dataset, f"{arguments.shards}: attribute dataset")
         learner, _ = build_learner(architecture, labels, "random:0", recipe.seed, device)

@@ -20,6 +20,7 @@ from benchmarks.measurements import Measurement, publish
 from benchmarks.shards import write_catalog
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 ROOT = Path(__file__).parent.parent
 VIDEOS = (8, 16, 32)
@@ -32,9 +33,9 @@ HOURS_A_SAMPLE = 0.03
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__.splitlines()[0])
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16", help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
+    parser = command_parser("benchmarks.scale", __doc__, writes="--out (JSON)")
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16", help="arithmetic")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
     return parser
 

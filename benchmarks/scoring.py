@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.measurements import Measurement, publish
 from extract import command
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,10 +27,10 @@ MOST_ERROR = 1e-5
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description=__doc__.splitlines()[0])
+    parser = command_parser("benchmarks.scoring", __doc__, writes="--out (JSON)")
     parser.add_argument("--shards", type=Path, required=True, help="folder of test-00000.h5, ... (extract.simulate)")
-    parser.add_argument("--videos", type=int, default=50, help="first videos to score (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--videos", type=int, default=50, help="first videos to score")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
     return parser
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from extract import command
+from extract.help import command_parser
 
 XD_VIDEOS, XD_HOURS = 4754, 217
 EVENT = [{"label": "B1", "start": 100, "end": 600}]
@@ -17,10 +18,12 @@ EVENT = [{"label": "B1", "start": 100, "end": 600}]
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.shards", description=__doc__.splitlines()[0])
-    parser.add_argument("--train", type=int, default=192, help="training videos (default: %(default)s)")
-    parser.add_argument("--test", type=int, default=50, help="test videos (default: %(default)s)")
-    parser.add_argument("--crops", type=int, default=10, help="crops of each (default: %(default)s)")
+    parser = command_parser(
+        "benchmarks.shards", __doc__, writes="train-00000.h5, ..., test-00000.h5, ... and their catalog into --out"
+    )
+    parser.add_argument("--train", type=int, default=192, help="training videos")
+    parser.add_argument("--test", type=int, default=50, help="test videos")
+    parser.add_argument("--crops", type=int, default=10, help="crops of each")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards and their catalog")
     return parser
 

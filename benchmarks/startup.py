@@ -18,6 +18,7 @@ import yaml
 from benchmarks.measurements import Measurement, publish
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 ROOT = Path(__file__).parent.parent
 TARGET = "results/xd_table1.csv"
@@ -28,7 +29,7 @@ COMMAND = 'if __name__ == "__main__":'
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.startup", description=__doc__.splitlines()[0])
+    parser = command_parser("benchmarks.startup", __doc__, writes="--out (JSON)")
     parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
     return parser
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.measurements import Measurement, publish
 from extract import command
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     import torch
@@ -62,12 +63,12 @@ class Task:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__.splitlines()[0])
+    parser = command_parser("benchmarks.training", __doc__, writes="--out (JSON)")
     parser.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ... (extract.simulate)")
-    parser.add_argument("--model", choices=("teacher", "vadclip"), default="teacher")
-    parser.add_argument("--batch", type=int, default=96, help="samples a step (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=3, help="steps to time (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads (default: %(default)s)")
+    parser.add_argument("--model", choices=("teacher", "vadclip"), default="teacher", help="which network")
+    parser.add_argument("--batch", type=int, default=96, help="samples a step")
+    parser.add_argument("--steps", type=int, default=3, help="steps to time")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
     return parser
 

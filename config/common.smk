@@ -12,6 +12,12 @@ from pathlib import Path
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+# More GPUs than the one that profiles/default counts with: the user says that they are here, and extract/device.py
+# takes that at its word. A cluster's profile counts none, and its scheduler says what it gives.
+COUNTED = workflow.resource_settings.resources.get("gpu")
+if COUNTED is not None and (COUNTED.value or 0) > 1:
+    os.environ.update(AVADCLIP_GPUS=str(COUNTED.value))
+
 NAME = config["name"]
 WORK = f"work/{NAME}"
 LOGS = f"{WORK}/logs"
@@ -20,7 +26,14 @@ GENERATED = f"{WORK}/videos"
 PUBLISHED = "released/published"
 # The rule that reads it is never run for a set without audio.
 AUDIO = config.get(
-    "audio", {"weights": "random:0", "threads": 1, "precision": "fp32", "batch": 1}
+    "audio",
+    {
+        "weights": "random:0",
+        "threads": 1,
+        "workers": 1,
+        "precision": "fp32",
+        "batch": 1,
+    },
 )
 STREAMS = ["visual", "audio"] if "audio" in config else ["visual"]
 RELEASED = config["features"] == "released"

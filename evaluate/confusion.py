@@ -15,6 +15,7 @@ from evaluate.runs import METAVAR, runs_by_method
 from extract import command
 from extract.catalog import Segment
 from extract.errors import InputError
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +32,7 @@ SEVERAL = -1
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.confusion", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.confusion", __doc__, writes="METHOD.all.svg and METHOD.events.svg into --out")
     parser.add_argument(
         "--scores", nargs=3, action="append", required=True, metavar=METAVAR, help="scores of one run; repeat"
     )

@@ -16,6 +16,7 @@ from evaluate.learning import BRANCHES
 from extract import command
 from extract.catalog import Segment, Video, ground_truth, read_catalog
 from extract.errors import InputError
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ MOST_METHODS = 2
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.curves", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.curves", __doc__, writes="VIDEO_ID.png and VIDEO_ID.svg into --out")
     parser.add_argument(
         "--scores",
         action="append",
@@ -42,11 +43,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
     parser.add_argument("--video", nargs="+", required=True, metavar="VIDEO_ID", help="test videos to draw")
-    parser.add_argument(
-        "--branch", choices=tuple(BRANCHES), default="alignment", help="whose anomaly score (default: alignment)"
-    )
+    parser.add_argument("--branch", choices=tuple(BRANCHES), default="alignment", help="whose anomaly score")
     parser.add_argument("--out", type=Path, required=True, help="folder for VIDEO_ID.png and VIDEO_ID.svg")
-    parser.add_argument("--threads", type=int, default=1, help="threads that decode the pictures (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads that decode the pictures")
     return parser
 
 

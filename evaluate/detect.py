@@ -19,6 +19,7 @@ from extract.catalog import check_video_id
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
 from extract.files import write_text
+from extract.help import command_parser
 from extract.precision import AUTO, PRECISIONS
 from extract.video_sources import files_by_stem
 
@@ -31,7 +32,11 @@ FAILURES = "failures.csv"
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.detect", description=__doc__.splitlines()[0])
+    parser = command_parser(
+        "evaluate.detect",
+        __doc__,
+        writes="ID.csv, ID.json, ID.png and ID.svg of each video into --out, and for a folder of videos failures.csv",
+    )
     parser.add_argument("videos", type=Path, metavar="VIDEO|FOLDER", help="a video, or a folder searched to any depth")
     parser.add_argument(
         "--checkpoint", type=Path, required=True, help="safetensors file of train.run or train.released"
@@ -46,20 +51,22 @@ def parser() -> argparse.ArgumentParser:
         "--threshold",
         type=float,
         default=0.5,
-        help="least probability of a class for a segment; lower finds more, and more that is wrong (default: 0.5)",
+        help="least probability of a class for a segment; lower finds more, and more that is wrong",
     )
     parser.add_argument(
         "--precision",
         choices=(AUTO, *PRECISIONS),
         default=AUTO,
-        help="of the frames' encoder; auto: as in training where the hardware computes that, else fp32 (default: auto)",
+        help="of the frames' encoder; auto: as in training where the hardware computes that, else fp32",
     )
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="use other weights than in training; the result will say so"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
-    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder (default: 8)")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
     return parser
 
 
@@ -75,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from evaluate.video_tools import Choice, load_tools
-    from extract.device import pick_device
+    from extract.device import take_device
     from extract.progress import track
 
     torch.set_num_threads(arguments.threads)
@@ -89,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         batch=arguments.batch,
         threads=arguments.threads,
     )
-    tools = load_tools(choice, pick_device(arguments.device))
+    tools = load_tools(choice, take_device(arguments.device, arguments.threads))
     for remark in tools.model.remarks:
         print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
     failures: list[Failure] = []

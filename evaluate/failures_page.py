@@ -8,11 +8,12 @@ from evaluate.page import page, paragraph, table
 from extract import command
 from extract.failures import COLUMNS, Failure, read_failures
 from extract.files import write_text
+from extract.help import command_parser
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.failures_page", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.failures_page", __doc__, writes="--out (HTML)")
     parser.add_argument("failures", type=Path, help="failures.csv of a run")
     parser.add_argument("--out", type=Path, required=True, help="page to write (HTML)")
     return parser

@@ -9,11 +9,12 @@ from evaluate.page import page, picture
 from extract import command
 from extract.errors import InputError
 from extract.files import write_text
+from extract.help import command_parser
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.figures_page", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.figures_page", __doc__, writes="--out (HTML)")
     parser.add_argument("folder", type=Path, help="folder of PNG files, as evaluate.curves makes it")
     parser.add_argument("--title", required=True, help="heading of the page")
     parser.add_argument("--out", type=Path, required=True, help="page to write (HTML)")

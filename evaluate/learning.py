@@ -23,6 +23,7 @@ from extract import command
 from extract.catalog import Segment, Video, ground_truth, read_catalog
 from extract.errors import InputError
 from extract.files import write_text
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     from evaluate.scores_file import ScoredVideo
@@ -65,7 +66,7 @@ class Aps:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.learning", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.learning", __doc__, writes="--out (CSV)")
     parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
     parser.add_argument("--kinds", type=Path, required=True, help="test_kinds.csv of the generated data set")
     parser.add_argument(

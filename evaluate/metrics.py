@@ -13,6 +13,7 @@ from extract import command
 from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog
 from extract.errors import InputError
 from extract.files import write_text
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     from evaluate.detection_map import DetectionAP
@@ -26,7 +27,7 @@ UNDEFINED = [math.nan] * 5  # one for each IoU threshold
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.metrics", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.metrics", __doc__, writes="--out (JSON)")
     parser.add_argument("--scores", type=Path, required=True, help="scores of the test videos (HDF5)")
     parser.add_argument(
         "--catalog", type=Path, required=True, help="catalog with the test videos' segments (JSON Lines)"

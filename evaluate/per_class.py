@@ -10,6 +10,7 @@ from evaluate.runs import METAVAR, runs_by_method
 from evaluate.tables import read_run
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 WIDTH = 7.5
 ROW = 0.36
@@ -18,7 +19,7 @@ MARGIN = 1.7
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.per_class", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.per_class", __doc__, writes="METHOD.svg into --out")
     parser.add_argument(
         "--metrics", nargs=3, action="append", required=True, metavar=METAVAR, help="metrics of one run; repeat"
     )

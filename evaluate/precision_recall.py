@@ -12,6 +12,7 @@ from evaluate.learning import BRANCHES
 from evaluate.runs import METAVAR, runs_by_method
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +44,7 @@ class PrecisionRecall:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.precision_recall", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.precision_recall", __doc__, writes="METHOD.svg into --out")
     parser.add_argument(
         "--scores", nargs=3, action="append", required=True, metavar=METAVAR, help="scores of one run; repeat"
     )

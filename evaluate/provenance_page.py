@@ -21,6 +21,7 @@ from evaluate.tables import Run, read_run
 from extract import command
 from extract.errors import InputError
 from extract.files import write_text
+from extract.help import command_parser
 
 # What decides about numbers; an environment that lacks one cannot have used it.
 PACKAGES = (
@@ -60,7 +61,7 @@ class Jobs:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.provenance_page", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.provenance_page", __doc__, writes="--out (HTML)")
     parser.add_argument(
         "--metrics", nargs=3, action="append", required=True, metavar=METAVAR, help="metrics of one run; repeat"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,17 +23,19 @@ if TYPE_CHECKING:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.score", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.score", __doc__, writes="--out (scores, HDF5)")
     parser.add_argument("--checkpoint", type=Path, required=True, help="safetensors file that train.run wrote")
     parser.add_argument("--shards", type=Path, required=True, help="folder of test-00000.h5, ...")
     parser.add_argument("--out", type=Path, required=True, help="scores to write (HDF5)")
-    parser.add_argument("--crop", type=int, help="crop to read, if not the checkpoint's own")
+    parser.add_argument("--crop", type=int, help="crop to read (default: the checkpoint's own)")
     parser.add_argument(
         "--allow-mismatch",
         action="store_true",
         help="score shards of another encoder, weights, stride or preprocessing; every table will say so",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     return parser
 
@@ -44,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from evaluate.scores_file import ScoresHeader, write_scores
-    from extract.device import exact_arithmetic, pick_device
+    from extract.device import exact_arithmetic, take_device
     from extract.labels import label_set
     from train.checkpoint import load_checkpoint
     from train.samples import Split
 
     torch.set_num_threads(arguments.threads)
-    checkpoint = load_checkpoint(arguments.checkpoint, pick_device(arguments.device))
+    checkpoint = load_checkpoint(arguments.checkpoint, take_device(arguments.device, arguments.threads))
     crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
     with Split(arguments.shards, "test") as split:
         labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")

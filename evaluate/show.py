@@ -8,13 +8,14 @@ from pathlib import Path
 
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 LONGEST_CELL = 40
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.show", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.show", __doc__, writes="nothing; the tables are printed")
     parser.add_argument("tables", type=Path, nargs="+", help="CSV files, for example results/demo_table1.csv")
     return parser
 

@@ -8,11 +8,12 @@ from evaluate.page import heading, items, page, table
 from evaluate.twins import Laid, lay_out, read_rows
 from extract import command
 from extract.files import write_text
+from extract.help import command_parser
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.table_page", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.table_page", __doc__, writes="--out (HTML)")
     parser.add_argument("table", type=Path, help="CSV file of evaluate.tables")
     parser.add_argument("--title", required=True, help="heading of the page")
     parser.add_argument("--out", type=Path, required=True, help="page to write (HTML)")

@@ -20,6 +20,7 @@ from evaluate.provenance import Provenance, parse_provenance
 from extract import command
 from extract.errors import InputError
 from extract.files import write_text
+from extract.help import command_parser
 
 # What names a row of each table's reported CSV.
 ROW_KEYS = {
@@ -72,7 +73,7 @@ class Run:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.tables", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.tables", __doc__, writes="--out (CSV)")
     parser.add_argument(
         "--table",
         choices=tuple(ROW_KEYS),
@@ -103,9 +104,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--branch",
         choices=("classification", "alignment"),
-        help="whose anomaly score; default: alignment for table 1, classification for table 3",
+        help="whose anomaly score (default: alignment for table 1, classification for table 3)",
     )
-    parser.add_argument("--measure", choices=("ap", "auc"), help="frame-level measure; default: ap")
+    parser.add_argument("--measure", choices=("ap", "auc"), help="frame-level measure (default: ap)")
     parser.add_argument(
         "--protocol",
         choices=("released", "exact", "abnormal"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from evaluate.runs import METAVAR, runs_by_method
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 # Columns of the curves that are no loss term.
 EPOCH = "epoch"
@@ -25,7 +26,7 @@ Curve = dict[int, float]
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.training_curves", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.training_curves", __doc__, writes="METHOD.svg into --out")
     parser.add_argument(
         "--curves",
         nargs=3,

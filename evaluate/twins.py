@@ -14,6 +14,7 @@ from pathlib import Path
 from extract import command
 from extract.errors import InputError
 from extract.files import write_text
+from extract.help import command_parser
 
 STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
 NOT_RUN = "-"
@@ -53,7 +54,7 @@ class Laid:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m evaluate.twins", description=__doc__.splitlines()[0])
+    parser = command_parser("evaluate.twins", __doc__, writes="--markdown and --latex")
     parser.add_argument("table", type=Path, help="CSV file of evaluate.tables")
     parser.add_argument("--markdown", type=Path, required=True, help="twin to write (.md)")
     parser.add_argument("--latex", type=Path, required=True, help="twin to write (.tex)")

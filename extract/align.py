@@ -1,4 +1,4 @@
-"""Join the visual and audio rows of one shard's videos into a shard: ``python -m extract.align``."""
+"""``python -m extract.align``: join the visual and audio rows of one shard's videos into a shard."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from extract import command
 from extract.errors import InputError
 from extract.failures import merge_failures, read_failures, write_failures
+from extract.help import command_parser
 from extract.labels import LABEL_SETS, label_set
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ def write_shard(
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.align", description="Join visual and audio work files into an aligned feature shard."
-    )
+    parser = command_parser("extract.align", __doc__, writes="--out (a shard, HDF5) and --failures (CSV)")
     parser.add_argument("--visual", type=Path, required=True, help="work file of the visual step")
     parser.add_argument("--audio", type=Path, help="work file of the audio step; leave out for a set without audio")
     parser.add_argument("--visual-failures", type=Path, required=True, help="failure list of the visual step")

@@ -1,4 +1,4 @@
-"""Embed the sound of one shard's videos, snippet by snippet: ``python -m extract.audio``."""
+"""``python -m extract.audio``: embed the sound of one shard's videos, one row a snippet, with frozen Wav2CLIP."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from extract import command
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
+from extract.help import command_parser
 from extract.precision import AUTO, PRECISIONS, resolve
 
 if TYPE_CHECKING:
@@ -84,9 +85,10 @@ def embed_track(
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.audio",
-        description="Embed the sound of one shard's videos with frozen Wav2CLIP, one row a snippet.",
+    parser = command_parser(
+        "extract.audio",
+        __doc__,
+        writes="--out (a work file, HDF5), --failures (CSV) and, of every finished video, a file into --partial",
     )
     parser.add_argument("--catalog", type=Path, required=True, help="catalog of the videos, JSON Lines")
     parser.add_argument("--visual", type=Path, required=True, help="work file of the visual step: snippets and times")
@@ -95,13 +97,15 @@ def parser() -> argparse.ArgumentParser:
         "--precision",
         choices=(AUTO, *PRECISIONS),
         default="fp32",
-        help="auto: bf16 where the hardware computes it; on processors always fp32 (default: fp32)",
+        help="auto: bf16 where the hardware computes it; on processors always fp32",
     )
-    parser.add_argument("--batch", type=int, default=32, help="snippets a call of the encoder (default: 32)")
-    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
-    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that decode (default: 2)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--batch", type=int, default=32, help="snippets a call of the encoder")
+    parser.add_argument(
+        "--dtype", choices=("float16", "float32"), default="float16", help="type of the stored features"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--partial", type=Path, required=True, help="folder for finished videos until all are done")
     parser.add_argument("--out", type=Path, required=True, help="work file to write, HDF5")
     parser.add_argument("--failures", type=Path, required=True, help="list of unreadable videos to write, CSV")
@@ -122,13 +126,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     from extract import workfile
     from extract.audio_track import UnreadableAudio
     from extract.catalog import read_catalog
-    from extract.device import pick_device
+    from extract.device import take_device
     from extract.media import End, read_sounds
     from extract.progress import track as progress
     from extract.wav2clip import ENCODER, PREPROCESSING, Wav2ClipEncoder, load_wav2clip
 
     torch.set_num_threads(arguments.threads)
-    device = pick_device(arguments.device)
+    device = take_device(arguments.device, arguments.threads)
     model, identity = load_wav2clip(arguments.weights)
     encoder = Wav2ClipEncoder(model, batch=settings.batch, precision=settings.precision, device=device)
     attributes = {

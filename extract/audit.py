@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     from extract.audit_diagnosis import Diagnosis
@@ -42,22 +43,23 @@ LEAST_FRAMES = 2
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.audit",
-        description="Compare two folders of shards, and find out why their visual features differ.",
+    parser = command_parser(
+        "extract.audit",
+        __doc__,
+        writes="similarity.csv, audit.png and, with --catalog and --weights, diagnosis.csv into --out",
     )
     parser.add_argument("ours", type=Path, metavar="OURS", help="folder of shards made by this pipeline")
     parser.add_argument("released", type=Path, metavar="RELEASED", help="folder of shards to explain")
     parser.add_argument("--out", type=Path, required=True, help="folder for similarity.csv, diagnosis.csv, audit.png")
-    parser.add_argument("--split", choices=("train", "test"), default="test", help="which shards (default: test)")
+    parser.add_argument("--split", choices=("train", "test"), default="test", help="which shards")
     parser.add_argument("--catalog", type=Path, help="catalog with the paths of the videos; needed for a diagnosis")
     parser.add_argument(
         "--weights", help="weights file of ViT-B-16-quickgelu, or random:<seed>; needed for a diagnosis"
     )
-    parser.add_argument("--videos", type=int, default=3, help="videos to recompute, the shortest (default: 3)")
-    parser.add_argument("--frames", type=int, default=4, help="rows of each to recompute, at least 2 (default: 4)")
-    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--videos", type=int, default=3, help="videos to recompute, the shortest")
+    parser.add_argument("--frames", type=int, default=4, help="rows of each to recompute, at least 2")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     return parser
 
 
@@ -99,7 +101,7 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
     from extract.audit_features import Recomputer
     from extract.catalog import read_catalog
     from extract.clip_encoder import load_clip
-    from extract.device import pick_device
+    from extract.device import take_device
     from extract.weights import RANDOM
 
     torch.set_num_threads(arguments.threads)
@@ -113,7 +115,7 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
         print(f"Note: {ours.path} was made with weights {ours.header.visual.weights}, the audit uses {identity}")
     if identity.startswith(RANDOM):
         print("Note: untrained weights show resize rules and GELU weakly; see python -m pydoc extract.audit")
-    recomputer = Recomputer(model, device=pick_device(arguments.device), threads=arguments.threads)
+    recomputer = Recomputer(model, device=take_device(arguments.device, arguments.threads), threads=arguments.threads)
     return diagnose(ours, released, paths, recomputer, videos=arguments.videos, frames=arguments.frames)
 
 

@@ -25,6 +25,7 @@ from extract import command
 from extract.annotation_lines import frame_span, read_lines, refuse_doubled, report
 from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.errors import InputError
+from extract.help import command_parser
 from extract.labels import LABEL_SETS
 from extract.progress import say, track
 from extract.video_sources import (
@@ -74,7 +75,7 @@ class Fights:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m extract.cctv", description=__doc__.splitlines()[0])
+    parser = command_parser("extract.cctv", __doc__, writes="--out (a catalog, JSON Lines)")
     source = (
         "folder of {} videos, searched to any depth, or a CSV list of features (path,label) or ids (video_id,label)"
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     import h5py
@@ -28,7 +29,7 @@ SCORES_ATTRIBUTES = ("format", "version", "stride", "classes")
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m extract.check", description=__doc__.splitlines()[0])
+    parser = command_parser("extract.check", __doc__, writes="nothing; what is wrong is printed")
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a .jsonl, .h5 or .safetensors file")
     return parser
 

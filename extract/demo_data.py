@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from extract import command
 from extract.demo_lists import video_path, write_lists
+from extract.help import command_parser
 
 if TYPE_CHECKING:
     from extract.demo_plan import VideoPlan
@@ -35,12 +36,12 @@ SIZES = {
 
 def parser() -> argparse.ArgumentParser:
     """Arguments of the command."""
-    arguments = argparse.ArgumentParser(prog="python -m extract.demo_data", description=__doc__.split("\n\n")[0])
-    arguments.add_argument("--out", type=Path, required=True, help="folder to write")
-    arguments.add_argument(
-        "--dataset", choices=SIZES, default="xd", help="whose folders and lists (default: %(default)s)"
+    arguments = command_parser(
+        "extract.demo_data", __doc__, writes="videos (mp4), their lists and annotations, and test_kinds.csv into --out"
     )
-    arguments.add_argument("--seed", type=int, default=0, help="decides everything (default: %(default)s)")
+    arguments.add_argument("--out", type=Path, required=True, help="folder to write")
+    arguments.add_argument("--dataset", choices=SIZES, default="xd", help="whose folders and lists")
+    arguments.add_argument("--seed", type=int, default=0, help="decides everything")
     arguments.add_argument("--train", type=int, help=f"number of training videos ({_defaults('train')})")
     arguments.add_argument("--test", type=int, help=f"number of test videos ({_defaults('test')})")
     arguments.add_argument(
@@ -48,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         help=f"most snippets in all, of 16 frames, or of 4 for cctv ({_defaults('max_snippets')})",
     )
-    arguments.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
+    arguments.add_argument("--workers", type=int, default=2, help="processes")
     return arguments
 
 

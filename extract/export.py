@@ -1,4 +1,4 @@
-"""Shards as the ``.npy`` files and CSV lists that other repositories read: ``python -m extract.export``.
+"""``python -m extract.export``: shards as the ``.npy`` files and CSV lists that other repositories read.
 
 ``DIR/visual/<video_id>__<crop>.npy`` [snippets, 512] and ``DIR/audio/<video_id>.npy`` [audio rows, 512] in the
 shards' own precision; ``DIR/<dataset>_CLIP_rgb.csv`` (training videos) and ``DIR/<dataset>_CLIP_rgbtest.csv`` with
@@ -19,6 +19,7 @@ from extract import command
 from extract.catalog import SPLITS
 from extract.errors import InputError
 from extract.files import atomic_path, write_text
+from extract.help import command_parser
 from extract.labels import label_set
 from extract.progress import track
 
@@ -32,15 +33,16 @@ SUFFIXES = {"train": "", "test": "test"}
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.export",
-        description="Write shards as the .npy files and CSV lists that other repositories read.",
+    parser = command_parser(
+        "extract.export",
+        __doc__,
+        writes=".npy files in visual/ and audio/, a CSV list of each split and a JSON file beside each list into --out",
     )
     parser.add_argument("shards", type=Path, metavar="SHARDS", help="folder of the shards")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder to write to; files of other content in it are never replaced"
     )
-    parser.add_argument("--split", choices=SPLITS, help="default: every split that SHARDS has")
+    parser.add_argument("--split", choices=SPLITS, help="which shards (default: every split that SHARDS has)")
     return parser
 
 

@@ -1,6 +1,6 @@
-"""The list of videos that could not be extracted: CSV with the columns video_id, stage and reason.
+"""``python -m extract.failures``: join the lists of failed videos of all shards, and end the run if there are too many.
 
-``python -m extract.failures`` joins the lists of all shards and decides whether the run may go on.
+The list of videos that could not be extracted is CSV with the columns video_id, stage and reason.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from extract import command
 from extract.errors import InputError
 from extract.files import write_text
+from extract.help import command_parser
 
 COLUMNS = ["video_id", "stage", "reason"]
 REASONS_SHOWN = 3
@@ -75,10 +76,7 @@ def describe(failures: Sequence[Failure]) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.failures",
-        description="Join the failure lists of all shards; fail if too many videos failed.",
-    )
+    parser = command_parser("extract.failures", __doc__, writes="--out (CSV)")
     parser.add_argument("--catalog", type=Path, required=True, help="catalog the shards were made from")
     parser.add_argument(
         "--max-failures", type=int, required=True, help="most videos that may fail, of the whole catalog"

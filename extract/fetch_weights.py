@@ -13,6 +13,7 @@ from pathlib import Path
 from extract import command
 from extract.errors import InputError
 from extract.files import atomic_path, write_text
+from extract.help import command_parser
 
 BLOCK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 60
@@ -46,7 +47,7 @@ RELEASES = {
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m extract.fetch_weights", description=__doc__.splitlines()[0])
+    parser = command_parser("extract.fetch_weights", __doc__, writes="--out")
     parser.add_argument("name", choices=sorted(RELEASES), help="which file")
     parser.add_argument("--out", type=Path, required=True, help="where to put it")
     return parser

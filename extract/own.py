@@ -47,6 +47,7 @@ from extract.annotation_lines import read_lines, refuse_doubled, report
 from extract.catalog import SPLITS, Segment, Video, check_video_id, write_catalog
 from extract.errors import InputError
 from extract.feature_list import parse_labels
+from extract.help import command_parser
 from extract.labels import LABEL_SETS, LabelSet
 from extract.progress import say, track
 from extract.video_sources import files_by_stem
@@ -106,9 +107,7 @@ class Row:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.own", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("extract.own", __doc__, writes="--out (a catalog, JSON Lines)", whole=True)
     parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="folder of the videos, at any depth")
     parser.add_argument("--list", type=Path, required=True, metavar="FILE", help="the list, .csv or JSON Lines")
     parser.add_argument("--dataset", choices=list(LABEL_SETS), required=True, help="label set")

@@ -1,4 +1,4 @@
-"""Released ``.npy`` features and the CSV list that names them, as shards: ``python -m extract.released``.
+"""``python -m extract.released``: released ``.npy`` features and the CSV list that names them, as shards.
 
 The list has one line for each crop of each video (extract/feature_list.py). Its paths are those of the machine it was
 made on and are looked up below ``--root`` by the longest end that exists there. Links in that folder are followed.
@@ -19,6 +19,7 @@ from extract.catalog import check_labels, part
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
 from extract.feature_list import ListedVideo, read_feature_list
+from extract.help import command_parser
 from extract.labels import LABEL_SETS
 from extract.progress import say, track
 
@@ -58,14 +59,22 @@ class Source:
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.released", description="Turn released .npy features and their CSV list into shards."
+    parser = command_parser(
+        "extract.released",
+        __doc__,
+        writes="train-00000.h5, ... or test-00000.h5, ... into --out, and --failures (CSV) where it is given",
     )
     parser.add_argument("--list", type=Path, required=True, help="CSV with path,label or path,audio_path,label")
     parser.add_argument("--root", type=Path, required=True, help="folder of the .npy files; links in it are followed")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards to write")
-    parser.add_argument("--split", choices=("train", "test"), help="default: test for a list named *test.csv")
-    parser.add_argument("--dataset", choices=tuple(LABEL_SETS), help="default: the list's first word before _")
+    parser.add_argument(
+        "--split",
+        choices=("train", "test"),
+        help="what the shards are for (default: test for a list named *test.csv, else train)",
+    )
+    parser.add_argument(
+        "--dataset", choices=tuple(LABEL_SETS), help="label set (default: the list's first word before _)"
+    )
     parser.add_argument("--stride", type=int, help="frames a snippet (default: 16, for cctv 4)")
     parser.add_argument("--shards", type=int, help=f"shards to write (default: one for {VIDEOS_A_SHARD} videos)")
     parser.add_argument("--shard", type=int, help="write only this one, from 0, even if it is there (default: all)")

@@ -1,4 +1,4 @@
-"""Random features for a real catalog: ``python -m extract.simulate``.
+"""``python -m extract.simulate``: shards of random features for the videos of a real catalog.
 
 Every id, label and annotated segment of the catalog, plausible lengths, and features that mean nothing but carry the
 classes: unit noise, a slow drift of each video's own, and within events the mean of their class. They let the pipeline
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from extract import command
 from extract.catalog import SPLITS, check_labels, part, read_catalog
 from extract.errors import InputError
+from extract.help import command_parser
 from extract.labels import LABEL_SETS
 from extract.progress import say, track
 
@@ -68,24 +69,20 @@ class SimulateSettings:
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.simulate", description="Make shards of random features for the videos of a catalog."
-    )
+    parser = command_parser("extract.simulate", __doc__, writes="train-00000.h5, ... and test-00000.h5, ... into --out")
     parser.add_argument("--catalog", type=Path, required=True, help="catalog of the videos, JSON Lines")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards to write")
-    parser.add_argument(
-        "--dataset", choices=tuple(LABEL_SETS), default="xd", help="label set; ucf has no sound (default: xd)"
-    )
-    parser.add_argument("--crops", type=int, default=MOST_CROPS, help="crops, from crop 0 (default: 10)")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--dataset", choices=tuple(LABEL_SETS), default="xd", help="label set; ucf has no sound")
+    parser.add_argument("--crops", type=int, default=MOST_CROPS, help="crops, from crop 0")
+    parser.add_argument("--seed", type=int, default=0, help="decides everything")
     for split in SPLITS:
         parser.add_argument(
             f"--shards-{split}", type=int, help=f"shards of {split} videos (default: one for {VIDEOS_A_SHARD} videos)"
         )
     parser.add_argument(
-        "--hours", type=float, default=217.0, help="what all videos last together (default: 217, as XD)"
+        "--hours", type=float, default=217.0, help="what all videos last together; that of XD-Violence unless given"
     )
-    parser.add_argument("--fps", type=float, default=24.0, help="frames a second (default: 24)")
+    parser.add_argument("--fps", type=float, default=24.0, help="frames a second")
     parser.add_argument("--stride", type=int, help="frames a snippet (default: 16, for cctv 4)")
     return parser
 

@@ -16,6 +16,7 @@ from extract.annotation_lines import frame_span, read_lines, report
 from extract.catalog import Segment, Video, check_labels, check_video_id, write_catalog
 from extract.errors import InputError
 from extract.feature_list import read_feature_list
+from extract.help import command_parser
 from extract.labels import LABEL_SETS
 from extract.progress import say
 from extract.video_sources import files_by_stem
@@ -50,7 +51,7 @@ class ListedClip:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m extract.ucf", description=__doc__.splitlines()[0])
+    parser = command_parser("extract.ucf", __doc__, writes="--out (a catalog, JSON Lines)")
     parser.add_argument(
         "--videos", type=Path, help="folder of all videos, searched to any depth; without it only features are at hand"
     )

@@ -45,6 +45,8 @@ rule visual:
         mem_mb=growing(4000),
         runtime=growing(720),
         gpu=GPU,
+        # Not among the parameters: another number gives the same features, and must not make them again.
+        workers=config["visual"]["workers"],
     params:
         shards=lambda wildcards: config["shards"][wildcards.split],
         settings=flags(
@@ -56,13 +58,13 @@ rule visual:
                 "weights": config["visual"]["weights"],
                 "precision": config["visual"]["precision"],
                 "batch": config["visual"]["batch"],
-                "workers": config["visual"].get("workers", 2),
             }
         ),
         partial=f"{WORK}/partial/visual/{{split}}-{{shard}}",
     shell:
         "python -m extract.visual --catalog {input.catalog:q} --split {wildcards.split} --shard {wildcards.shard} "
-        "--shards {params.shards} {params.settings} --threads {threads} --partial {params.partial:q} "
+        "--shards {params.shards} {params.settings} --threads {threads} --workers {resources.workers} "
+        "--partial {params.partial:q} "
         "--out {output.features:q} --failures {output.failures:q} > {log:q} 2>&1"
 
 
@@ -85,6 +87,7 @@ rule audio:
         mem_mb=growing(4000),
         runtime=growing(120),
         gpu=GPU,
+        workers=AUDIO["workers"],
     params:
         settings=flags(
             {
@@ -93,13 +96,12 @@ rule audio:
                 "weights": AUDIO["weights"],
                 "precision": AUDIO["precision"],
                 "batch": AUDIO["batch"],
-                "workers": AUDIO.get("workers", 2),
             }
         ),
         partial=f"{WORK}/partial/audio/{{split}}-{{shard}}",
     shell:
         "python -m extract.audio --catalog {input.catalog:q} --visual {input.visual:q} {params.settings} "
-        "--threads {threads} --partial {params.partial:q} --out {output.features:q} "
+        "--threads {threads} --workers {resources.workers} --partial {params.partial:q} --out {output.features:q} "
         "--failures {output.failures:q} > {log:q} 2>&1"
 
 

@@ -1,4 +1,4 @@
-"""Embed the sampled frames of one shard's videos: ``python -m extract.visual``."""
+"""``python -m extract.visual``: embed the sampled frames of one shard's videos with frozen CLIP."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from extract import command
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
+from extract.help import command_parser
 from extract.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 
 if TYPE_CHECKING:
@@ -52,27 +53,31 @@ class VisualSettings:
 
 def parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m extract.visual", description="Embed the sampled frames of one shard's videos with frozen CLIP."
+    parser = command_parser(
+        "extract.visual",
+        __doc__,
+        writes="--out (a work file, HDF5), --failures (CSV) and, of every finished video, a file into --partial",
     )
     parser.add_argument("--catalog", type=Path, required=True, help="catalog of the videos, JSON Lines")
     parser.add_argument("--split", choices=("train", "test"), required=True, help="which videos of the catalog")
-    parser.add_argument("--shard", type=int, default=0, help="number of this shard, from 0 (default: 0)")
-    parser.add_argument("--shards", type=int, default=1, help="shards the split is cut into (default: 1)")
-    parser.add_argument("--stride", type=int, default=16, help="frames a snippet (default: 16)")
-    parser.add_argument("--crops", type=int, nargs="+", default=[0], help="crop numbers, 0 to 9 (default: 0)")
+    parser.add_argument("--shard", type=int, default=0, help="number of this shard, from 0")
+    parser.add_argument("--shards", type=int, default=1, help="shards the split is cut into")
+    parser.add_argument("--stride", type=int, default=16, help="frames a snippet")
+    parser.add_argument("--crops", type=int, nargs="+", default=[0], help="crop numbers, 0 to 9")
     parser.add_argument("--weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>")
     parser.add_argument(
         "--precision",
         choices=(AUTO, *PRECISIONS),
         default="fp32",
-        help="auto: bf16 where the hardware computes it, fp32 elsewhere (default: fp32)",
+        help="auto: bf16 where the hardware computes it, fp32 elsewhere",
     )
-    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder (default: 8)")
-    parser.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="default: float16")
-    parser.add_argument("--threads", type=int, default=1, help="processor threads (default: 1)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that decode (default: 2)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
+    parser.add_argument(
+        "--dtype", choices=("float16", "float32"), default="float16", help="type of the stored features"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--partial", type=Path, required=True, help="folder for finished videos until all are done")
     parser.add_argument("--out", type=Path, required=True, help="work file to write, HDF5")
     parser.add_argument("--failures", type=Path, required=True, help="list of unreadable videos to write, CSV")
@@ -98,12 +103,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     from extract import workfile
     from extract.clip_encoder import ENCODER, ClipImageEncoder, load_clip
     from extract.crops import PREPROCESSING
-    from extract.device import pick_device
+    from extract.device import take_device
     from extract.progress import track
     from extract.video_features import extract_videos
 
     torch.set_num_threads(arguments.threads)
-    device = pick_device(arguments.device)
+    device = take_device(arguments.device, arguments.threads)
     warn_if_emulated(settings.precision, device.type)
     model, identity = load_clip(arguments.weights)
     encoder = ClipImageEncoder(model, batch=settings.batch, precision=settings.precision, device=device)

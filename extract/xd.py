@@ -12,6 +12,7 @@ from extract import command
 from extract.annotation_lines import frame_span, read_lines, report
 from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.errors import InputError
+from extract.help import command_parser
 from extract.labels import LABEL_SETS
 from extract.progress import say
 from extract.video_sources import (
@@ -28,7 +29,7 @@ LABELS = LABEL_SETS["xd"]
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m extract.xd", description=__doc__.splitlines()[0])
+    parser = command_parser("extract.xd", __doc__, writes="--out (a catalog, JSON Lines)")
     source = (
         "folder of {} videos, searched to any depth, or a CSV list of features (path,label) or ids (video_id,label)"
     )

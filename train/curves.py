@@ -14,11 +14,12 @@ from pathlib import Path
 from extract import command
 from extract.errors import InputError
 from extract.files import write_text
+from extract.help import command_parser
 
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m train.curves", description=__doc__.splitlines()[0])
+    parser = command_parser("train.curves", __doc__, writes="--out (CSV)")
     parser.add_argument("events", type=Path, help="folder of event files, what train.run was given as --curves")
     parser.add_argument("--out", type=Path, required=True, help="CSV to write")
     return parser

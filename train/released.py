@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 from extract.labels import LABEL_SETS
 from train.settings import Architecture, Recipe
 
@@ -72,7 +73,7 @@ PUBLISHED = {
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
-    parser = argparse.ArgumentParser(prog="python -m train.released", description=__doc__.splitlines()[0])
+    parser = command_parser("train.released", __doc__, writes="--out (a checkpoint, safetensors)")
     parser.add_argument("file", type=Path, help="the authors' .pth file, a plain state dict")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write (safetensors)")
     parser.add_argument(

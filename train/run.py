@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 from extract import command
 from extract.errors import InputError
+from extract.help import command_parser
 from extract.labels import LabelSet, label_set
 from extract.precision import AUTO, resolve, warn_if_emulated
 from train.settings import (
@@ -42,7 +43,11 @@ if TYPE_CHECKING:
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line; the settings' defaults are AVadCLIP's on XD-Violence."""
-    parser = argparse.ArgumentParser(prog="python -m train.run", description=__doc__.splitlines()[0])
+    parser = command_parser(
+        "train.run",
+        __doc__,
+        writes="--out (a checkpoint, safetensors), TensorBoard events into --curves, epochs into --partial",
+    )
     files = parser.add_argument_group("files")
     files.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ...")
     files.add_argument("--out", type=Path, required=True, help="checkpoint to write (safetensors)")
@@ -56,14 +61,19 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--teacher", type=Path, help="checkpoint to distil from (student only)")
     files.add_argument("--catalog", type=Path, help="annotations of the test videos (selection 'released' only)")
     network = parser.add_argument_group("network")
-    network.add_argument("--model", choices=get_args(Model), required=True)
+    network.add_argument("--model", choices=get_args(Model), required=True, help="which network")
     network.add_argument(
         "--layers", type=int, default=Architecture.layers, help="transformer blocks of the temporal adapter"
     )
     network.add_argument(
         "--window", type=int, default=Architecture.window, help="snippets of one block of its attention"
     )
-    network.add_argument("--max-snippets", type=int, default=Architecture.max_snippets)
+    network.add_argument(
+        "--max-snippets",
+        type=int,
+        default=Architecture.max_snippets,
+        help="snippets of one input window",
+    )
     network.add_argument("--prompt", choices=get_args(Prompt), default=Architecture.prompt, help="audio-visual prompt")
     network.add_argument("--fusion", choices=get_args(Fusion), default=Architecture.fusion, help="teacher only")
     network.add_argument("--stream", choices=get_args(Stream), default=Architecture.stream, help="student only")
@@ -73,22 +83,59 @@ def parser() -> argparse.ArgumentParser:
         default=Architecture.focal,
         help="focal term of AVadCLIP's alignment loss",
     )
-    network.add_argument("--enhancement-blocks", type=int, default=Architecture.enhancement_blocks)
+    network.add_argument(
+        "--enhancement-blocks",
+        type=int,
+        default=Architecture.enhancement_blocks,
+        help="student only: residual blocks of its enhancement net",
+    )
     recipe = parser.add_argument_group("recipe")
     recipe.add_argument("--epochs", type=int, default=Recipe.epochs, help="0 writes the untrained network")
-    recipe.add_argument("--batch", type=int, default=Recipe.batch)
-    recipe.add_argument("--learning-rate", type=float, default=Recipe.learning_rate)
-    recipe.add_argument("--weight-decay", type=float, default=Recipe.weight_decay)
-    recipe.add_argument("--optimiser", choices=get_args(Optimiser), default=Recipe.optimiser)
-    recipe.add_argument("--milestones", type=int, nargs="*", default=Recipe.milestones)
+    recipe.add_argument(
+        "--batch",
+        type=int,
+        default=Recipe.batch,
+        help="samples a step; with paired sampling, normal and abnormal ones each",
+    )
+    recipe.add_argument(
+        "--learning-rate", type=float, default=Recipe.learning_rate, help="learning rate of the first epoch"
+    )
+    recipe.add_argument("--weight-decay", type=float, default=Recipe.weight_decay, help="of the optimiser")
+    recipe.add_argument("--optimiser", choices=get_args(Optimiser), default=Recipe.optimiser, help="which optimiser")
+    recipe.add_argument(
+        "--milestones",
+        type=int,
+        nargs="*",
+        default=Recipe.milestones,
+        help="epochs after which the learning rate is multiplied by 0.1",
+    )
     recipe.add_argument(
         "--cosine-epochs", type=int, default=Recipe.cosine_epochs, help="epochs of half a cosine in place of milestones"
     )
-    recipe.add_argument("--separation-weight", type=float, default=Recipe.separation_weight)
-    recipe.add_argument("--distillation", choices=get_args(Distillation), default=Recipe.distillation)
-    recipe.add_argument("--distillation-weight", type=float, default=Recipe.distillation_weight)
-    recipe.add_argument("--sampling", choices=get_args(Sampling), default=Recipe.sampling)
-    recipe.add_argument("--selection", choices=get_args(Selection), default=Recipe.selection)
+    recipe.add_argument(
+        "--separation-weight",
+        type=float,
+        default=Recipe.separation_weight,
+        help="weight of the text separation loss",
+    )
+    recipe.add_argument(
+        "--distillation",
+        choices=get_args(Distillation),
+        default=Recipe.distillation,
+        help="form of the loss that ties a student to its teacher",
+    )
+    recipe.add_argument(
+        "--distillation-weight", type=float, default=Recipe.distillation_weight, help="weight of that loss"
+    )
+    recipe.add_argument(
+        "--sampling",
+        choices=get_args(Sampling),
+        default=Recipe.sampling,
+        help="paired: as many normal as abnormal ones in a step",
+    )
+    recipe.add_argument(
+        "--selection", choices=get_args(Selection), default=Recipe.selection, help="which epoch is kept"
+    )
     recipe.add_argument(
         "--judge-every", type=int, default=Recipe.judge_every, help="steps between judgements within an epoch"
     )
@@ -101,11 +148,13 @@ def parser() -> argparse.ArgumentParser:
         default=Recipe.precision,
         help="arithmetic of the wide layers; auto: bf16 where the hardware computes it and the method knows it",
     )
-    recipe.add_argument("--seed", type=int, default=Recipe.seed)
+    recipe.add_argument("--seed", type=int, default=Recipe.seed, help="seed of weights, order and dropout")
     run = parser.add_argument_group("run")
     run.add_argument("--scoring-crop", type=int, required=True, help="number of the crop that scoring reads")
     run.add_argument("--note", default="", help="text that follows the model into every table")
-    run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    run.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
+    )
     run.add_argument("--threads", type=int, default=1, help="CPU threads; the numbers depend on it a little")
     return parser
 
@@ -124,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
-    from extract.device import exact_arithmetic, pick_device
+    from extract.device import exact_arithmetic, take_device
     from train.allocator import keep_freed_memory
     from train.checkpoint import Header, TrainedOn, save_checkpoint
     from train.learner import build_learner, checkpoint_tensors
@@ -134,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
-    device = pick_device(arguments.device)
+    device = take_device(arguments.device, arguments.threads)
     warn_if_emulated(recipe.precision, device.type)
     with Split(arguments.shards, "train") as split:
         labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")

@@ -22,6 +22,7 @@ FOLDER = Path("work/generic-jobs")
 GRACE_SECONDS = int(os.environ.get("SCHEDULER_GRACE_SECONDS", "120"))
 SCRIPT = """#!/bin/sh
 cd {workdir}
+export AVADCLIP_GPUS={gpus}
 sh {jobscript}
 status=$?
 echo $status > {token}.writing && mv {token}.writing {token}.exit
@@ -119,7 +120,9 @@ def submit(scheduler: Scheduler, job: Job, jobscript: Path, token: str) -> str:
     """Submit a job and give its id: the scheduler's, ``@``, and the path that its files begin with."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     script = Path(f"{token}.sh")
-    words = {"workdir": Path.cwd(), "jobscript": jobscript.resolve(), "token": token}
+    words: dict[str, object] = {"workdir": Path.cwd(), "jobscript": jobscript.resolve(), "token": token}
+    # For extract/device.py: such a job must not fall back to the processor. Not every scheduler says so itself.
+    words["gpus"] = job.gpus or ""
     script.write_text(SCRIPT.format(**{name: shlex.quote(str(word)) for name, word in words.items()}), encoding="utf-8")
     script.chmod(0o755)
     said = subprocess.run([*scheduler.submit(job), str(script)], stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603

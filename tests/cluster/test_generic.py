@@ -205,6 +205,8 @@ def test_a_job_s_id_is_found_in_what_each_scheduler_says(tmp_path: Path, schedul
     assert said.stdout.split("@")[0] == ("17.server" if scheduler == "pbs" else "17")
     asked = (tmp_path / "asked").read_text()
     assert {"lsf": "num=1", "pbs": "ngpus=1", "sge": "gpu=1"}[scheduler] in asked
+    (script,) = (tmp_path / "work/generic-jobs").glob("*.sh")
+    assert "export AVADCLIP_GPUS=1\n" in script.read_text()
     assert {"lsf": "-W 90", "pbs": "walltime=5400", "sge": "h_rt=5400"}[scheduler] in asked
 
 

@@ -32,8 +32,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[slurm.Cluster]
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, cluster: slurm.Cluster) -> Path:
     """A run to the table, one of whose jobs was cancelled as soon as it ran."""
-    folder = tiny_project(tmp_path_factory.mktemp("tiny"), device="auto")
-    process = start(folder, cluster.environment, *PROFILE, "--latency-wait", "20", "--", TABLE)
+    folder = tiny_project(tmp_path_factory.mktemp("tiny"), device="cpu")
+    # The cluster's GPUs are only claimed: with device auto, jobs that are given one would rightly end.
+    gpus = ("--set-resources", *(f"{rule}:gpu=1" for rule in ("visual", "audio", "train", "score")))
+    process = start(folder, cluster.environment, *PROFILE, *gpus, "--latency-wait", "20", "--", TABLE)
     cluster.ask("scancel", running_job(cluster, process, "rule_visual_wildcards_test_00000")["JobId"])
     code, said = finished(process)
     assert code == 0, said

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,8 +168,10 @@ def test_another_precision_is_only_a_warning(tmp_path: Path, capsys: pytest.Capt
     coarse = Encoding(VISUAL.encoder, VISUAL.weights, "bf16", VISUAL.preprocessing)
     save_model(tmp_path / "model.safetensors")
     make_shard(tmp_path / "test-00000.h5", TEST_VIDEOS, split="test", crops=(0, 5), visual=coarse)
-    score(tmp_path)
-    assert "visual_precision: checkpoint trained on 'fp32', shards have 'bf16'" in capsys.readouterr().err
+    score(tmp_path, "--threads", "2")
+    said = capsys.readouterr().err
+    assert re.match(r"device: cpu, [^,]+, 2 threads\n", said)
+    assert "visual_precision: checkpoint trained on 'fp32', shards have 'bf16'" in said
 
 
 def test_shards_without_optional_attributes_are_scored(tmp_path: Path) -> None:

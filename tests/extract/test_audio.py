@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -110,8 +111,11 @@ def test_broken_packets_are_reported(tmp_path: Path, ready_clip: None, capsys: p
     path = clip_of(tmp_path / "a.mp4", 1.0, click_track(1.0, [0.1], hum=0.2))
     catalog = catalog_of(tmp_path / "all", [spoil_packets(path, "audio", slice(10, 13))])
     run_visual(catalog)
+    capsys.readouterr()
     run_audio(catalog)
-    assert "spoilt-a has 3 broken packets, left silent" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert re.match(r"device: cpu, [^,]+, 1 thread\n", said)
+    assert "spoilt-a has 3 broken packets, left silent" in said
 
 
 def test_a_catalog_that_lost_a_video_is_named(catalog: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.machine import QUICK
-from tests.workflow.project import copy_project, snakemake, write_config
+from tests.workflow.project import ROOT, copy_project, snakemake, write_config
 
 
 @pytest.fixture
@@ -287,3 +287,18 @@ def test_auto_is_resolved_where_the_configuration_is_read(project: Path) -> None
     assert plan.returncode == 0, plan.stderr
     assert "--precision auto" not in plan.stdout
     assert f"--precision {QUICK}" in plan.stdout
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_encoder_has_a_decoding_process_for_each_thread(path: Path) -> None:
+    configuration = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for encoder in (configuration[stream] for stream in ("visual", "audio") if stream in configuration):
+        assert encoder["workers"] == encoder["threads"]
+
+
+def test_another_number_of_workers_makes_nothing_again(project: Path) -> None:
+    rules = (project / "extract/videos.smk").read_text(encoding="utf-8")
+    parameters = re.findall(r"^    params:\n((?:        .*\n|\n)*)", rules, re.MULTILINE)
+    assert len(parameters) == rules.count("    params:")
+    assert not any("workers" in found for found in parameters)
+    assert rules.count("--workers {resources.workers}") == 2

@@ -1,0 +1,11 @@
+"""``python -m evaluate``: the commands of this stage."""
+
+from pathlib import Path
+
+from extract.command_list import list_commands
+
+# What a person calls; every other command is called by a rule.
+FOR_PEOPLE = ("detect", "score", "metrics", "tables", "show", "curves")
+
+if __name__ == "__main__":
+    list_commands(Path(__file__).parent, FOR_PEOPLE)

@@ -1,0 +1,23 @@
+"""``python -m extract``: the commands of this stage."""
+
+from pathlib import Path
+
+from extract.command_list import list_commands
+
+# What a person calls; every other command is called by a rule.
+FOR_PEOPLE = (
+    "own",
+    "xd",
+    "ucf",
+    "cctv",
+    "released",
+    "export",
+    "check",
+    "audit",
+    "fetch_weights",
+    "simulate",
+    "demo_data",
+)
+
+if __name__ == "__main__":
+    list_commands(Path(__file__).parent, FOR_PEOPLE)
