@@ -164,10 +164,10 @@ class LogHandler(LogHandlerBase):
 def status(steps: Steps, now: float) -> str:
     """Say where a run stands: step n of m, time left, what runs."""
     first, *others = [step.what for step in steps.running.values()]
-    left = spoken(steps.seconds_left(now))
-    about = "about " if steps.is_guess() and not left.startswith("less") else ""
+    seconds = steps.seconds_left(now)
+    left = f"about {spoken(max(seconds, 60))}" if steps.is_guess() else spoken(seconds)
     beside = f" and {len(others)} more" if others else ""
-    return f"step {steps.done + 1} of {steps.total.total()}, {about}{left} left: {first}{beside}"
+    return f"step {steps.done + 1} of {steps.total.total()}, {left} left: {first}{beside}"
 
 
 def tail(path: Path) -> str:

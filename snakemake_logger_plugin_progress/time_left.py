@@ -93,13 +93,16 @@ class Steps:
 
     def is_guess(self) -> bool:
         """Whether too little was measured, or known from an earlier run, to trust the estimate to the minute."""
-        total = sum(count * self._known(rule) for rule, count in self.total.items())
         measured = sum(count * self._known(rule) for rule, count in self.total.items() if rule in self.took)
-        return measured < total / 2
+        return measured < self._known_in_all() / 2
+
+    def _known_in_all(self) -> float:
+        return sum(count * self._known(rule) for rule, count in self.total.items())
 
     def _speed(self, now: float) -> float:
         """Measured seconds for one expected, over the finished steps and those that are late."""
-        expected = measured = 0.0
+        # Short steps are mostly the start of a process: what is known weighs in with a tenth of the run.
+        expected = measured = self._known_in_all() / 10
         for rule, times in self.took.items():
             expected += len(times) * self._known(rule)
             measured += sum(times)
