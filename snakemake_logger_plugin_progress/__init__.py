@@ -102,6 +102,10 @@ class LogHandler(LogHandlerBase):
         super().close()
 
     def _take(self, record: logging.LogRecord) -> None:
+        if self.common_settings.dryrun:
+            # Nothing moves; what would be done is what was asked for.
+            self._say("\n".join(map(printable, self.format(record).splitlines())))
+            return
         said = vars(record)
         event = said.get("event")
         if event == LogEvent.RESOURCES_INFO and said.get("cores"):

@@ -143,7 +143,7 @@ def seconds_of(folder: Path) -> dict[str, float]:
 
 def spoken(seconds: float) -> str:
     """Say a time as people do: below a minute, ``4 min``, ``1 h 20 min``."""
-    minutes = math.ceil(seconds / 60)
-    if minutes <= 1:
-        return "less than a minute" if seconds < 60 else "1 min"
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return "less than a minute"
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

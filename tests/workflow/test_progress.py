@@ -122,7 +122,8 @@ def test_an_earlier_runs_benchmarks_are_read_and_damaged_ones_passed_over(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(59, "less than a minute"), (60, "1 min"), (61, "2 min"), (4800, "1 h 20 min")]
+    ("seconds", "words"),
+    [(59, "less than a minute"), (60, "1 min"), (89, "1 min"), (91, "2 min"), (4800, "1 h 20 min")],
 )
 def test_times_are_said_as_people_say_them(seconds: float, words: str) -> None:
     assert spoken(seconds) == words
