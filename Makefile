@@ -5,6 +5,8 @@ CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 BENCH := results/bench
+# One line that moves in place of Snakemake's account. The time left is told from an earlier run's benchmark files.
+follow = python -m snakemake --cores $(CORES) --configfile config/$(1).yaml --logger progress --logger-progress-earlier work/$(1)/benchmarks
 
 .PHONY: help demo test slow faults bench lint learning baselines clean
 
@@ -13,18 +15,20 @@ help:  ## this list
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.complete  ## generate the demo videos, run everything on them, print both tables
-	snakemake --cores $(CORES) --configfile config/demo.yaml -- results/demo_table1.csv results/demo_table2.csv
-	python -m evaluate.show results/demo_table1.csv results/demo_table2.csv
+	$(call follow,demo) -- results/demo_table1.csv results/demo_table2.csv results/demo_table1.md results/demo_table2.md
+	python -m evaluate.show results/demo_table1.csv results/demo_table2.csv --next "make learning (each method against chance)" \
+		--next "a report of everything: snakemake --cores $(CORES) --configfile config/demo.yaml, then again with --report report.html"
 
 # Does it learn? Every method against chance, itself untrained, and itself trained on shuffled labels.
 learning: .venv/.complete  ## does it learn? every method against chance, untrained, and trained on shuffled labels
-	snakemake --cores $(CORES) --configfile config/demo.yaml -- results/demo_learning.csv
-	python -m evaluate.show results/demo_learning.csv
+	$(call follow,demo) -- results/demo_learning.csv
+	python -m evaluate.show results/demo_learning.csv --next "make baselines (the other authors' methods)"
 
 # The same of the other authors' methods, which have recipes of their own.
 baselines: .venv/.complete  ## the same of the other authors' methods
-	snakemake --cores $(CORES) --configfile config/demo_baselines.yaml -- results/demo_baselines_table1.csv results/demo_baselines_learning.csv
-	python -m evaluate.show results/demo_baselines_table1.csv results/demo_baselines_learning.csv
+	$(call follow,demo_baselines) -- results/demo_baselines_table1.csv results/demo_baselines_table1.md results/demo_baselines_learning.csv
+	python -m evaluate.show results/demo_baselines_table1.csv results/demo_baselines_learning.csv \
+		--next "your own videos: see README.md"
 
 # Two processes, each with whole files of tests: many tests wait for a subprocess or use one core.
 test: lint  ## lint, type checks and all tests (the slow suites only as a sample)
