@@ -248,6 +248,21 @@ def test_sound_that_is_announced_and_empty_is_passed_over(tmp_path: Path) -> Non
     assert beeping(bounds, track) == [4]
 
 
+def test_the_sound_is_that_of_the_pictures_own_program(tmp_path: Path) -> None:
+    """A transport stream of two programs: the sound of one alone, first, and pictures with sound."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("needs ffmpeg")
+    other = write(tmp_path / "other.ts", 100, [1.0], audio="mp2")
+    own = write(tmp_path / "own.ts", 100, [2.56], audio="mp2")
+    path = tmp_path / "programs.ts"
+    inputs = ["-i", str(other), "-i", str(own), "-map", "0:a", "-map", "1:v", "-map", "1:a", "-c", "copy"]
+    programs = ["-program", "title=one:st=0", "-program", "title=two:st=1:st=2"]
+    subprocess.run(["ffmpeg", "-v", "error", *inputs, *programs, str(path)], check=True)
+    _, bounds, track = heard(path)
+    assert beeping(bounds, track) == [4]
+    assert track.chosen.startswith("sound stream 2 of 2 (mp2")
+
+
 def test_a_cover_is_not_the_video(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "whole.mkv", [numbered(index) for index in range(20)], codec="mpeg4")
     path = tmp_path / "covered.mp4"
