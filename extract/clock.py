@@ -14,6 +14,9 @@ import av
 BACK_SECONDS = 0.5
 # ... or the order of presentation: after a new beginning in Matroska, libav takes that for the order of decoding.
 BACK_FRAMES = 16
+# A stamp that leaps ahead by more and is back where it was within a few packets is damage, no new beginning.
+LEAP_SECONDS = 10.0
+LEAP_PACKETS = 8
 # Sound that outlasts the pictures of its run by less does not hold up the pictures of the next one.
 SLACK_SECONDS = Fraction(3, 20)
 # A stream that declares no rate has to last for some time.
@@ -50,6 +53,7 @@ class Clock:
         self._at: dict[int, int] = {}  # the run in which a stream is
         self._last: dict[int, float] = {}  # its last decoding time, seconds
         self._packets: dict[int, int] = {}
+        self._leaps: dict[int, tuple[float, int]] = {}  # where a stream was before it leapt ahead, and after how many
 
     @property
     def packets(self) -> Mapping[int, int]:
@@ -77,6 +81,8 @@ class Clock:
         if packet.dts is not None:
             time = float(packet.dts * base)
             reordered = BACK_FRAMES * float(length * base) if stream.type == "video" else 0.0
+            if index in self._last and time > self._last[index] + LEAP_SECONDS:
+                self._leaps[index] = self._last[index], self._packets[index]
             number = self._number(index, time, max(BACK_SECONDS, reordered))
             self._last[index] = time
             run = self._runs[number]
@@ -103,6 +109,7 @@ class Clock:
         latest = len(self._runs) - 1
         number = self._at.get(index, 0)
         back = index in self._last and time < self._last[index] - tolerance
+        back = back and not self._returns(index, time)
         if number < latest:
             old, new = self._runs[number], self._runs[latest]
             return latest if back or abs(time - new.now) < abs(time - old.furthest) else number
@@ -110,6 +117,10 @@ class Clock:
             self._runs.append(_Run())
             return latest + 1
         return number
+
+    def _returns(self, index: int, time: float) -> bool:
+        before, packets = self._leaps.get(index, (0.0, -LEAP_PACKETS - 1))
+        return abs(time - before) < BACK_SECONDS and self._packets[index] - packets <= LEAP_PACKETS
 
 
 def _distance(before: _Run, after: _Run, lead: int | None) -> Fraction:

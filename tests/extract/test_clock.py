@@ -5,6 +5,7 @@ import subprocess
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -14,6 +15,7 @@ from av.stream import Disposition
 
 from extract.audio import embed_track
 from extract.audio_track import AudioTrack, read_audio, sample_spans
+from extract.clock import Clock
 from extract.decode import Timeline, decoded_timeline, demuxed_timeline
 from extract.sampling import snippet_bounds
 from extract.wav2clip import Wav2Clip, Wav2ClipEncoder
@@ -70,6 +72,20 @@ def test_sound_that_is_missing_from_a_run_does_not_move_the_next_one(tmp_path: P
     # 2.3 s to 2.5 s of the second: 6.3 s to 6.5 s, in snippets of 0.64 s.
     assert beeping(bounds, track) == [9, 10]
     assert np.diff(track.decoded[:, 0]).tolist() == [pytest.approx(6 * 16_000, abs=1600)]
+
+
+def stamped(seconds: list[float]) -> list[int]:
+    """Runs of the packets of one stream of pictures."""
+    clock, stream = Clock(), SimpleNamespace(type="video")
+    settings = {"stream": stream, "stream_index": 0, "time_base": Fraction(1, 1000), "size": 1, "duration": 40}
+    stamps = [round(1000 * second) for second in seconds]
+    return [clock.run(SimpleNamespace(pts=stamp, dts=stamp, **settings)) for stamp in stamps]
+
+
+def test_one_damaged_stamp_is_no_new_beginning() -> None:
+    assert stamped([0.0, 0.04, 3600.0, 0.12, 0.16]) == [0] * 5
+    # A long hole, then a new beginning.
+    assert stamped([0.0, 2.0, 500.0, 500.04, 0.0, 0.04]) == [0, 0, 0, 0, 1, 1]
 
 
 def test_joined_recordings_have_as_many_pictures_as_ffmpeg_shows(tmp_path: Path) -> None:
