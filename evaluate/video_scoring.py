@@ -31,7 +31,7 @@ class Scored:
         bounds: Start and end of every snippet in seconds since the first frame appears, [T, 2]; the last ends with
             the video.
         scores: Anomaly and class probabilities.
-        fps: Mean frame rate, NaN if undefined.
+        fps: Typical frame rate, NaN if undefined.
         notes: What is to be said of its sound, one sentence each.
     """
 
@@ -90,6 +90,8 @@ def _listen(
         return None, []
     rows, sounding = embed_track(track, bounds, encoder)
     notes = [f"{track.broken} broken audio packets, left silent"] if track.broken else []
+    if track.chosen:
+        notes.append(f"heard through {track.chosen}")
     if sounding < len(rows):
         notes.append(f"{len(rows) - sounding} of {len(rows)} snippets have no sound and count as silence (zero rows)")
     return stored(rows, STORED).astype(np.float32), notes

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from extract.workfile import Arrays, Columns
 
 STAGE = "audio"
-# The encoder takes a snippet whole: ten minutes of sound are 0.2 GB on the way. Damaged time stamps can claim years.
+# The encoder takes a snippet whole: ten minutes of sound are 0.2 GB on the way. Of a longer one it hears so much.
 LONGEST_SNIPPET_SECONDS = 600
+# Within one snippet, a hole of more typical snippets than this is time over which nobody recorded.
+LONGEST_HOLE_SNIPPETS = 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ def embed_track(
 ) -> tuple[NDArray[np.float32], int]:
     """Embed the sound of one video.
 
+    A picture can stand for hours over which nobody recorded. A snippet hears what was decoded of its time, the sound
+    before such a hole and behind it one after the other, and of that the first ten minutes.
+
     Args:
         track: Its sound from the first snippet's start on, or ``None`` if it has none.
         bounds: Start and end of every snippet in seconds; [T, 2].
@@ -60,27 +65,39 @@ def embed_track(
 
     Returns:
         Features [T, 512] float32, zero where nothing sounds, and the number of snippets that sound.
-
-    Raises:
-        UnreadableAudio: If a snippet that sounds lasts longer than ten minutes.
     """
     import numpy as np
 
-    from extract.audio_track import SAMPLE_RATE, UnreadableAudio, sample_spans
+    from extract.audio_track import SAMPLE_RATE, sample_spans
     from extract.shard import DIMENSIONS
+    from extract.sound_store import WithoutHoles, closed
 
     features = np.zeros((len(bounds), DIMENSIONS), np.float32)
     if track is None:
         return features, 0
     spans = sample_spans(bounds)
     heard = track.sounding(spans)  # [T]
-    longest = int(np.diff(spans[heard]).max(initial=0)) / SAMPLE_RATE
-    if longest > LONGEST_SNIPPET_SECONDS:
-        raise UnreadableAudio(
-            f"a snippet lasts {longest:.0f} s, more than {LONGEST_SNIPPET_SECONDS}; its time stamps seem damaged"
-        )
-    features[heard] = encoder.encode(track.samples, spans[heard])
+    holes = _holes(track, spans)
+    samples = WithoutHoles(track.samples, holes) if len(holes) > 0 else track.samples
+    kept = closed(spans[heard], holes)
+    kept[:, 1] = np.minimum(kept[:, 1], kept[:, 0] + LONGEST_SNIPPET_SECONDS * SAMPLE_RATE)
+    features[heard] = encoder.encode(samples, kept)
     return features, int(heard.sum())
+
+
+def _holes(track: AudioTrack, spans: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find the time over which nobody recorded: first sample and the one after the last of every hole, [H, 2]."""
+    import numpy as np
+
+    lengths = spans[:, 1] - spans[:, 0]
+    most = LONGEST_HOLE_SNIPPETS * float(np.median(lengths))
+    holes: list[tuple[int, int]] = []
+    for start, end in spans[lengths > most].tolist():
+        sounding = track.decoded[(track.decoded[:, 1] > start) & (track.decoded[:, 0] < end)]
+        firsts = [start, *sounding[:, 1].tolist()]
+        lasts = [*sounding[:, 0].tolist(), end]
+        holes += [(first, last) for first, last in zip(firsts, lasts, strict=True) if last - first > most]
+    return np.array(holes, dtype=np.int64).reshape(-1, 2)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -173,6 +190,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 raise UnreadableAudio(sound.reason)
             if sound is not None and sound.broken:
                 print(f"{label}: {video_id} has {sound.broken} broken packets, left silent", file=sys.stderr)
+            if sound is not None and sound.chosen:
+                print(f"{label}: {video_id} heard through {sound.chosen}", file=sys.stderr)
             features, sounding = embed_track(sound, bounds[video_id], encoder)
             stored = workfile.stored(features, settings.dtype)
         except (UnreadableAudio, workfile.UnstorableError) as error:

@@ -23,7 +23,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.clock import BACK_SECONDS, DEFAULT_FRAME_SECONDS, Clock
 from extract.rgb import RgbConversion
+from extract.streams import video_of
 
 # A damaged time stamp can claim years, for which the audio step would make room.
 MOST_HOURS = 24
@@ -31,8 +33,8 @@ MOST_HOURS = 24
 MISSING_SECONDS = 1.0
 # Name of a chunk and its length without this header.
 RIFF_HEADER = struct.Struct("<4sI")
-# A single frame of a stream that declares no rate has to last for some time.
-DEFAULT_FRAME_SECONDS = Fraction(1, 25)
+# A picture that stands for longer than so many typical ones says nothing about the others.
+MOST_TYPICAL_DURATIONS = 5
 # 8K, however it is turned. A decoder holds up to 17 such pictures; more would not fit into a worker's memory.
 MOST_PIXELS = 7680 * 4320
 
@@ -52,7 +54,8 @@ class Timeline:
     Attributes:
         starts: Presentation time of every frame in seconds on the container's axis, which all its
             streams share; in presentation order, [N] float64, N at least 1.
-        frame_seconds: Mean duration of a frame in seconds.
+        frame_seconds: Duration of a typical frame in seconds: the mean of those that do not last for more than five
+            times the median.
     """
 
     starts: NDArray[np.float64]
@@ -60,7 +63,7 @@ class Timeline:
 
     @property
     def fps(self) -> float:
-        """Mean frame rate, frames per second; NaN if all frames are shown at once."""
+        """Typical frame rate, frames per second; NaN if all frames are shown at once."""
         return 1 / self.frame_seconds if self.frame_seconds > 0 else float("nan")
 
 
@@ -101,19 +104,21 @@ def demuxed_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timel
     with _opened(path, "read") as container:
         stream = _video_stream(container)
         packets = 0
-        shown: list[tuple[int | None, int | None]] = []
+        clock = Clock()
+        runs: dict[int, list[tuple[int | None, int | None]]] = {}
         last_end = 0.0
         for packet in demuxed(container):
             alive()
             if packet.size == 0 and packet.dts is None:  # libav's sign that a stream has ended
                 continue
+            run = clock.run(packet)
             last_end = max(last_end, _end_seconds(packet))
             if packet.stream_index == stream.index:
                 packets += 1
                 if packet.size > 0 and not packet.is_discard:
-                    shown.append((packet.pts, packet.dts))
+                    runs.setdefault(run, []).append((packet.pts, packet.dts))
         _check_whole(path, container, stream, packets, last_end)
-        return _timeline(_presentation_times(shown), stream)
+        return _timeline({run: _presentation_times(shown) for run, shown in runs.items()}, clock, stream)
 
 
 def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timeline:
@@ -131,11 +136,16 @@ def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timel
     """
     with _opened(path, "decoded") as container:
         stream = _video_stream(container)
-        frames = []
+        clock, order = _clock(path, stream.index, alive)
+        runs: dict[int, list[tuple[int | None, int | None]]] = {}
+        last, place = None, 0
         for frame in _decoded(container, stream):
             alive()
-            frames.append((frame.pts, frame.dts))
-        return _timeline(_presentation_times(frames), stream)
+            if _falls_back(last, frame, stream) and place < len(order) - 1:
+                place += 1
+            last = frame.pts if frame.pts is not None else last
+            runs.setdefault(order[place] if order else 0, []).append((frame.pts, frame.dts))
+        return _timeline({run: _presentation_times(shown) for run, shown in runs.items()}, clock, stream)
 
 
 def pictures(
@@ -205,7 +215,7 @@ def _sampled(
 
 
 def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
-    stream = container.streams.best("video")
+    stream = video_of(container)
     if stream is None:
         raise UnreadableVideo("has no video stream")
     if stream.codec_context is None:
@@ -265,16 +275,45 @@ def _presentation_times(stamps: list[tuple[int | None, int | None]]) -> list[int
     return [dts - decoding[0] + (decoding[0] if first is None else first) for dts in decoding]
 
 
-def _timeline(stamps: list[int], stream: av.VideoStream) -> Timeline:
-    if not stamps or stream.time_base is None:
+def _clock(path: Path, video: int, alive: Callable[[], None]) -> tuple[Clock, list[int]]:
+    """Follow the clock of a whole file; also the runs in which stream ``video`` has pictures, in their order."""
+    clock = Clock()
+    order: list[int] = []
+    with open_media(path) as container, suppress(av.FFmpegError):
+        for packet in demuxed(container):
+            alive()
+            run = clock.run(packet)
+            if packet.stream_index == video and packet.size > 0 and run not in order:
+                order.append(run)
+    return clock, sorted(order)
+
+
+def _falls_back(last: int | None, frame: av.VideoFrame, stream: av.VideoStream) -> bool:
+    if last is None or frame.pts is None or stream.time_base is None:
+        return False
+    return bool((last - frame.pts) * stream.time_base > BACK_SECONDS)
+
+
+def _timeline(runs: dict[int, list[int]], clock: Clock, stream: av.VideoStream) -> Timeline:
+    if not runs or stream.time_base is None:
         raise UnreadableVideo("shows no frame")
-    ticks = stamps[-1] - stamps[0]
-    if ticks * stream.time_base > MOST_HOURS * 3600:
+    base, offsets = stream.time_base, clock.offsets(stream.index)
+    ends = [stamps[i] * base + offsets[run] for run, stamps in runs.items() for i in (0, -1)]
+    if max(ends) - min(ends) > MOST_HOURS * 3600:
         raise UnreadableVideo(f"its time stamps run over more than {MOST_HOURS} hours")
-    if len(stamps) > 1:
-        # Fractions keep a constant 25 frames a second at exactly 25.
-        frame_seconds = Fraction(ticks, len(stamps) - 1) * stream.time_base
+    starts = np.concatenate(
+        [
+            np.array(stamps, dtype=np.float64) * base.numerator / base.denominator + float(offsets[run])
+            for run, stamps in sorted(runs.items())
+        ]
+    )
+    ticks = np.concatenate([np.diff(np.array(stamps, dtype=np.int64)) for stamps in runs.values()])
+    if len(ticks) > 0:
+        most = MOST_TYPICAL_DURATIONS * float(np.median(ticks))
+        ordinary = ticks[ticks <= most] if most > 0 else ticks
+        # Matroska rounds to milliseconds, so that the median alone would be off. Fractions keep a constant 25 frames
+        # a second at exactly 25.
+        frame_seconds = Fraction(int(ordinary.sum()), len(ordinary)) * base
     else:
         frame_seconds = 1 / stream.average_rate if stream.average_rate else DEFAULT_FRAME_SECONDS
-    starts = np.array(stamps, dtype=np.float64) * stream.time_base.numerator / stream.time_base.denominator
-    return Timeline(starts, float(frame_seconds))
+    return Timeline(np.sort(starts), float(frame_seconds))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract import media_worker
-from extract.audio_track import AudioTrack, Canvas, UnreadableAudio
+from extract.audio_track import AudioTrack, Canvas, Heard, UnreadableAudio
 from extract.decode import MOST_HOURS, Timeline, UnreadableVideo
 from extract.isolation import DONE, FAILED, Job, Task, run_tasks
 from extract.messages import Message
@@ -51,7 +51,7 @@ def read_videos(
 def read_sounds(
     sounds: Iterable[tuple[Key, Path, float, float]], *, workers: int
 ) -> Iterator[tuple[Key, AudioTrack | End | None]]:
-    """Decode the first audio stream of videos side by side.
+    """Decode the sound of videos side by side.
 
     Args:
         sounds: Keys, files, and begin and end in seconds on the container's axis.
@@ -62,7 +62,7 @@ def read_sounds(
     """
     spans: dict[Key, tuple[float, float]] = {}
     canvases: dict[Key, Canvas] = {}
-    broken: dict[Key, int] = {}
+    heard: dict[Key, Heard] = {}
 
     def tasks() -> Iterator[Task[Key]]:
         for key, path, start, end in sounds:
@@ -76,13 +76,14 @@ def read_sounds(
                 canvases[key] = Canvas.between(*spans[key])
             canvases[key].put(int(message.values["position"]), message.arrays[0])
         elif message.name == "stream":
-            broken[key] = int(message.values["broken"])
+            heard[key] = Heard(int(message.values["broken"]), str(message.values["chosen"]))
         elif message.name == FAILED:
             canvases.pop(key, None)
             yield key, End(_reason(message))
         else:
             canvas = canvases.pop(key) if key in canvases else Canvas.between(*spans[key])
-            yield key, canvas.track(broken.pop(key)) if key in broken else None
+            found = heard.pop(key, None)
+            yield key, None if found is None else canvas.track(found.broken, found.chosen)
 
 
 def read_timeline(path: Path) -> Timeline:
@@ -95,7 +96,7 @@ def read_timeline(path: Path) -> Timeline:
 
 
 def read_sound(path: Path, start: float, end: float) -> AudioTrack | None:
-    """Decode the first audio stream between two times.
+    """Decode the sound between two times.
 
     Raises:
         UnreadableAudio: As ``audio_track.read_audio`` does, or if the file is too much for its worker.

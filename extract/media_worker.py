@@ -3,8 +3,8 @@
 ``video`` says ``timeline`` (array starts; value frame_seconds), then ``picture`` for every sampled frame in order. If
 it turns out that not every packet became a frame, it says ``timeline`` again and starts over.
 ``timeline`` says that alone, ``frames`` a ``picture`` for every frame wanted. ``sound`` says ``stretch`` (array
-samples; value position) for every piece and, if there is an audio stream, ``stream`` (value broken, its broken
-packets) at the end.
+samples; value position) for every piece and, if there is an audio stream, ``stream`` (values broken, its broken
+packets, and chosen, which of several it is) at the end.
 """
 
 from contextlib import suppress
@@ -73,10 +73,10 @@ def sound(outbox: Outbox, path: Path, start: float) -> None:
         if len(held) == PIECES_TOGETHER:
             say()
 
-    broken = decode_audio(path, start, put, alive=outbox.alive)
+    heard = decode_audio(path, start, put, alive=outbox.alive)
     say()
-    if broken is not None:
-        outbox.put("stream", broken=broken)
+    if heard is not None:
+        outbox.put("stream", broken=heard.broken, chosen=heard.chosen)
 
 
 def _timeline(outbox: Outbox, path: Path) -> Timeline:

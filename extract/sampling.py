@@ -33,13 +33,13 @@ def snippet_bounds(starts: NDArray[np.float64], stride: int, frame_seconds: floa
     """Give the span of time of every snippet.
 
     A snippet lasts from the presentation of its first frame to that of the next snippet's first frame.
-    The last one is given its nominal length, ``stride`` mean frame durations, even if the video holds
+    The last one is given its nominal length, ``stride`` typical frame durations, even if the video holds
     fewer frames of it: at a constant rate it then hears as much as the others.
 
     Args:
         starts: Presentation time of every frame in seconds, in presentation order; [N] float64.
         stride: Frames a snippet.
-        frame_seconds: Mean duration of a frame in seconds.
+        frame_seconds: Duration of a typical frame in seconds.
 
     Returns:
         Start and end of every snippet in seconds, on the axis of ``starts``; [T, 2] float64.

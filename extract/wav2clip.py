@@ -20,6 +20,7 @@ from extract.device import exact_arithmetic
 from extract.errors import InputError
 from extract.precision import PRECISIONS
 from extract.shard import DIMENSIONS
+from extract.sound_store import Samples
 from extract.weights import file_sha256, load_strictly, random_seed, read_state_dict, seeded
 
 ENCODER = "Wav2CLIP"
@@ -131,11 +132,11 @@ class Wav2ClipEncoder:
         self._model = model.to(device, self._dtype)
         self._spectrogram = Spectrogram(n_fft=N_FFT, hop_length=HOP).to(device)
 
-    def encode(self, samples: NDArray[np.float32], spans: NDArray[np.int64]) -> NDArray[np.float32]:
+    def encode(self, samples: Samples, spans: NDArray[np.int64]) -> NDArray[np.float32]:
         """Embed the sounding snippets of one video.
 
         Spectrograms are computed twice, once for their mean and standard deviation and once for the network:
-        holding those of a long video would take ten times the memory of its samples.
+        holding those of a long video would take ten times the room of its samples, which may lie in a file.
 
         Args:
             samples: The video's sound, mono, 16 kHz; [samples] float32.
@@ -155,7 +156,7 @@ class Wav2ClipEncoder:
                 features[rows] = self._embed_padded(spectrogram)
         return features
 
-    def _statistics(self, samples: NDArray[np.float32], spans: NDArray[np.int64]) -> tuple[float, float]:
+    def _statistics(self, samples: Samples, spans: NDArray[np.int64]) -> tuple[float, float]:
         count, total, squares = 0, 0.0, 0.0
         for rows in batches_of_one_width(spans, self._batch):
             spectrogram = self._log_spectrogram(samples, spans[rows]).double()
@@ -167,7 +168,7 @@ class Wav2ClipEncoder:
         variance = max(0.0, (squares - count * mean * mean) / (count - 1))
         return mean, math.sqrt(variance)
 
-    def _log_spectrogram(self, samples: NDArray[np.float32], spans: NDArray[np.int64]) -> Tensor:
+    def _log_spectrogram(self, samples: Samples, spans: NDArray[np.int64]) -> Tensor:
         sounds = [_cut(samples, start, end) for start, end in spans.tolist()]
         # At a constant frame rate lengths differ by one sample at most; a spectrogram needs them equal.
         spectrogram: list[Tensor] = [torch.empty(0)] * len(sounds)
@@ -211,7 +212,7 @@ def batch_rows(width: int, batch: int) -> int:
     return max(1, batch * FULL_BATCH_COLUMNS // max(width, FULL_BATCH_COLUMNS))
 
 
-def _cut(samples: NDArray[np.float32], start: int, end: int) -> NDArray[np.float32]:
+def _cut(samples: Samples, start: int, end: int) -> NDArray[np.float32]:
     sound = np.zeros(max(end - start, N_FFT), np.float32)
     first, last = max(start, 0), min(end, len(samples))
     if first < last:
