@@ -17,12 +17,15 @@ from extract.device import exact_arithmetic
 from extract.errors import InputError
 from extract.packed_tower import PackedTower, can_pack
 from extract.precision import PRECISIONS
-from extract.weights import file_sha256, load_strictly, random_seed, read_state_dict, seeded
+from extract.weights import CALIBRATED, file_sha256, is_calibrated, load_strictly, random_seed, read_state_dict, seeded
 
 ENCODER = "ViT-B-16-quickgelu"
 DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
 # The file ViT-B-16.pt as OpenAI released it. It is a TorchScript program, so no other file of its kind is opened.
 OPENAI_SHA256 = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"
+# Length of a trained encoder's image embeddings, and the pictures that bring an untrained one's to it.
+TRAINED_NORM = 10.0
+NOISES = 8
 OPENAI_SETTINGS = ("input_resolution", "context_length", "vocab_size")
 
 
@@ -30,12 +33,14 @@ def load_clip(weights: str) -> tuple[nn.Module, str]:
     """Make CLIP, image and text tower, frozen and in eval mode.
 
     Args:
-        weights: ``random:<seed>`` for untrained weights, the same for a seed every time; or the path of
-            a safetensors file or plain state dict with open_clip's tensor names, or of OpenAI's own
-            ``ViT-B-16.pt``. Nothing is ever downloaded.
+        weights: ``random:<seed>`` for untrained weights, the same for a seed every time;
+            ``random:<seed>:calibrated`` for the same with image embeddings that are centred and as long as trained
+            ones, by pictures of coloured noise and not by anyone's data; or the path of a safetensors
+            file or plain state dict with open_clip's tensor names, or of OpenAI's own ``ViT-B-16.pt``. Nothing is
+            ever downloaded.
 
     Returns:
-        open_clip's model, float32 on the CPU, and the identity of its weights: ``random:<seed>`` or the
+        open_clip's model, float32 on the CPU, and the identity of its weights: as given if untrained, or the
         sha256 of the file.
 
     Raises:
@@ -50,8 +55,11 @@ def load_clip(weights: str) -> tuple[nn.Module, str]:
         identity = file_sha256(path)
         load_strictly(model, _openai_state(path) if identity == OPENAI_SHA256 else read_state_dict(path), weights)
     else:
-        identity = f"random:{seed}"
+        identity = f"random:{seed}{CALIBRATED if is_calibrated(weights) else ''}"
     model.eval().requires_grad_(False)
+    if seed is not None and is_calibrated(weights):
+        with seeded(seed):
+            _calibrate(model.get_submodule("visual"))
     return model, identity
 
 
@@ -122,6 +130,30 @@ class ClipImageEncoder:
         padded = torch.zeros(self.batch, *images.shape[1:], dtype=self._dtype, device=self.device)
         padded[: len(images)] = images
         return self._tower(padded)[: len(images)].float()
+
+
+@torch.no_grad()
+def _calibrate(tower: nn.Module) -> None:
+    """Centre an untrained image tower's embeddings and bring them to a trained one's length.
+
+    Untrained, all pictures' embeddings have one large vector in common, beside which what tells them apart is small.
+    Only the last normalisation changes, by noise whose spectra fall as photographs' do, or more steeply.
+    """
+    side = 224
+    hertz = torch.fft.fftfreq(side)[:, None].square() + torch.fft.rfftfreq(side).square()
+    hertz[0, 0] = 1 / side**2
+    steepness = torch.linspace(1, 2, NOISES)[:, None, None, None]
+    spectrum = torch.fft.rfft2(torch.randn(NOISES, 3, side, side)) / hertz.sqrt() ** steepness
+    pictures = torch.fft.irfft2(spectrum)
+    pictures = pictures / pictures.std(dim=(1, 2, 3), keepdim=True)
+    normalised: list[Tensor] = []
+    last = tower.get_submodule("ln_post")
+    hook = last.register_forward_hook(lambda module, given, result: normalised.append(result))
+    features = tower(pictures)
+    hook.remove()
+    scale = TRAINED_NORM / (features - features.mean(dim=0)).norm(dim=1).mean()
+    last.get_parameter("weight").mul_(scale)
+    last.get_parameter("bias").sub_(normalised[0][:, 0].mean(dim=0) * scale)
 
 
 def _openai_state(path: Path) -> dict[str, Tensor]:

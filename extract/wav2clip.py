@@ -21,7 +21,7 @@ from extract.errors import InputError
 from extract.precision import PRECISIONS
 from extract.shard import DIMENSIONS
 from extract.sound_store import Samples
-from extract.weights import file_sha256, load_strictly, random_seed, read_state_dict, seeded
+from extract.weights import file_sha256, is_calibrated, load_strictly, random_seed, read_state_dict, seeded
 
 ENCODER = "Wav2CLIP"
 SAMPLE_RATE = 16_000
@@ -86,6 +86,8 @@ def load_wav2clip(weights: str) -> tuple[Wav2Clip, str]:
         InputError: If the file is absent, of another kind, or does not fit the module.
     """
     seed = random_seed(weights)
+    if is_calibrated(weights):
+        raise InputError(f"audio weights {weights!r}: is for frames; for sound write random:{seed}")
     with seeded(seed or 0):
         model = Wav2Clip()
         _initialise(model)

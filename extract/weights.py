@@ -13,6 +13,7 @@ from torch import Tensor
 from extract.errors import InputError
 
 RANDOM = "random:"
+CALIBRATED = ":calibrated"
 # What torch's restricted unpickler raises on files of another kind, depending on where it loses its way.
 UNREADABLE = (
     OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError, AssertionError,
@@ -21,19 +22,24 @@ UNREADABLE = (
 
 
 def random_seed(weights: str) -> int | None:
-    """Give the seed of ``"random:<seed>"``, or ``None`` if ``weights`` names a file.
+    """Give the seed of ``"random:<seed>"``, calibrated or not, or ``None`` if ``weights`` names a file.
 
     Raises:
         InputError: If what follows ``random:`` is no whole number in 0 .. 2^63 - 1.
     """
     if not weights.startswith(RANDOM):
         return None
-    digits = weights.removeprefix(RANDOM)
+    digits = weights.removeprefix(RANDOM).removesuffix(CALIBRATED)
     if not (digits.isascii() and digits.isdigit() and int(digits) < 2**63):
         raise InputError(
             f"weights {weights!r}: write random:<seed> with a seed such as 0, or the path of a weights file"
         )
     return int(digits)
+
+
+def is_calibrated(weights: str) -> bool:
+    """Say whether ``weights`` are ``"random:<seed>:calibrated"``: untrained, with features of a trained one's scale."""
+    return weights.startswith(RANDOM) and weights.endswith(CALIBRATED)
 
 
 def file_sha256(path: Path) -> str:

@@ -1,6 +1,7 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import open_clip
 import pytest
 import torch
@@ -33,6 +34,30 @@ def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone(cli
     assert not torch.equal(other.state_dict()["token_embedding.weight"], clip.state_dict()["token_embedding.weight"])
     assert not again.training
     assert not any(parameter.requires_grad for parameter in again.parameters())
+
+
+def test_calibration_centres_untrained_features_by_noise_and_says_so(clip: torch.nn.Module) -> None:
+    before = torch.get_rng_state()
+    calibrated, identity = load_clip("random:0:calibrated")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert identity == "random:0:calibrated"
+    changed = {
+        name for name, value in calibrated.state_dict().items() if not torch.equal(value, clip.state_dict()[name])
+    }
+    assert changed == {"visual.ln_post.weight", "visual.ln_post.bias"}
+    # Other pictures of its kind: their spectra fall as photographs' do.
+    random = np.random.default_rng(1)
+    hertz = np.hypot(np.fft.fftfreq(224)[:, None], np.fft.rfftfreq(224))
+    hertz[0, 0] = 1 / 224
+    pictures = np.fft.irfft2(np.fft.rfft2(random.standard_normal((6, 3, 224, 224))) / hertz**1.5)
+    pictures /= pictures.std(axis=(1, 2, 3), keepdims=True)
+    with torch.inference_mode():
+        raw, centred = (
+            model.get_submodule("visual")(torch.from_numpy(pictures.astype(np.float32))) for model in (clip, calibrated)
+        )
+    assert raw.mean(dim=0).norm() > 0.8 * raw.norm(dim=1).mean()
+    assert centred.mean(dim=0).norm() < 0.6 * centred.norm(dim=1).mean()
+    assert 6 < centred.norm(dim=1).mean() < 15
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])

@@ -152,3 +152,8 @@ def test_half_precision_is_refused_on_a_cpu_where_its_convolutions_are_wrong() -
     model, _ = load_wav2clip("random:0")
     with pytest.raises(InputError, match="audio precision: bf16 gives wrong numbers on CPUs"):
         Wav2ClipEncoder(model, batch=4, precision="bf16", device=CPU)
+
+
+def test_calibrated_weights_are_refused_for_sound_which_has_no_others() -> None:
+    with pytest.raises(InputError, match=r"write random:3$"):
+        load_wav2clip("random:3:calibrated")

@@ -184,7 +184,7 @@ def test_scoring_features_of_other_weights_is_refused_or_said_in_the_table(proje
     command = (*command, "--shards", str(tmp_path), "--out", str(tmp_path / "scores.h5"), "--device", "cpu")
     refused = run(project, *command)
     assert refused.returncode == 1
-    assert "checkpoint trained on 'random:0', shards have 'random:5'" in refused.stderr
+    assert "checkpoint trained on 'random:0:calibrated', shards have 'random:5'" in refused.stderr
     assert not (tmp_path / "scores.h5").exists()
 
     assert run(project, *command, "--allow-mismatch").returncode == 0
