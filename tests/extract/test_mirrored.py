@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from extract.decode import pictures
 from tests.extract.media import write_numbered
 
 
-def shown(path: Path) -> np.ndarray:
-    return next(pictures(path, 1, stride=1, batch=1, threads=1))[0]
+def shown(path: Path) -> NDArray[np.uint8]:
+    picture: NDArray[np.uint8] = next(pictures(path, 1, stride=1, batch=1, threads=1))[0]
+    return picture
 
 
 @pytest.mark.parametrize(
