@@ -1,9 +1,10 @@
 """Where the files of a list lie on this machine: the lists name absolute paths of the machine they were made on."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from extract.errors import InputError
 from extract.feature_file import FeatureFileError
+from extract.feature_list import listed_path
 
 
 class FeatureFolder:
@@ -40,7 +41,7 @@ class FeatureFolder:
             InputError: If the path has a part ``..``.
             FeatureFileError: If the file is nowhere.
         """
-        parts = [part for part in PurePosixPath(listed).parts if part != "/"]
+        parts = [part for part in listed_path(listed).parts if part != "/"]
         if not parts or ".." in parts or "\0" in listed:
             raise InputError(f"{where}: path {listed!r} has a part '..' or names no file; write it without")
         for first in range(len(parts)):

@@ -77,6 +77,11 @@ def parse_labels(text: str, where: str) -> tuple[str, ...]:
     return codes
 
 
+def listed_path(text: str) -> PurePosixPath:
+    r"""Give a listed path, also one of Windows: ``D:\a\b.npy``, without a slash, is ``D:/a/b.npy``."""
+    return PurePosixPath(text if "/" in text else text.replace("\\", "/"))
+
+
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -106,12 +111,12 @@ def _parse(row: dict[str, str], line: int, where: str) -> ListedVideo:
     labels = parse_labels(row["label"], where)
     if "path" not in row:
         return ListedVideo(_video_id(row["video_id"], where), labels, line=line)
-    match = _FEATURE_NAME.fullmatch(PurePosixPath(row["path"]).name)
+    match = _FEATURE_NAME.fullmatch(listed_path(row["path"]).name)
     if match is None:
         raise InputError(f"{where}: path {row['path']!r} must end in <video_id>__<crop>.npy")
     video_id = _video_id(match["video_id"], where)
     audio = row.get("audio_path") or None
-    if audio is not None and PurePosixPath(audio).name != f"{video_id}.npy":
+    if audio is not None and listed_path(audio).name != f"{video_id}.npy":
         raise InputError(f"{where}: audio_path {audio!r} must end in {video_id}.npy, as its video's features do")
     return ListedVideo(video_id, labels, {int(match["crop"]): row["path"]}, audio, line)
 

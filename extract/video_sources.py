@@ -10,7 +10,10 @@ from extract.catalog import check_video_id
 from extract.errors import InputError
 from extract.feature_list import NO_LABEL, read_feature_list
 
-VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".mpeg", ".mpg", ".webm", ".flv", ".ts", ".m4v")
+VIDEO_SUFFIXES = (
+    *(".mp4", ".mkv", ".avi", ".mov", ".mpeg", ".mpg", ".webm", ".flv", ".ts", ".m4v"),
+    *(".mts", ".m2ts", ".wmv", ".asf", ".3gp", ".3g2", ".vob", ".ogv", ".mxf", ".divx", ".f4v", ".mpe"),
+)
 _LABELLED_NAME = re.compile(r".+_label_(?P<codes>[^_]+)", re.DOTALL)
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from extract.errors import InputError
+from extract.feature_folder import FeatureFolder
 from extract.feature_list import read_feature_list
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
@@ -93,3 +94,13 @@ def test_another_video_s_audio_and_a_doubled_column_are_refused(tmp_path: Path) 
 def test_blank_lines_are_reported_by_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     read_feature_list(listed(tmp_path, "path,label", "", "a__0.npy,A"))
     assert "xd_CLIP_rgb.csv: 1 line blank, skipped: 2" in capsys.readouterr().err
+
+
+def test_paths_of_windows_are_read_by_their_end(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"\xef\xbb\xbfpath,label\r\nD:\\data\\xd\\clip1_label_A__5.npy,A\r\n")
+    (listed,) = read_feature_list(path)
+    (tmp_path / "xd").mkdir()
+    (tmp_path / "xd" / "clip1_label_A__5.npy").touch()
+    assert listed.video_id == "clip1_label_A"
+    assert FeatureFolder(tmp_path).find(listed.visual[5], "list") == tmp_path / "xd" / "clip1_label_A__5.npy"
