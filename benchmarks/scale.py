@@ -21,6 +21,7 @@ from benchmarks.shards import write_catalog
 from extract import command
 from extract.errors import InputError
 from extract.help import command_parser
+from extract.precision import AUTO, PRECISIONS
 
 ROOT = Path(__file__).parent.parent
 VIDEOS = (8, 16, 32)
@@ -34,7 +35,7 @@ HOURS_A_SAMPLE = 0.03
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("benchmarks.scale", __doc__, writes="--out (JSON)")
-    parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16", help="arithmetic")
+    parser.add_argument("--precision", choices=(AUTO, *PRECISIONS), default=AUTO, help="arithmetic of the encoder")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
     return parser

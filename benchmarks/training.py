@@ -1,9 +1,9 @@
 """``python -m benchmarks.training``: how fast a training step is, against the hardware and against the plain form.
 
-A step of ``train`` in fp32 and in bf16 beside one of ``benchmarks.plain_networks``, on the same batch, each in a
-process of its own; the rate that a large matrix product reaches in the same process is the ceiling. Times are the
-fastest of a few steps, because other work on the machine can only add to them; the processor's seconds, over all
-threads, stand beside the clock's for the same reason.
+A step of ``train`` in fp32 and, where the hardware computes it, in bf16 beside one of ``benchmarks.plain_networks``, on
+the same batch, each in a process of its own; the rate that a large matrix product reaches in the same process is the
+ceiling. Times are the fastest of a few steps, because other work on the machine can only add to them; the processor's
+seconds, over all threads, stand beside the clock's for the same reason.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.measurements import Measurement, publish
 from extract import command
 from extract.help import command_parser
+from extract.precision import AUTO, resolve
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +34,6 @@ CEILING_TRIES = 5
 LOADER_BATCHES = 10
 # Samples of XD-Violence: 3,954 training videos of ten crops each.
 EPOCH = 39_540
-FORMS = ("plain", "fp32", "bf16")
 LEAST_SHARE = 60.0
 MOST_HALF_TIME = 0.25
 MOST_LOSS_ERROR = {"fp32": 1e-5, "bf16": 5e-3}
@@ -77,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure, compare with the targets, print and write."""
     arguments = parser().parse_args(argv)
     settings = {name: value for name, value in vars(arguments).items() if name != "out"}
-    tasks = [Task(form=form, **settings) for form in FORMS]
+    forms = dict.fromkeys(("plain", "fp32", resolve(AUTO, "cpu")))
+    tasks = [Task(form=form, **settings) for form in forms]
     measured = {}
     for name, work, task in [
         *((task.form, measure_steps, task) for task in tasks),
@@ -168,39 +169,51 @@ def compare(measured: dict[str, dict[str, Any]]) -> list[Measurement]:
     """Set what was measured beside its targets.
 
     Args:
-        measured: What ``measure_steps`` gave for every form, and ``measure_loader`` for ``loader``.
+        measured: What ``measure_steps`` gave for ``plain``, ``fp32`` and, where it was measured, ``bf16``, and
+            ``measure_loader`` for ``loader``.
     """
-    plain, full, half = (measured[form] for form in FORMS)
+    forms = [form for form in ("plain", *MOST_LOSS_ERROR) if form in measured]
+    plain, full = measured["plain"], measured["fp32"]
+    best = measured[forms[-1]]
     share = full["gflop"] / full["seconds"] / full["ceiling_fp32"]
     share_processor = full["gflop"] / full["processor_seconds"] / full["ceiling_fp32_processor"]
-    ratio = half["seconds"] / plain["seconds"]
-    ratio_processor = half["processor_seconds"] / plain["processor_seconds"]
-    rate, needed = measured["loader"]["samples_a_second"], half["samples"] / half["seconds"]
+    rate, needed = measured["loader"]["samples_a_second"], best["samples"] / best["seconds"]
     processor = "by the processor's seconds"
     measurements = [
         Measurement("plain step", plain["seconds"], "s", how=f"{plain['samples']} samples, fp32"),
         Measurement("fp32 step", full["seconds"], "s"),
-        Measurement("bf16 step", half["seconds"], "s"),
         Measurement("counted in a plain step", plain["gflop"], "GFLOP"),
         Measurement("counted in ours", full["gflop"], "GFLOP"),
         Measurement("fp32 matmul", full["ceiling_fp32"], "GFLOP/s", how="the ceiling"),
-        Measurement("bf16 matmul", half["ceiling_bf16"], "GFLOP/s"),
         Measurement("fp32 share", 100 * share, "%", at_least=LEAST_SHARE, how="of its ceiling"),
         Measurement("fp32 share", 100 * share_processor, "%", how=processor),
-        Measurement("bf16 step over plain step", ratio, "", at_most=MOST_HALF_TIME),
-        Measurement("bf16 step over plain step", ratio_processor, "", how=processor),
+        Measurement("fp32 step over plain step", full["seconds"] / plain["seconds"], ""),
     ]
-    for form, most in MOST_LOSS_ERROR.items():
-        losses, reference = measured[form]["losses"], plain["losses"]
+    if "bf16" in measured:
+        half = measured["bf16"]
+        ratio = half["seconds"] / plain["seconds"]
+        ratio_processor = half["processor_seconds"] / plain["processor_seconds"]
+        measurements += [
+            Measurement("bf16 step", half["seconds"], "s"),
+            Measurement("bf16 matmul", half["ceiling_bf16"], "GFLOP/s"),
+            Measurement("bf16 step over plain step", ratio, "", at_most=MOST_HALF_TIME),
+            Measurement("bf16 step over plain step", ratio_processor, "", how=processor),
+        ]
+    for form in forms[1:]:
+        losses, reference, most = measured[form]["losses"], plain["losses"], MOST_LOSS_ERROR[form]
         error = max(abs(losses[name] - reference[name]) for name in reference)
         measurements.append(Measurement(f"{form} loss error", error, "", at_most=most, how="the largest term's"))
-    for form in FORMS:
+    for form in forms:
         most_memory = None if form == "plain" else MOST_MEMORY_GB
         measurements.append(
             Measurement(f"{form} peak memory", measured[form]["peak_memory_gb"], "GB", at_most=most_memory)
         )
-    measurements.append(Measurement("loader", rate, "samples/s", at_least=round(needed), how="what bf16 steps take"))
-    measurements.append(Measurement("epoch of XD-Violence", EPOCH / needed / 3600, "h", how="extrapolated from bf16"))
+    measurements.append(
+        Measurement("loader", rate, "samples/s", at_least=round(needed), how=f"what {forms[-1]} steps take")
+    )
+    measurements.append(
+        Measurement("epoch of XD-Violence", EPOCH / needed / 3600, "h", how=f"extrapolated from {forms[-1]}")
+    )
     return measurements
 
 
@@ -263,7 +276,9 @@ def _ceilings() -> dict[str, float]:
     import torch
 
     rates = {}
-    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    for name in dict.fromkeys(("fp32", resolve(AUTO, "cpu"))):
+        dtype = dtypes[name]
         matrix = torch.randn(CEILING_SIZE, CEILING_SIZE, dtype=dtype)
         seconds, processor = [], []
         for _ in range(CEILING_TRIES):
