@@ -73,8 +73,8 @@ def test_only_the_released_encoder_with_its_known_checksum_is_opened_as_a_progra
 def test_every_name_that_a_rule_gives_to_the_shell_is_quoted(path: Path) -> None:
     """Snakemake pastes {x} as it is; {x:q} is quoted. Flags come quoted from shlex, numbers and splits need none."""
     plain = {
-        "threads", "params.settings", "params.streams", "params.shards", "params.command", "params.most",
-        "params.measured", "params.drawn", "params.scores",
+        "threads", "resources.workers", "params.settings", "params.streams", "params.shards",
+        "params.command", "params.most", "params.measured", "params.drawn", "params.scores",
         "params.curves", "params.score", "params.metrics", "wildcards.split", "wildcards.shard", "wildcards.seed",
     }  # fmt: skip
     text = path.read_text(encoding="utf-8")

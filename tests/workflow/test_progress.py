@@ -187,13 +187,15 @@ def test_on_a_terminal_one_line_moves_and_is_gone_at_the_end(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_run_without_a_lock_or_a_process_left(tmp_path: Path, number: signal.Signals) -> None:
-    environment = project(tmp_path, step="touch {wildcards.x}.started {output}; sleep 3")
+    environment = project(tmp_path, step="touch {wildcards.x}.started {output}; sleep 6")
     with subprocess.Popen(
         COMMAND, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("*.started")) and time.monotonic() < deadline:
+        while len(list(tmp_path.glob("*.started"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)
+        # Both shells have come to their sleep, and Snakemake to its waiting.
+        time.sleep(1)
         # A terminal sends Ctrl-C to all that runs in it.
         os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
         _, said = process.communicate(timeout=60)
