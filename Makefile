@@ -1,6 +1,7 @@
 # make help   lists what can be made, from what stands behind ## here
-# All but help and clean first create .venv from requirements.txt; they need Python 3.11 and make.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# All but help and clean first create .venv from requirements.txt; those for developers add requirements-dev.txt.
+# The newest Python that runs and that the project takes; make PYTHON=/path/to/python3.12 ... for another.
+PYTHON ?= $(shell sh envs/pythons.sh newest)
 CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -35,18 +36,18 @@ test: lint  ## lint, type checks and all tests (the slow suites only as a sample
 	python -m pytest -n 2 --dist loadfile
 
 # Every case of the matrices of which `make test` takes a sample.
-slow: .venv/.complete  ## the slow suites whole
+slow: .venv/.dev  ## the slow suites whole
 	python -m pytest -m slow
 
 # Kills, damaged files and broken media at full size; each goes on where it was stopped. Figures: results/faults/*.json
-faults: .venv/.complete  ## kills, damaged files and broken media at full size
+faults: .venv/.dev  ## kills, damaged files and broken media at full size
 	python -m tests.faults.kills --kills 50 --seed 0 --work work/faults --out results/faults/kills.json
 	python -m tests.faults.mutations --count 2000 --seed 0 --out results/faults/mutations.json
 	python -m tests.faults.media --count 1000 --seed 0 --out results/faults/media.json
 	python -m pytest tests/faults
 
 # How fast, against what the hardware reaches in the same run: some ten minutes on an otherwise idle machine.
-bench: .venv/.complete  ## how fast, against what the hardware reaches
+bench: .venv/.dev  ## how fast, against what the hardware reaches
 	python -m benchmarks.startup --out $(BENCH)/startup.json
 	python -m benchmarks.evaluation --out $(BENCH)/evaluation.json
 	python -m benchmarks.extraction --threads $(CORES) --out $(BENCH)/extraction.json
@@ -56,17 +57,23 @@ bench: .venv/.complete  ## how fast, against what the hardware reaches
 	python -m benchmarks.scale --threads $(CORES) --out $(BENCH)/scale.json
 	python -m benchmarks.estimate --bench $(BENCH) --out $(BENCH)/estimate.json
 
-lint: .venv/.complete  ## style, types and the workflow, no test
+lint: .venv/.dev  ## style, types and the workflow, no test
 	ruff check .
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile config extract train evaluate
 	snakemake --lint
 
+# An environment of another Python, or one half made, is made anew; another is only brought to the pins.
 .venv/.complete: requirements.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed: make PYTHON=/path/to/python3.11 ...")'
-	$(PYTHON) -m venv .venv
+	@python="$(PYTHON)" && sh envs/pythons.sh check "$$python" "$(MAKECMDGOALS)" && \
+	{ .venv/bin/python -m pip --version > /dev/null 2>&1 && [ "$$(.venv/bin/python --version)" = "$$("$$python" --version)" ] || \
+	"$$python" -m venv --clear .venv; }
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+.venv/.dev: .venv/.complete requirements-dev.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
 
 # Snakemake's plugins for clusters, for their tests: apart, since Slurm's slows every call of Snakemake.

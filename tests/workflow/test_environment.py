@@ -18,17 +18,20 @@ COMMANDS = sorted(
 
 
 def pins(lines: list[str]) -> dict[str, str]:
-    found = [re.fullmatch(r"([\w.\-]+)==(\S+)", line.strip()) for line in lines]
+    found = [re.fullmatch(r"([\w.\-]+)==(\S+)( ;.*)?", line.strip()) for line in lines]
     return {match[1].lower().replace("_", "-"): match[2] for match in found if match}
 
 
 REQUIRED = pins((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-cluster.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-cluster.txt"])
 def test_every_requirement_is_pinned_and_names_no_host(name: str) -> None:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    assert all(re.fullmatch(r"[\w.\-]+==[\w.+!]+", line) for line in lines if line and not line.startswith("#"))
+    marker = r"( ; python_version [<>]=? \"3\.\d+\")?"
+    assert all(
+        re.fullmatch(rf"[\w.\-]+==[\w.+!]+{marker}", line) for line in lines if line and not line.startswith("#")
+    )
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)
