@@ -27,6 +27,7 @@ wildcard_constraints:
 onstart:
     # A scheduler may call a job finished that never ran: then no file of an earlier run may pass for its output.
     if not workflow.local_exec:
+        refuse_auto_elsewhere()
         remove_outdated(workflow.dag.needrun_jobs())
 
 

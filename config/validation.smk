@@ -210,6 +210,10 @@ def check_schedule(key, recipe):
         )
 
 
+# The keys that were auto.
+AUTOMATIC = []
+
+
 def resolve_precisions(settings):
     """Replace every ``precision: auto`` by what this machine computes, so that all files of a run state and have one."""
     baselines = {
@@ -226,13 +230,18 @@ def resolve_precisions(settings):
     for key, place, limits in found:
         if place.get("precision") != "auto":
             continue
-        if not workflow.local_exec:
-            refuse(
-                f"{key}.precision",
-                "auto is what this machine computes, but the jobs run on others; write bf16 if all of them have it "
-                "(AMX, AVX-512 bf16, a GPU since NVIDIA's Ampere), else fp32",
-            )
+        AUTOMATIC.append(f"{key}.precision")
         place["precision"] = resolve("auto", settings["device"], **limits)
+
+
+def refuse_auto_elsewhere():
+    """Refuse ``auto`` where jobs run on other machines; which they do is not known before a run starts."""
+    if AUTOMATIC:
+        refuse(
+            AUTOMATIC[0],
+            "auto is what this machine computes, but the jobs run on others; write bf16 if all of them have it "
+            "(AMX, AVX-512 bf16, a GPU since NVIDIA's Ampere), else fp32",
+        )
 
 
 check_against_schema(config)

@@ -7,7 +7,6 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from extract.audit_search import unit_rows
 from extract.errors import InputError
@@ -123,21 +122,11 @@ def write_similarities(path: Path, compared: Iterable[Similarity]) -> list[Simil
     return written
 
 
-def _finite_rows(shard: Shard, video: ShardVideo, crop: int) -> NDArray[np.float32]:
-    rows = shard.visual(video, shard.column_of(crop))
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"{shard.path}: {video.video_id!r}, crop {crop}: row {bad[0]} is not finite; make the shard again"
-        )
-    return rows
-
-
 def _similarity(video_id: str, crop: int, ours: ShardFolder, released: ShardFolder) -> Similarity:
     our_shard, our_video = ours.videos[video_id]
     other_shard, other_video = released.videos[video_id]
-    own = _finite_rows(our_shard, our_video, crop)  # [T, 512]
-    other = _finite_rows(other_shard, other_video, crop)
+    own = our_shard.visual(our_video, our_shard.column_of(crop))  # [T, 512]
+    other = other_shard.visual(other_video, other_shard.column_of(crop))
     rows = min(len(own), len(other))
     cosines = (unit_rows(own[:rows]) * unit_rows(other[:rows])).sum(axis=-1)
     return Similarity(

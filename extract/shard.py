@@ -178,12 +178,30 @@ class Shard:
         return self.audio_as_stored(video).astype(np.float32, copy=False)
 
     def visual_as_stored(self, video: ShardVideo, column: int) -> NDArray[Any]:
-        """Read the visual features of one video and crop in the shard's own type: [snippets, 512]."""
-        return self._rows("visual", (slice(video.start, video.start + video.snippets), column))
+        """Read the visual features of one video and crop in the shard's own type: [snippets, 512].
+
+        Raises:
+            InputError: If a number is not finite.
+        """
+        rows = self._rows("visual", (slice(video.start, video.start + video.snippets), column))
+        return self._finite(rows, f"{video.video_id!r}, crop {self.header.crops[column]}")
 
     def audio_as_stored(self, video: ShardVideo) -> NDArray[Any]:
-        """Read the audio features of one video of a set with audio in the shard's own type: [audio_rows, 512]."""
-        return self._rows("audio", slice(video.audio_start, video.audio_start + video.audio_rows))
+        """Read the audio features of one video of a set with audio in the shard's own type: [audio_rows, 512].
+
+        Raises:
+            InputError: If a number is not finite.
+        """
+        rows = self._rows("audio", slice(video.audio_start, video.audio_start + video.audio_rows))
+        return self._finite(rows, f"{video.video_id!r}, audio")
+
+    def _finite(self, rows: NDArray[Any], where: str) -> NDArray[Any]:
+        # One such number makes every weight of a training one, and every score of a video.
+        finite = np.isfinite(rows)
+        if not finite.all():
+            row = int(np.argmin(finite.all(axis=1)))
+            raise InputError(f"{self.path}: {where}: row {row} is not finite; make the shard again")
+        return rows
 
     def _rows(self, name: str, selection: Any) -> NDArray[Any]:
         with malformed_is_input_error(self.path, "a shard"):

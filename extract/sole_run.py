@@ -4,6 +4,8 @@ import errno
 import fcntl
 import os
 import platform
+import re
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,9 @@ from typing import TextIO
 
 from extract.errors import InputError
 
+# What a lock's file holds: nothing yet, or who works there.
+HOLDER = re.compile(r"(process \d+ on [^\n]*\n?)?")
+LONGEST_HOLDER = 400
 # What file systems answer that have no locks; the run then goes on without one.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
@@ -27,13 +32,15 @@ def sole_run(partial: Path) -> Iterator[None]:
         partial: Folder of the unfinished work.
 
     Raises:
-        InputError: If another process holds the lock; names it.
+        InputError: If another process holds the lock, which it names; or if something else has the lock's name.
     """
     path = partial.with_name(f"{partial.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _locked(path)
     except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise InputError(f"{path}: is a link or no file; move it or choose another folder") from None
         raise InputError(f"{path}: cannot be written there ({error.strerror}); choose another place") from None
     with file:
         file.truncate(0)
@@ -46,7 +53,7 @@ def sole_run(partial: Path) -> Iterator[None]:
 
 def _locked(path: Path) -> TextIO:
     while True:
-        file = path.open("a+", encoding="utf-8")
+        file = _opened(path)
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -68,6 +75,23 @@ def _locked(path: Path) -> TextIO:
             return file
         # The run before removed the file between our opening and locking it.
         file.close()
+
+
+def _opened(path: Path) -> TextIO:
+    """Open the lock's file; what another program or person put under its name is neither emptied nor removed."""
+    # Not through a link to another file, and without waiting for the other end of a FIFO.
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o666)
+    refusal = InputError(f"{path}: is no lock of this program, which needs the name; move it or choose another folder")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise refusal
+    file = os.fdopen(descriptor, "a+", encoding="utf-8", errors="replace")
+    file.seek(0)
+    if not HOLDER.fullmatch(file.read(LONGEST_HOLDER)):
+        file.close()
+        raise refusal
+    return file
 
 
 def _is_still(path: Path, file: TextIO) -> bool:

@@ -96,7 +96,7 @@ class TrainingSamples:
         labels: Label codes of each video where they are not to be the videos' own (the shuffled control).
 
     Raises:
-        InputError: If a video carries a label code that is not among ``codes``.
+        InputError: If there is no video, or one carries a label code that is not among ``codes``.
 
     Attributes:
         pairs: [samples, 2] int64: index into ``entries``, and column of ``visual``.
@@ -110,6 +110,8 @@ class TrainingSamples:
         max_snippets: int,
         labels: Sequence[tuple[str, ...]] | None = None,
     ) -> None:
+        if not entries:
+            raise InputError("the training shards hold no video to learn from; see what the steps before them left out")
         self.entries = entries
         self.max_snippets = max_snippets
         rows = labels if labels is not None else [entry.video.labels for entry in entries]
@@ -117,7 +119,7 @@ class TrainingSamples:
         for index, (entry, own) in enumerate(zip(entries, rows, strict=True)):
             check_labels(own, codes, f"{entry.shard.path}, video {entry.video.video_id!r}, field labels")
             self.targets[index, [codes.index(code) for code in own]] = 1
-        crops = len(entries[0].shard.header.crops) if entries else 0
+        crops = len(entries[0].shard.header.crops)
         self.pairs = np.stack(np.meshgrid(np.arange(len(entries)), np.arange(crops), indexing="ij"), -1).reshape(-1, 2)
 
     def batch(self, chosen: NDArray[np.int64]) -> Batch:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
+import numpy as np
 import open_clip
 import pytest
 import torch
@@ -339,3 +341,22 @@ def test_a_student_feels_the_teacher_by_the_weight_of_distillation(
     torch.testing.assert_close(losses["total"], expected)
     losses["total"].backward()
     assert all(parameter.grad is None for parameter in teacher.network.parameters())
+
+
+@pytest.mark.parametrize(("stream", "where"), [("visual", "crop 0"), ("audio", "audio")])
+def test_a_feature_that_is_not_finite_is_named_by_shard_and_video_and_not_learned(
+    tmp_path: Path, stream: str, where: str
+) -> None:
+    path = make_shard(tmp_path / "train-00000.h5", VIDEOS)
+    with h5py.File(path, "r+") as file:
+        file[stream][14] = math.inf
+    with Split(tmp_path, "train") as split:
+        samples = TrainingSamples(split.entries, LABELS.model_codes, SNIPPETS)
+        with pytest.raises(InputError, match=rf"train-00000\.h5: 'v2', {where}: row 2 is not finite"):
+            samples.batch(np.arange(len(samples.pairs)))
+
+
+def test_shards_without_a_video_train_nothing(tmp_path: Path) -> None:
+    make_shard(tmp_path / "train-00000.h5", [])
+    with Split(tmp_path, "train") as split, pytest.raises(InputError, match="hold no video to learn from"):
+        TrainingSamples(split.entries, LABELS.model_codes, SNIPPETS)

@@ -16,6 +16,8 @@ from snakemake_logger_plugin_progress import status, tail
 from snakemake_logger_plugin_progress.time_left import Running, Steps, seconds_of, spoken
 from tests.workflow.project import ROOT
 
+# Tests that a shell runs in the background inherit that Ctrl-C is ignored.
+HEEDING_CTRL_C = ("env", "--default-signal=INT")
 COMMAND = (sys.executable, "-m", "snakemake", "--cores", "2", "--logger", "progress", "--nocolor", "--")
 
 
@@ -189,7 +191,12 @@ def test_on_a_terminal_one_line_moves_and_is_gone_at_the_end(tmp_path: Path) -> 
 def test_a_signal_ends_the_run_without_a_lock_or_a_process_left(tmp_path: Path, number: signal.Signals) -> None:
     environment = project(tmp_path, step="touch {wildcards.x}.started {output}; sleep 6")
     with subprocess.Popen(
-        COMMAND, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        (*HEEDING_CTRL_C, *COMMAND),
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         deadline = time.monotonic() + 60
         while len(list(tmp_path.glob("*.started"))) < 2 and time.monotonic() < deadline:
