@@ -22,8 +22,8 @@ demo: .venv/.complete  ## generate the demo videos, run everything on them, prin
 
 # Does it learn? Every method against chance, itself untrained, and itself trained on shuffled labels.
 learning: .venv/.complete  ## does it learn? every method against chance, untrained, and trained on shuffled labels
-	$(call follow,demo) -- results/demo_learning.csv
-	python -m evaluate.show results/demo_learning.csv --next "make baselines (the other authors' methods)"
+	$(call follow,demo) -- results/demo_learning.csv results/demo_sound_study.csv
+	python -m evaluate.show results/demo_learning.csv results/demo_sound_study.csv --next "a picture: results/demo_sound_study.svg" --next "make baselines (the other authors' methods)"
 
 # The same of the other authors' methods, which have recipes of their own.
 baselines: .venv/.complete  ## the same of the other authors' methods

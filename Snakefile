@@ -63,4 +63,11 @@ else:
 
 include: "train/rules.smk"
 include: "evaluate/rules.smk"
+
+
+if "sound_study" in config:
+
+    include: "evaluate/sound_study.smk"
+
+
 include: "evaluate/report.smk"

@@ -347,5 +347,48 @@ def scores_of_controls():
         for method in TRAINED
         if "table1" in config["methods"][method]["rows"]
         for control in ("trained", "untrained", "shuffled")
-        for seed in config["seeds"]
+        for seed in config.get("learning_seeds", config["seeds"])
     ]
+
+
+def sound_study_data(wildcards):
+    """Spell what one simulated set of the sound study is made of."""
+    study = config["sound_study"]
+    return {
+        "train": wildcards.videos,
+        "sound": wildcards.sound,
+        **{name: study[name] for name in ("test", "snippets", "sight", "seed")},
+    }
+
+
+def sound_study_inputs(wildcards):
+    """Give what a training run of the sound study reads."""
+    folder = f"{WORK}/sound_study/{wildcards.videos}-{wildcards.sound}"
+    inputs = {
+        "shards": [f"{folder}/train-00000.h5"],
+        "text_weights": weights_file(config["text_weights"]),
+    }
+    teacher = config["methods"][wildcards.method].get("teacher")
+    if teacher:
+        inputs["teacher"] = (
+            f"{folder}/{teacher}/{wildcards.control}/seed{wildcards.seed}.safetensors"
+        )
+    return inputs
+
+
+def sound_study_runs():
+    """Name the metrics of the sound study, as (training videos, sound, method, file).
+
+    What neither hears nor learns from what hears is trained once, for all strengths of the sound.
+    """
+    study = config["sound_study"]
+    runs = []
+    for videos in study["training_videos"]:
+        for method in study["methods"]:
+            settings = config["methods"][method]
+            deaf = settings["architecture"]["model"] == "vadclip"
+            for sound in study["sounds"][:1] if deaf else study["sounds"]:
+                for seed in study["seeds"]:
+                    path = f"{WORK}/sound_study/{videos}-{sound}/{method}/trained/seed{seed}.json"
+                    runs.append((str(videos), str(sound), method, path))
+    return runs

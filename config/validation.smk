@@ -86,6 +86,28 @@ def check_figure(settings):
             refuse("figure4.methods", f"{name!r} is no method of this configuration")
 
 
+def check_sound_study(settings):
+    """Check that the study's methods can be trained on its data."""
+    study = settings.get("sound_study")
+    if study is None:
+        return
+    for name in study["methods"]:
+        if "recipe" not in settings["methods"].get(name, {}):
+            refuse(
+                "sound_study.methods",
+                f"{name!r} is no method that this configuration trains",
+            )
+        teacher = settings["methods"][name].get("teacher")
+        if teacher and "recipe" not in settings["methods"][teacher]:
+            refuse(
+                "sound_study.methods", f"the teacher of {name!r} is not trained here"
+            )
+    if settings["dataset"] != "xd":
+        refuse("sound_study", "its simulated videos have the classes of dataset xd")
+    if settings["selection"] == "released":
+        refuse("sound_study", "knows selection: last and validation alone")
+
+
 def check_videos(settings):
     """Check that the videos are described as their data set comes."""
     keys = set(settings.get("videos", {}))
@@ -250,4 +272,5 @@ check_companions(config)
 check_videos(config)
 check_figure(config)
 check_methods(config)
+check_sound_study(config)
 resolve_precisions(config)
