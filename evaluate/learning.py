@@ -24,6 +24,7 @@ from extract.catalog import Segment, Video, ground_truth, read_catalog
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.regular_file import open_regular_text
 
 if TYPE_CHECKING:
     from evaluate.scores_file import ScoredVideo
@@ -115,7 +116,7 @@ def read_kinds(path: Path) -> dict[str, str]:
     Raises:
         InputError: If a column is missing.
     """
-    with path.open(encoding="utf-8", newline="") as file:
+    with open_regular_text(path) as file:
         lines = list(csv.DictReader(file))
     if not lines or not {"video_id", "kind"} <= lines[0].keys():
         raise InputError(f"{path}: needs the columns video_id and kind, and at least one line")

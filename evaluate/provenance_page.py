@@ -22,6 +22,7 @@ from extract import command
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.regular_file import open_regular_text
 
 # What decides about numbers; an environment that lacks one cannot have used it.
 PACKAGES = (
@@ -196,7 +197,7 @@ def read_benchmarks(folder: Path) -> dict[str, Jobs]:
     measured: dict[str, list[dict[str, str]]] = {}
     for path in sorted(folder.rglob("*.tsv")):
         rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
-        with path.open(encoding="utf-8", newline="") as file:
+        with open_regular_text(path) as file:
             lines = list(csv.DictReader(file, delimiter="\t"))
         if not lines or not {"s", "max_rss"} <= lines[0].keys():
             raise InputError(f"{path}: needs the columns s and max_rss and a line; remove the file")

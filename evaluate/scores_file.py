@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from evaluate.provenance import Provenance, parse_provenance
 from extract.catalog import check_video_id
 from extract.errors import InputError
-from extract.hdf5_file import fixed_text, malformed_is_input_error, new_hdf5, set_text
+from extract.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, set_text
 
 FORMAT = "avadclip-scores"
 VERSION = 1
@@ -105,13 +105,7 @@ def read_scores(path: Path) -> tuple[ScoresHeader, dict[str, ScoredVideo]]:
         InputError: If the file is absent or no HDF5, an attribute or dataset is missing or malformed, or a
             score is not finite. Names the file, the video and the attribute or dataset.
     """
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such scores file") from None
-    except OSError as error:
-        raise InputError(f"{path}: no readable HDF5 file ({error}); score the videos again") from None
-    with file, malformed_is_input_error(path, "scores"):
+    with open_hdf5(path, "score the videos again") as file, malformed_is_input_error(path, "scores"):
         header = _read_header(file, path)
         return header, {name: _read_video(file, path, name, len(header.classes)) for name in file}
 
@@ -140,21 +134,21 @@ def _read_header(file: h5py.File, path: Path) -> ScoresHeader:
 
 def _read_video(file: h5py.File, path: Path, video_id: str, columns: int) -> ScoredVideo:
     where = f"{path}: {video_id!r}"
-    group = file[video_id]
+    group = member(file, video_id, path)
     if not isinstance(group, h5py.Group):
         raise InputError(f"{where} is no group; every member of the file must be a video's group")
     video = ScoredVideo(
-        anomaly=_read_array(group, where, "anomaly"),
-        anomaly_alignment=_read_array(group, where, "anomaly_alignment"),
-        classes=_read_array(group, where, "classes"),
+        anomaly=_read_array(group, where, "anomaly", path),
+        anomaly_alignment=_read_array(group, where, "anomaly_alignment", path),
+        classes=_read_array(group, where, "classes", path),
         frames=_whole_number(group.attrs.get("frames", UNKNOWN_FRAMES), f"{where}: attribute frames"),
     )
     _check_video(where, video, columns)
     return video
 
 
-def _read_array(group: h5py.Group, where: str, name: str) -> NDArray[np.float32]:
-    dataset = group.get(name)
+def _read_array(group: h5py.Group, where: str, name: str, path: Path) -> NDArray[np.float32]:
+    dataset = member(group, name, path)
     if not isinstance(dataset, h5py.Dataset):
         raise InputError(f"{where}: dataset {name} is missing; scores must have it")
     if dataset.dtype.kind != "f":

@@ -18,6 +18,7 @@ from extract import command
 from extract.errors import InputError
 from extract.help import command_parser
 from extract.printable import printable
+from extract.regular_file import open_regular_text
 
 WIDEST, NARROWEST = 100, 60
 LONGEST_CELL = 30
@@ -91,7 +92,7 @@ def show(path: Path, width: int) -> str:
 
 def _read(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with open_regular_text(path) as file:
             rows = list(csv.DictReader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None

@@ -23,6 +23,7 @@ from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
 from extract.labels import LABEL_SETS
+from extract.regular_file import read_regular_text
 from extract.simulate_sound import DATASET
 
 PANEL, HEIGHT = 4.6, 3.9
@@ -114,7 +115,7 @@ def gather(words: Sequence[Sequence[str]], branch: str) -> list[Point]:
         except ValueError:
             raise InputError(f"--metrics: {videos!r} and {sound!r} must be numbers") from None
         try:
-            metrics = json.loads(path.read_text(encoding="utf-8"))
+            metrics = json.loads(read_regular_text(path))
             ap, note = metrics[branch]["exact"]["ap"], metrics["provenance"]["weights"]
             value = float(ap)
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -21,6 +21,7 @@ from extract import command
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.regular_file import open_regular_text, read_regular_text
 
 # What names a row of each table's reported CSV.
 ROW_KEYS = {
@@ -189,7 +190,7 @@ def read_reported(
         InputError: If the file is absent or malformed, a column is missing or two rows have one name.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with open_regular_text(path) as file:
             reader = csv.DictReader(file, strict=True)
             columns, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -218,7 +219,7 @@ def read_run(path: Path) -> Run:
         InputError: If the file is absent or no metrics; names the field.
     """
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads(read_regular_text(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such metrics file") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -12,6 +12,7 @@ from evaluate.runs import METAVAR, runs_by_method
 from extract import command
 from extract.errors import InputError
 from extract.help import command_parser
+from extract.regular_file import open_regular_text
 
 # Columns of the curves that are no loss term.
 EPOCH = "epoch"
@@ -58,7 +59,7 @@ def read_curves(path: Path) -> dict[str, Curve]:
         InputError: If the file is absent, no curves, or a cell is no number.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with open_regular_text(path) as file:
             rows = list(csv.DictReader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as training curves (CSV): {error}") from None

@@ -15,6 +15,7 @@ from extract import command
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.regular_file import open_regular_text
 
 STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
 NOT_RUN = "-"
@@ -76,7 +77,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         InputError: If the file is absent or its rows have not as many cells as its header.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with open_regular_text(path) as file:
             rows = list(csv.DictReader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None

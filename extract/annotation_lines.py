@@ -6,6 +6,7 @@ from typing import Any
 
 from extract.errors import InputError
 from extract.progress import say
+from extract.regular_file import open_regular
 
 # A year of video at 24 frames a second has 757 million.
 MOST_DIGITS = 9
@@ -25,7 +26,8 @@ def read_lines(path: Path, fix: str) -> list[tuple[int, str]]:
         InputError: If the file cannot be read, a line is no UTF-8, or all are blank.
     """
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {fix}") from None
     # The end of the last line begins no further one.

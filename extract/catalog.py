@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from extract.errors import InputError
 from extract.files import write_text
+from extract.regular_file import read_regular_text
 
 Item = TypeVar("Item")
 SPLITS = ("train", "test")
@@ -98,7 +99,7 @@ def read_catalog(path: Path) -> list[Video]:
             or malformed, or a ``video_id`` occurs twice. Names file, line and field.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = read_regular_text(path).split("\n")
     except FileNotFoundError:
         raise InputError(f"{path}: no such catalog") from None
     except (OSError, UnicodeDecodeError) as error:

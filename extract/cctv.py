@@ -28,6 +28,7 @@ from extract.errors import InputError
 from extract.help import command_parser
 from extract.labels import LABEL_SETS
 from extract.progress import say, track
+from extract.regular_file import open_regular
 from extract.video_sources import (
     SourceVideo,
     codes_in_name,
@@ -145,7 +146,8 @@ def read_groundtruth(path: Path) -> dict[str, TimedFights]:
         InputError: Naming file, entry and field, if it is malformed.
     """
     try:
-        content = json.loads(path.read_bytes(), object_pairs_hook=refuse_doubled)
+        with open_regular(path) as file:
+            content = json.load(file, object_pairs_hook=refuse_doubled)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}; {ORIGIN}") from None
     database = content.get("database") if isinstance(content, dict) else None

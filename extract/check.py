@@ -1,22 +1,31 @@
-"""``python -m extract.check FILE...``: does a catalog, shard, checkpoint or scores file keep its contract?
+"""``python -m extract.check FILE...``: do files of the pipeline keep their contracts?
 
 Each check reads the file by its documented format alone, so it holds other programs' files to the same rules.
 """
 
 import argparse
+import csv
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from extract import command
 from extract.errors import InputError
 from extract.help import command_parser
-
-if TYPE_CHECKING:
-    import h5py
+from extract.regular_file import open_regular, open_regular_text, read_regular_text
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+NPY_MAGIC = b"\x93NUMPY"
+LONGEST_HEADER = 4096
+METRICS_FIELDS = (
+    "videos", "missing", "classification", "alignment", "map", "per_class", "stride", "classes", "provenance",
+)  # fmt: skip
+DETECTIONS_FIELDS = (
+    "video_id", "video", "frames", "fps", "seconds", "stride", "model", "checkpoint_sha256", "notes", "threshold",
+    "segments", "provenance",
+)  # fmt: skip
 MOST_PROBLEMS = 20
 ROWS_AT_ONCE = 4096
 CHECKPOINT_FIELDS = (
@@ -30,7 +39,9 @@ SCORES_ATTRIBUTES = ("format", "version", "stride", "classes")
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("extract.check", __doc__, writes="nothing; what is wrong is printed")
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a .jsonl, .h5 or .safetensors file")
+    parser.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="any file of the README's table of contracts"
+    )
     return parser
 
 
@@ -39,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     broken = 0
     for path in arguments.files:
-        kind, problems = check(path)
+        try:
+            kind, problems = check(path)
+        except InputError as error:
+            kind, problems = "unknown", [str(error)]
         for problem in problems:
             print(problem)
         print(f"{path}: {kind}, {'breaks its contract' if problems else 'keeps its contract'}")
@@ -55,8 +69,9 @@ def check(path: Path) -> tuple[str, list[str]]:
         path: The file; its kind is told by its content.
 
     Returns:
-        Its kind (``catalog``, ``shard``, ``checkpoint``, ``scores``) and what is wrong with it, each a sentence
-        that names file and field; at most 20.
+        Its kind (``catalog``, ``shard``, ``checkpoint``, ``scores``, ``metrics``, ``detections``, ``curves``,
+        ``feature list`` or ``features``) and what is wrong with it, each a sentence that names file and field; at
+        most 20.
 
     Raises:
         InputError: If the file cannot be read, or is of none of these kinds.
@@ -78,7 +93,7 @@ def check(path: Path) -> tuple[str, list[str]]:
 
 def _kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(16)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
@@ -86,17 +101,90 @@ def _kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
         return _hdf5_kind(path)
     if start[8:9] == b"{":  # a safetensors file is a 64-bit length, then JSON
         return "checkpoint", _checkpoint_problems
+    if start.startswith(NPY_MAGIC):
+        return "features", _features_problems
     if start.lstrip()[:1] == b"{":
+        return _json_kind(path)
+    return _csv_kind(path)
+
+
+def _json_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
+    """Tell a catalog, a JSON object on every line, from one JSON object that says what it is."""
+    try:
+        content = json.loads(read_regular_text(path))
+    except (ValueError, RecursionError):
         return "catalog", _catalog_problems
-    raise InputError(f"{path}: neither JSON Lines, HDF5 nor safetensors; this is no file of the pipeline")
+    name = content.get("format") if isinstance(content, dict) else None
+    if name is None:
+        return "catalog", _catalog_problems
+    fields = {"avadclip-metrics": METRICS_FIELDS, "avadclip-detections": DETECTIONS_FIELDS}.get(str(name))
+    if fields is None:
+        raise InputError(f"{path}: field format is {name!r}, neither avadclip-metrics nor avadclip-detections")
+    return name.removeprefix("avadclip-"), lambda _: _json_problems(path, content, fields)
+
+
+def _json_problems(path: Path, content: dict[str, Any], fields: Sequence[str]) -> Iterator[str]:
+    if content.get("version") != 1:
+        yield f"{path}: version is {content.get('version')!r}, not 1"
+    yield from _missing(str(path), content, fields)
+    for where, value in _numbers(content, ""):
+        if not math.isfinite(value):
+            yield f"{path}: field {where} is {value}; it must be a number, or null where undefined"
+
+
+def _numbers(value: Any, where: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, float):
+        yield where, value
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, member in members:
+        yield from _numbers(member, f"{where}.{name}" if where else str(name))
+
+
+def _csv_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
+    try:
+        with open_regular_text(path, "utf-8-sig") as file:
+            columns = next(csv.reader([file.readline(LONGEST_HEADER)]), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        columns = []
+    if columns[:1] == ["epoch"] and "learning_rate" in columns:
+        return "curves", _curves_problems
+    if "label" in columns and {"path", "video_id"} & set(columns):
+        return "feature list", _list_problems
+    raise InputError(f"{path}: is of none of the README's formats, so it is no file of the pipeline")
+
+
+def _curves_problems(path: Path) -> Iterator[str]:
+    with open_regular_text(path) as file:
+        for number, row in enumerate(csv.DictReader(file), start=1):
+            if row["epoch"] != str(number):
+                yield f"{path}, line {number + 1}: epoch is {row['epoch']!r}, not {number}"
+            for name, cell in row.items():
+                try:
+                    wrong = cell not in ("", None) and not math.isfinite(float(cell))
+                except (TypeError, ValueError):
+                    wrong = True
+                if wrong:
+                    yield f"{path}, line {number + 1}: {name} is {cell!r}, no finite number"
+
+
+def _list_problems(path: Path) -> Iterator[str]:
+    from extract.feature_list import read_feature_list
+
+    read_feature_list(path)
+    return iter(())
+
+
+def _features_problems(path: Path) -> Iterator[str]:
+    from extract.feature_file import read_features
+
+    read_features(path)
+    return iter(())
 
 
 def _hdf5_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
-    import h5py
+    from extract.hdf5_file import malformed_is_input_error, open_hdf5
 
-    from extract.hdf5_file import malformed_is_input_error
-
-    with malformed_is_input_error(path, "HDF5"), h5py.File(path, "r") as file:
+    with open_hdf5(path, "make it again") as file, malformed_is_input_error(path, "HDF5"):
         name = file.attrs.get("format")
         name = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
     if name == "avadclip-shard":
@@ -150,26 +238,27 @@ def _shard_problems(path: Path) -> Iterator[str]:
 
 
 def _not_finite(path: Path, names: Sequence[str]) -> Iterator[str]:
-    import h5py
     import numpy as np
 
-    with h5py.File(path, "r") as file:
+    from extract.hdf5_file import member, open_hdf5
+
+    with open_hdf5(path, "make the shard again") as file:
         for name in names:
-            if name not in file:
+            dataset = member(file, name, path)
+            if dataset is None:
                 continue
-            for start in range(0, len(file[name]), ROWS_AT_ONCE):
-                bad = ~np.isfinite(file[name][start : start + ROWS_AT_ONCE])
+            for start in range(0, len(dataset), ROWS_AT_ONCE):
+                bad = ~np.isfinite(dataset[start : start + ROWS_AT_ONCE])
                 if bad.any():
                     yield f"{path}: dataset {name}: row {start + int(np.argwhere(bad)[0][0])} is not finite"
                     break
 
 
 def _scores_problems(path: Path) -> Iterator[str]:
-    import h5py
-
     from extract.catalog import check_video_id
+    from extract.hdf5_file import member, open_hdf5
 
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path, "score the videos again") as file:
         for name in SCORES_ATTRIBUTES:
             if name not in file.attrs:
                 raise InputError(f"{path}: attribute {name} is missing; a scores file must have it")
@@ -178,16 +267,23 @@ def _scores_problems(path: Path) -> Iterator[str]:
         if int(file.attrs["stride"]) < 1:
             yield f"{path}: attribute stride is {file.attrs['stride']!r}; it must be at least 1 frame"
         classes = len(file.attrs["classes"])
-        for video_id, group in file.items():
+        for video_id in file:
             check_video_id(video_id)
-            yield from _video_score_problems(f"{path}: {video_id!r}", group, classes)
+            yield from _video_score_problems(path, video_id, member(file, video_id, path), classes)
 
 
-def _video_score_problems(where: str, group: "h5py.Group", classes: int) -> Iterator[str]:
+def _video_score_problems(path: Path, video_id: str, group: Any, classes: int) -> Iterator[str]:
+    import h5py
     import numpy as np
 
+    from extract.hdf5_file import member
+
+    where = f"{path}: {video_id!r}"
+    if not isinstance(group, h5py.Group):
+        yield f"{where} is no group; every member of the file must be a video's group"
+        return
     for name in ("anomaly", "anomaly_alignment", "classes"):
-        if name not in group:
+        if not isinstance(member(group, name, path), h5py.Dataset):
             yield f"{where}: dataset {name} is missing"
             return
     snippets = len(group["anomaly"])

@@ -14,6 +14,7 @@ from extract import command
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.regular_file import open_regular_text
 
 COLUMNS = ["video_id", "stage", "reason"]
 REASONS_SHOWN = 3
@@ -41,7 +42,7 @@ def read_failures(path: Path) -> list[Failure]:
         InputError: If the file is absent or no such list.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with open_regular_text(path) as file:
             rows = list(csv.reader(file, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a list of failures: {error}") from None

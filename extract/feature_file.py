@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.errors import InputError
+from extract.regular_file import open_regular
 from extract.shard import DIMENSIONS
 
 FLOATS = ("float16", "float32", "float64")
@@ -55,7 +56,7 @@ def inspect_features(path: Path) -> FeatureFile:
             holds no rows of 512 floating-point numbers.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _inspect(file, path)
     except OSError as error:
         raise FeatureFileError(f"{path}: cannot be read ({error.strerror}); fetch the file again") from None
@@ -74,7 +75,7 @@ def read_features(path: Path) -> NDArray[Any]:
         FeatureFileError: As ``inspect_features``, or if a number is not finite.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header = _inspect(file, path)
             file.seek(0)
             features: NDArray[Any] = np.load(file, allow_pickle=False)

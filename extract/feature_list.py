@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from extract.annotation_lines import report
 from extract.catalog import check_video_id
 from extract.errors import InputError
+from extract.regular_file import open_regular_text, read_regular_text
 
 NO_LABEL = "0"
 _FEATURE_NAME = re.compile(r"(?P<video_id>.+)__(?P<crop>[0-9]{1,3})\.npy", re.DOTALL)
@@ -84,7 +85,7 @@ def listed_path(text: str) -> PurePosixPath:
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_regular_text(path, "utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             columns = reader.fieldnames or []
             rows = [(reader.line_num, row) for row in reader]
@@ -102,7 +103,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def _blank_lines(path: Path) -> list[int]:
-    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    lines = read_regular_text(path, "utf-8-sig").split("\n")
     # The end of the last line begins no further one.
     return [number for number, line in enumerate(lines[:-1], start=1) if not line.strip()]
 

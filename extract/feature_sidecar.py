@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError
+from extract.regular_file import read_regular_text
 from extract.shard import Encoding, ShardHeader, ShardVideo
 
 FORMAT = "avadclip-feature-list"
@@ -86,7 +87,7 @@ def read_sidecar(feature_list: Path) -> Sidecar | None:
     """
     path = sidecar_path(feature_list)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular_text(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from extract.catalog import check_video_id
 from extract.errors import InputError
-from extract.hdf5_file import fixed_text, malformed_is_input_error, new_hdf5, plain_text, set_text
+from extract.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, plain_text, set_text
 
 FORMAT = "avadclip-shard"
 VERSION = 1
@@ -51,7 +51,8 @@ class Encoding:
 
     Attributes:
         encoder: Name of the encoder, for example ``ViT-B-16-quickgelu``.
-        weights: sha256 of the weights file, ``random:<seed>``, ``simulated:<seed>`` or ``released``.
+        weights: sha256 of the weights file, ``random:<seed>``, ``random:<seed>:calibrated``, ``simulated:<seed>`` or
+            ``released``.
         precision: ``fp32`` or ``bf16``; ``released`` and ``simulated`` where neither is known.
         preprocessing: What happened before the encoder, in words.
     """
@@ -148,12 +149,7 @@ class Shard:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self._file = h5py.File(path, "r")
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such shard") from None
-        except OSError as error:
-            raise InputError(f"{path}: no readable HDF5 file ({error}); make the shard again") from None
+        self._file = open_hdf5(path, "make the shard again")
         try:
             with malformed_is_input_error(path, "a shard"):
                 self.header = _read_header(self._file, path)
@@ -418,17 +414,18 @@ def _read_videos(file: h5py.File, path: Path, *, with_audio: bool) -> list[Shard
 
 
 def _read_column(file: h5py.File, path: Path, name: str) -> NDArray[Any]:
-    if f"videos/{name}" not in file:
+    videos = member(file, "videos", path)
+    dataset = member(videos, name, path) if isinstance(videos, h5py.Group) else None
+    if not isinstance(dataset, h5py.Dataset):
         raise InputError(f"{path}: dataset videos/{name} is missing; a shard must have it")
-    dataset = file[f"videos/{name}"]
     values: NDArray[Any] = dataset.asstr()[:] if VIDEO_COLUMNS[name] is TEXT else dataset[:]
     return values
 
 
 def _check_dataset(file: h5py.File, path: Path, name: str, row: tuple[int, ...]) -> None:
-    if name not in file:
+    dataset = member(file, name, path)
+    if not isinstance(dataset, h5py.Dataset):
         raise InputError(f"{path}: dataset {name} is missing; a shard must have it")
-    dataset = file[name]
     if dataset.shape[1:] != row or dataset.dtype not in (np.float16, np.float32):
         raise InputError(
             f"{path}: dataset {name} is {dataset.dtype} {list(dataset.shape)}; "

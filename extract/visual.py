@@ -64,7 +64,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--shards", type=int, default=1, help="shards the split is cut into")
     parser.add_argument("--stride", type=int, default=16, help="frames a snippet")
     parser.add_argument("--crops", type=int, nargs="+", default=[0], help="crop numbers, 0 to 9")
-    parser.add_argument("--weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>")
+    parser.add_argument(
+        "--weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>[:calibrated]"
+    )
     parser.add_argument(
         "--precision",
         choices=(AUTO, *PRECISIONS),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from extract.errors import InputError
+from extract.regular_file import open_regular
 
 RANDOM = "random:"
 CALIBRATED = ":calibrated"
@@ -49,8 +50,8 @@ def file_sha256(path: Path) -> str:
         InputError: If the file is absent or cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     except OSError as error:
         raise InputError(
             f"weights {path}: {error.strerror}; give the path of a weights file, or random:<seed> for untrained weights"
@@ -79,6 +80,12 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
         raise InputError(f"weights {path}: must hold a plain state dict, tensors by name")
+    for name, value in state.items():
+        # A few numbers can be declared to be any number of them, and are made so when they are copied.
+        if value.layout is not torch.strided or value.untyped_storage().nbytes() < value.nbytes:
+            raise InputError(
+                f"weights {path}: tensor {name} declares numbers that are not stored; fetch the file again"
+            )
     return state
 
 

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from extract.errors import InputError
 from extract.feature_file import UNREADABLE_HEADER
 from extract.files import atomic_path
-from extract.hdf5_file import fixed_text, malformed_is_input_error, new_hdf5, plain_text, set_text
+from extract.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, plain_text, set_text
 
 VERSION = 1
 Columns = Mapping[str, Any]
@@ -166,10 +166,7 @@ class WorkFile:
 
     def __init__(self, path: Path, kind: str) -> None:
         self.path = path
-        try:
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            raise InputError(f"{path}: no readable HDF5 file ({error}); run the {kind} step again") from None
+        self._file = open_hdf5(path, f"run the {kind} step again")
         try:
             with malformed_is_input_error(path, f"the work file of the {kind} step"):
                 self.attributes, self.videos = _read_tables(self._file, path, kind)
@@ -200,9 +197,12 @@ def _read_tables(file: h5py.File, path: Path, kind: str) -> tuple[dict[str, Any]
     found = (attributes.get("format"), attributes.get("version"))
     if found != (f"avadclip-{kind}", VERSION):
         raise InputError(f"{path}: attributes format and version are {found}; run the {kind} step again")
+    for name in file:
+        member(file, name, path)
+    columns: dict[str, Any] = {name: member(file["videos"], name, path) for name in file["videos"]}
     table = {
         name: column.asstr()[:] if h5py.check_string_dtype(column.dtype) else column[:]
-        for name, column in file["videos"].items()
+        for name, column in columns.items()
     }
     if len({len(column) for column in table.values()}) > 1:
         raise InputError(f"{path}: arrays of group videos differ in length; run the {kind} step again")

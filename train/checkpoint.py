@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from extract.errors import InputError
 from extract.files import atomic_path
+from extract.regular_file import check_regular
 from extract.shard import DIMENSIONS, Encoding, ShardHeader
 from extract.weights import file_sha256
 from train.networks import build_network
@@ -124,6 +125,7 @@ def read_header(path: Path) -> Header:
         InputError: If the file is absent, no safetensors file or no checkpoint; names the field.
     """
     try:
+        check_regular(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except FileNotFoundError:
@@ -165,12 +167,14 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
         state = {name.removeprefix("network."): file.get_tensor(name) for name in names if name.startswith("network.")}
     if text.shape != (len(header.classes), DIMENSIONS):
         raise InputError(f"{path}: tensor text is {list(text.shape)}, but the header has {len(header.classes)} classes")
+    with torch.device("meta"):  # takes no memory, whatever sizes the header names
+        _check_state(path, build_network(header.architecture), state)
     network = build_network(header.architecture)
-    _fit_state(path, network, state)
+    network.load_state_dict(state)
     return Checkpoint(header, network.to(device).eval(), text.to(device), file_sha256(path))
 
 
-def _fit_state(path: Path, network: nn.Module, state: dict[str, Tensor]) -> None:
+def _check_state(path: Path, network: nn.Module, state: dict[str, Tensor]) -> None:
     expected = network.state_dict()
     for name in sorted(expected.keys() | state.keys()):
         if name not in state:
@@ -181,7 +185,6 @@ def _fit_state(path: Path, network: nn.Module, state: dict[str, Tensor]) -> None
             raise InputError(
                 f"{path}: tensor network.{name} is {list(state[name].shape)}, not {list(expected[name].shape)}"
             )
-    network.load_state_dict(state)
 
 
 def _parse_header(values: dict[str, Any]) -> Header:

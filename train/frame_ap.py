@@ -86,12 +86,25 @@ def _count_frames(
     segments: Iterable[Segment], normal: str, frames: int, snippets: int, stride: int
 ) -> NDArray[np.float64]:
     """Count each snippet's normal and abnormal frames: [2, snippets]."""
-    exists, abnormal = np.zeros((2, snippets * stride), dtype=np.bool_)
-    exists[:frames] = True
-    abnormal[:frames] = frame_labels(segments, normal, frames)
-    kinds = np.stack([exists & ~abnormal, abnormal]).reshape(2, snippets, stride)
-    counts: NDArray[np.float64] = kinds.sum(axis=2, dtype=np.float64)
+    # By arithmetic, not frame by frame: a stride is a number in a file, and may be any.
+    bounds = np.minimum(np.arange(snippets + 1, dtype=np.int64) * stride, frames)
+    starts, ends = bounds[:-1], bounds[1:]
+    abnormal = np.zeros(snippets, dtype=np.int64)
+    for first, after in _joined_events(segments, normal):
+        abnormal += np.maximum(np.minimum(ends, after) - np.maximum(starts, first), 0)
+    counts: NDArray[np.float64] = np.stack([ends - starts - abnormal, abnormal]).astype(np.float64)
     return counts
+
+
+def _joined_events(segments: Iterable[Segment], normal: str) -> list[tuple[int, int]]:
+    """Give the stretches of frames that lie in any abnormal event."""
+    joined: list[tuple[int, int]] = []
+    for segment in sorted((one for one in segments if one.label != normal), key=lambda one: one.start):
+        if joined and segment.start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], segment.end))
+        else:
+            joined.append((segment.start, segment.end))
+    return joined
 
 
 def average_precision(

@@ -22,6 +22,8 @@ BASELINES: tuple[str, ...] = get_args(Baseline)
 HEARING_BASELINES = ("hl_net_audio_visual", "macil_sd")
 # Their weights are whole only after the mixing at the end of an epoch.
 MIXED_AT_THE_END = ("macil_sd",)
+# Of any size of a network.
+LARGEST = 100_000
 Optimiser = Literal["adamw", "adam", "adagrad"]
 Form = Literal["released", "paper"]
 Prompt = Literal["none", "released", "paper"]
@@ -74,6 +76,9 @@ class Architecture:
         _check_choice("stream", self.stream, get_args(Stream))
         for name in ("layers", "window", "max_snippets", "enhancement_blocks"):
             _check_at_least(name, getattr(self, name), 1)
+            # A checkpoint of a stranger's names them too, and networks are built by them.
+            if getattr(self, name) > LARGEST:
+                raise InputError(f"{name}: {getattr(self, name)} must be at most {LARGEST}")
         if self.tells_classes and self.max_snippets % self.window:
             raise InputError(f"window: {self.window} must divide max_snippets ({self.max_snippets})")
 

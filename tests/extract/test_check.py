@@ -89,3 +89,46 @@ def test_the_command_fails_if_one_file_breaks_its_contract(tmp_path: Path, capsy
     with pytest.raises(InputError, match="1 of 2"):
         main([str(good), str(bad)])
     assert "field split is missing" in capsys.readouterr().out
+
+
+def test_every_other_kind_of_the_contracts_is_known(tmp_path: Path) -> None:
+    metrics = dict.fromkeys(("videos", "missing", "classification", "alignment", "map", "per_class", "stride"))
+    whole = metrics | {"format": "avadclip-metrics", "version": 1, "classes": ["A"], "provenance": {"ap": 12.5}}
+    (tmp_path / "m.json").write_text(json.dumps(whole, indent=2))
+    assert check(tmp_path / "m.json") == ("metrics", [])
+    del whole["stride"]
+    (tmp_path / "m.json").write_text(json.dumps(whole | {"version": 2, "map": {"released": {"0.1": float("nan")}}}))
+    kind, problems = check(tmp_path / "m.json")
+    assert kind == "metrics"
+    assert [problem.removeprefix(f"{tmp_path}/m.json: ") for problem in problems] == [
+        "version is 2, not 1",
+        "field stride is missing",
+        "field map.released.0.1 is nan; it must be a number, or null where undefined",
+    ]
+    (tmp_path / "d.json").write_text(json.dumps({"format": "avadclip-detections", "version": 1}))
+    assert check(tmp_path / "d.json")[0] == "detections"
+    assert "field segments is missing" in " ".join(check(tmp_path / "d.json")[1])
+    (tmp_path / "c.csv").write_text("epoch,total,learning_rate\n1,0.5,0.1\n3,nan,0.1\n")
+    kind, (jump, number) = check(tmp_path / "c.csv")
+    assert kind == "curves"
+    assert "line 3: epoch is '3', not 2" in jump
+    assert "line 3: total is 'nan'" in number
+    (tmp_path / "l.csv").write_text("path,label\nx/a__0.npy,A\nx/a__0.npy,A\n")
+    assert check(tmp_path / "l.csv")[0] == "feature list"
+    assert "crop 0 of 'a' is listed twice" in check(tmp_path / "l.csv")[1][0]
+    np.save(tmp_path / "f.npy", np.zeros((3, 512), np.float32))
+    assert check(tmp_path / "f.npy") == ("features", [])
+    np.save(tmp_path / "f.npy", np.zeros((3, 9), np.float32))
+    assert "it must be" in check(tmp_path / "f.npy")[1][0]
+
+
+def test_a_file_of_no_kind_counts_as_broken_and_the_others_are_still_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "poem.txt").write_text("roses are red\n")
+    good = make_shard(tmp_path / "train-00000.h5", [Made("a", ("A",), 3)])
+    with pytest.raises(InputError, match="1 of 2 files break their contract"):
+        main([str(tmp_path / "poem.txt"), str(good)])
+    said = capsys.readouterr().out.splitlines()
+    assert "of none of the README's formats" in said[0]
+    assert said[-1] == f"{good}: shard, keeps its contract"
