@@ -1,19 +1,22 @@
 """Files that appear whole or not at all, whatever kills the process that writes them."""
 
+import fcntl
+import hashlib
 import os
 import platform
 import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from extract.errors import InputError
 from extract.storage import storage_trouble
 
 # The name says who writes: a later run can tell the files of dead processes from those that are being written.
-_TEMPORARY = re.compile(r"\.(?P<pid>[0-9]+)@(?P<host>.*)\.[^.]+\.tmp")
+_TEMPORARY = re.compile(r"\.(?P<pid>[0-9]+)@(?P<system>.*)\.[^.]+\.tmp")
 # Far longer than any writer of ours is silent.
 ABANDONED_SECONDS = 24 * 3600
 
@@ -47,14 +50,14 @@ def replaced_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_abandoned(path.parent)
-        descriptor, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{os.getpid()}@{platform.node()[:64]}.", suffix=".tmp"
-        )
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{os.getpid()}@{system()}.", suffix=".tmp")
     except OSError as error:
         raise InputError(f"{path}: cannot be written there ({error.strerror}); choose another place") from None
-    os.close(descriptor)
     temporary = Path(name)
     try:
+        # For as long as it is written; where a file system has no locks, its name and date have to do.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield temporary
         _set_usual_mode(temporary)
         temporary.replace(path)
@@ -65,6 +68,8 @@ def replaced_path(path: Path) -> Iterator[Path]:
                 f"{path}: cannot be written ({trouble}); mend that and run the same command again"
             ) from error
         raise
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -76,15 +81,44 @@ def write_text(path: Path, text: str) -> None:
 def remove_abandoned(folder: Path) -> None:
     """Remove the temporary files whose writers were killed.
 
-    A writer on this machine is looked up by its process number. One on another machine counts as dead when its file
-    has not grown for a day.
+    A file that is being written is locked. Where locks do not reach, a writer on this system is looked up by its
+    process number, and one elsewhere (another machine, or another container, whose process numbers mean others)
+    counts as dead when its file has not been touched for a day.
     """
     with os.scandir(folder) as entries:
         temporaries = [(Path(entry.path), match) for entry in entries if (match := _TEMPORARY.fullmatch(entry.name))]
     for temporary, match in temporaries:
-        local = match["host"] == platform.node()[:64]
-        if (local and not _runs(int(match["pid"]))) or _untouched_for_long(temporary):
+        here = match["system"] == system()
+        dead = not _runs(int(match["pid"])) if here else _untouched_for_long(temporary)
+        if dead and not _is_locked(temporary):
             temporary.unlink(missing_ok=True)
+
+
+@cache
+def system() -> str:
+    """Name the system whose process numbers are ours: this start of this machine, and of its containers this one."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        numbers = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return re.sub(r"[^\w-]", "_", platform.node())[:64]
+    return hashlib.sha256(f"{boot}{numbers}".encode()).hexdigest()[:16]
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no locks here
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _runs(pid: int) -> bool:
