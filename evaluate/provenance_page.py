@@ -5,7 +5,6 @@ Commit, seeds, encoders, every measured run, software versions, times of the job
 
 import argparse
 import csv
-import json
 import platform
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ from extract import command
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.json_text import parse_json
 from extract.regular_file import open_regular_text
 
 # What decides about numbers; an environment that lacks one cannot have used it.
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the page."""
     arguments = parser().parse_args(argv)
     try:
-        configuration = json.loads(arguments.configuration)
+        configuration = parse_json(arguments.configuration)
     except ValueError as error:
         raise InputError(f"--configuration: is no JSON: {error}") from None
     runs = {

@@ -23,6 +23,7 @@ from evaluate.provenance import Provenance, parse_provenance
 from extract.catalog import check_video_id
 from extract.errors import InputError
 from extract.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, set_text
+from extract.json_text import parse_json
 
 FORMAT = "avadclip-scores"
 VERSION = 1
@@ -125,8 +126,8 @@ def _read_header(file: h5py.File, path: Path) -> ScoresHeader:
     if len(classes) < 2 or len(set(classes)) < len(classes):
         raise InputError(f"{path}: attribute classes is {classes}; it must list at least two different label codes")
     try:
-        provenance = json.loads(_text(file.attrs.get("provenance", "{}")))
-    except (ValueError, RecursionError) as error:
+        provenance = parse_json(_text(file.attrs.get("provenance", "{}")))
+    except ValueError as error:
         raise InputError(f"{path}: attribute provenance is no JSON: {error}") from None
     tells_classes = bool(file.attrs.get("tells_classes", True))
     return ScoresHeader(stride, classes, parse_provenance(provenance, f"{path}: attribute provenance"), tells_classes)

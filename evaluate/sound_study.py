@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from extract.catalog import Video, ground_truth, read_catalog
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.json_text import parse_json
 from extract.labels import LABEL_SETS
 from extract.regular_file import read_regular_text
 from extract.simulate_sound import DATASET
@@ -115,7 +115,7 @@ def gather(words: Sequence[Sequence[str]], branch: str) -> list[Point]:
         except ValueError:
             raise InputError(f"--metrics: {videos!r} and {sound!r} must be numbers") from None
         try:
-            metrics = json.loads(read_regular_text(path))
+            metrics = parse_json(read_regular_text(path))
             ap, note = metrics[branch]["exact"]["ap"], metrics["provenance"]["weights"]
             value = float(ap)
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -7,8 +7,6 @@ measured number never share a column.
 import argparse
 import csv
 import io
-import json
-import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +19,8 @@ from extract import command
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.json_text import is_finite, parse_json
+from extract.printable import cell
 from extract.regular_file import open_regular_text, read_regular_text
 
 # What names a row of each table's reported CSV.
@@ -219,10 +219,10 @@ def read_run(path: Path) -> Run:
         InputError: If the file is absent or no metrics; names the field.
     """
     try:
-        metrics = json.loads(read_regular_text(path))
+        metrics = parse_json(read_regular_text(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such metrics file") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from None
     if not isinstance(metrics, dict) or metrics.get("format") != FORMAT:
         raise InputError(f"{path}: field format is not {FORMAT!r}; these are no metrics")
@@ -303,7 +303,7 @@ def compose(
     for name, row in reported.items():
         cells = {column: row[column] for column in describing}
         cells |= {f"reported_{figure.column}": row[figure.column] for figure in figures}
-        writer.writerow(cells | dict(measured.get(name, {})))
+        writer.writerow({column: cell(text) for column, text in (cells | dict(measured.get(name, {}))).items()})
     return text.getvalue()
 
 
@@ -373,7 +373,7 @@ def _value(run: Run, figure: Figure) -> float:
     value: Any = run.metrics
     for key in figure.keys:
         value = value.get(key) if isinstance(value, dict) else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_finite(value):
         raise InputError(
             f"{run.path}: field {'.'.join(figure.keys)} is {value!r}, but the table needs a number; "
             "exact needs the frames of every scored video, AP an abnormal frame, AUC frames of both kinds"

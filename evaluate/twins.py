@@ -15,6 +15,7 @@ from extract import command
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.printable import printable
 from extract.regular_file import open_regular_text
 
 STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
@@ -112,10 +113,11 @@ def lay_out(rows: Sequence[Mapping[str, str]], source: Path) -> Laid:
 
 
 def markdown(laid: Laid) -> str:
-    """Spell a table in Markdown, notes as a list below."""
-    lines = [laid.columns, ["---"] * len(laid.columns), *laid.rows]
-    table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-    return table + "".join(["\n", *(f"- {note}\n" for note in laid.notes)] if laid.notes else [])
+    """Spell a table in Markdown, notes as a list below; what names and notes hold is text there, never markup."""
+    cells = [[_plain(cell).replace("|", r"\|") for cell in line] for line in (laid.columns, *laid.rows)]
+    lines = [cells[0], ["---"] * len(laid.columns), *cells[1:]]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return table + "".join(["\n", *(f"- {_plain(note)}\n" for note in laid.notes)] if laid.notes else [])
 
 
 def latex(laid: Laid) -> str:
@@ -142,6 +144,13 @@ def _note(row: Mapping[str, str], describing: Sequence[str]) -> str:
         return ""
     parts = [f"{name}: {row[name]}" for name in STATED if row.get(name)]
     return f"{' / '.join(row[name] for name in describing)}: {'; '.join(parts)}"
+
+
+def _plain(text: str) -> str:
+    # Of a list's item too, the beginning could be a heading's or another list's.
+    text = re.sub(r"[\\`\[<]", r"\\\g<0>", printable(text))
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
+    return re.sub(r"^(#+|>|[+-]|\d+[.)])(?=\s)", r"\\\1", text)
 
 
 def _escape(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from extract.errors import InputError
 from extract.progress import say
@@ -44,20 +43,6 @@ def report(path: Path, numbers: Sequence[int], what: str) -> None:
     """Say on stderr what was done to some lines of a file: once, with all their numbers; nothing if there are none."""
     if numbers:
         say(f"{path}: {len(numbers)} {'line' if len(numbers) == 1 else 'lines'} {what}: {_ranges(numbers)}")
-
-
-def refuse_doubled(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a JSON object of its members; to be given to ``json.loads``, which would keep the last of two alike.
-
-    Raises:
-        ValueError: Naming a key that stands there twice.
-    """
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        keys = [key for key, _ in pairs]
-        doubled = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {doubled!r} stands there twice in one object")
-    return members
 
 
 def frame_span(start: str, end: str, where: str) -> tuple[int, int]:

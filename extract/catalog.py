@@ -10,7 +10,6 @@ be left out. Unknown fields are ignored, so that other tools may add their own.
 """
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 
 from extract.errors import InputError
 from extract.files import write_text
+from extract.json_text import is_finite, parse_json
 from extract.regular_file import read_regular_text
 
 Item = TypeVar("Item")
@@ -166,11 +166,9 @@ def check_labels(labels: Iterable[str], codes: Sequence[str], where: str) -> Non
 
 def _parse_video(line: str) -> Video:
     try:
-        fields = json.loads(line)
-    except json.JSONDecodeError as error:
+        fields = parse_json(line)
+    except ValueError as error:
         raise InputError(f"no JSON: {error}") from None
-    except RecursionError:
-        raise InputError("no JSON that can be read: nested too deeply") from None
     if not isinstance(fields, dict):
         raise InputError("no JSON object")
     split = _field(fields, "split", str)
@@ -217,8 +215,7 @@ def _optional_number(fields: dict[str, Any], name: str, *, whole: bool) -> Any:
     value = fields.get(name)
     if value is None:
         return None
-    kinds = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value) or value <= 0:
+    if not is_finite(value) or (whole and not isinstance(value, int)) or value <= 0:
         raise InputError(f"field {name} must be a positive {'whole ' if whole else ''}number, not {value!r}")
     return value
 

@@ -14,7 +14,6 @@ the annotations. What follows ``_label_`` does not count when names are compared
 """
 
 import argparse
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from extract import command
-from extract.annotation_lines import frame_span, read_lines, refuse_doubled, report
+from extract.annotation_lines import frame_span, read_lines, report
 from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.errors import InputError
 from extract.help import command_parser
+from extract.json_text import parse_json
 from extract.labels import LABEL_SETS
 from extract.progress import say, track
 from extract.regular_file import open_regular
@@ -147,8 +147,8 @@ def read_groundtruth(path: Path) -> dict[str, TimedFights]:
     """
     try:
         with open_regular(path) as file:
-            content = json.load(file, object_pairs_hook=refuse_doubled)
-    except (OSError, ValueError, RecursionError) as error:
+            content = parse_json(file.read())
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}; {ORIGIN}") from None
     database = content.get("database") if isinstance(content, dict) else None
     if not isinstance(database, dict) or not database:

@@ -14,6 +14,7 @@ from typing import Any
 from extract import command
 from extract.errors import InputError
 from extract.help import command_parser
+from extract.json_text import parse_json
 from extract.regular_file import open_regular, open_regular_text, read_regular_text
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -305,8 +306,8 @@ def _checkpoint_problems(path: Path) -> Iterator[str]:
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: no readable safetensors file ({error})") from None
     try:
-        header = json.loads(metadata.get("header", ""))
-    except json.JSONDecodeError as error:
+        header = parse_json(metadata.get("header", ""))
+    except ValueError as error:
         raise InputError(f"{path}: metadata header is no JSON: {error}") from None
     if not isinstance(header, dict) or header.get("format") != "avadclip-checkpoint":
         raise InputError(f"{path}: metadata header is no JSON object whose format is 'avadclip-checkpoint'")

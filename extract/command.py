@@ -1,6 +1,7 @@
 """How every ``python -m <stage>.<step>`` ends: quietly, or with one line that says what to mend."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -8,8 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from extract.errors import InputError
+from extract.printable import printable
 from extract.sole_run import sole_run
 from extract.storage import is_out_of_memory, storage_trouble
 
@@ -28,14 +31,24 @@ def run(main: Callable[[], None]) -> None:
 
     Raises:
         SystemExit: With status 1 after an ``InputError``, a full or failing disk or too little memory, 130 after
-            Ctrl-C and 143 after SIGTERM. Any other exception is a defect of ours and keeps its traceback.
+            Ctrl-C, 141 where nobody reads the output any more, and 143 after SIGTERM. Any other exception is a defect
+            of ours and keeps its traceback.
     """
+    with plain_streams():
+        _run(main)
+
+
+def _run(main: Callable[[], None]) -> None:
     signals: list[int] = []
     try:
         with _sigterm_raises(signals), _sole_run_of(sys.argv[1:]):
             main()
     except InputError as error:
         _end(1, f"error: {error}")
+    except BrokenPipeError:
+        # As a program that knows nothing of the signal ends: `python -m ... | head` is no error to talk about.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
     except KeyboardInterrupt:
         _end(130, f"interrupted; {GO_ON}")
     except Terminated:
@@ -52,6 +65,52 @@ def run(main: Callable[[], None]) -> None:
             path = getattr(error, "filename", None) or _first_line(error)
             _end(1, f"error: {path}: {trouble}; mend that and run the same command again")
         raise
+
+
+@contextmanager
+def plain_streams() -> Iterator[None]:
+    """Let strangers' text reach the terminal as text: no command of a terminal's, and what it cannot spell escaped."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (_Plain(stream) if hasattr(stream, "buffer") else stream for stream in before)
+    try:
+        yield
+        sys.stdout.flush()
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+class _Plain(io.TextIOBase):
+    """A text stream that prints a terminal's commands escaped, but for what ends or begins a line anew."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        spelled = text if text.isprintable() else "".join(map(_escaped, text))
+        encoding = self._stream.encoding or "utf-8"
+        self._stream.write(spelled.encode(encoding, "backslashreplace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return bool(self._stream.isatty())
+
+    def fileno(self) -> int:
+        return int(self._stream.fileno())
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return str(self._stream.encoding)
+
+    @property
+    def buffer(self) -> Any:
+        return self._stream.buffer
+
+
+def _escaped(character: str) -> str:
+    return character if character in "\n\r\t" else printable(character)
 
 
 def _end(status: int, message: str) -> None:

@@ -14,6 +14,7 @@ from extract import command
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.printable import cell, text_of_cell
 from extract.regular_file import open_regular_text
 
 COLUMNS = ["video_id", "stage", "reason"]
@@ -48,7 +49,7 @@ def read_failures(path: Path) -> list[Failure]:
         raise InputError(f"{path}: cannot be read as a list of failures: {error}") from None
     if not rows or rows[0] != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
         raise InputError(f"{path}: must be CSV with the columns {', '.join(COLUMNS)}; make it again")
-    return [Failure(*row) for row in rows[1:]]
+    return [Failure(*map(text_of_cell, row)) for row in rows[1:]]
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
@@ -57,7 +58,7 @@ def write_failures(path: Path, failures: Iterable[Failure]) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for failure in failures:
-        writer.writerow([failure.video_id, failure.stage, " ".join(failure.reason.split())])
+        writer.writerow([cell(failure.video_id), failure.stage, cell(" ".join(failure.reason.split()))])
     write_text(path, text.getvalue())
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import InputError
+from extract.json_text import parse_json
 from extract.regular_file import read_regular_text
 from extract.shard import Encoding, ShardHeader, ShardVideo
 
@@ -87,10 +88,10 @@ def read_sidecar(feature_list: Path) -> Sidecar | None:
     """
     path = sidecar_path(feature_list)
     try:
-        content = json.loads(read_regular_text(path))
+        content = parse_json(read_regular_text(path))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error}); export again, or rename it") from None
     if not isinstance(content, dict) or (content.get("format"), content.get("version")) != (FORMAT, VERSION):
         raise InputError(f"{path}: is no {FORMAT} of version {VERSION}; rename it if it does not belong to the list")

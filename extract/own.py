@@ -34,7 +34,6 @@ A video is known by its file's name without folder and suffix, so two files may 
 
 import argparse
 import csv
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -43,11 +42,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from extract import command
-from extract.annotation_lines import read_lines, refuse_doubled, report
+from extract.annotation_lines import read_lines, report
 from extract.catalog import SPLITS, Segment, Video, check_video_id, write_catalog
 from extract.errors import InputError
 from extract.feature_list import parse_labels
 from extract.help import command_parser
+from extract.json_text import parse_json
 from extract.labels import LABEL_SETS, LabelSet
 from extract.progress import say, track
 from extract.video_sources import files_by_stem
@@ -235,8 +235,8 @@ def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     for number, line in read_lines(path, FIX):
         where = f"{path}, line {number}"
         try:
-            values = json.loads(line, object_pairs_hook=refuse_doubled)
-        except (ValueError, RecursionError) as error:
+            values = parse_json(line)
+        except ValueError as error:
             raise InputError(f"{where}: no JSON: {error}; a list whose name ends in .csv is read as CSV") from None
         if not isinstance(values, dict):
             raise InputError(f"{where}: no JSON object; {FIX}")

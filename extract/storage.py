@@ -6,7 +6,8 @@ import os
 # What the one who runs a command can mend: room, quota, limits, rights, a mount, a disk.
 STORAGE_ERRORS = (
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ENOTDIR,
-    errno.EISDIR, errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.ESTALE,
+    errno.EISDIR, errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ELOOP, errno.EEXIST,
+    errno.ENOTEMPTY, errno.ETXTBSY,
 )  # fmt: skip
 # HDF5, safetensors and torch give the system's words inside their own, and no number.
 _WORDS = tuple(os.strerror(number) for number in STORAGE_ERRORS)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from extract.errors import InputError
 from extract.files import atomic_path
+from extract.json_text import parse_json
 from extract.regular_file import check_regular
 from extract.shard import DIMENSIONS, Encoding, ShardHeader
 from extract.weights import file_sha256
@@ -133,9 +134,9 @@ def read_header(path: Path) -> Header:
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: no readable safetensors file ({error})") from None
     try:
-        values = json.loads(metadata["header"])
+        values = parse_json(metadata["header"])
         found = values.get("format"), values.get("version")
-    except (KeyError, json.JSONDecodeError, RecursionError, AttributeError):
+    except (KeyError, ValueError, AttributeError):
         raise InputError(f"{path}: metadata has no JSON object header; this is no checkpoint") from None
     if found != (FORMAT, VERSION):
         raise InputError(f"{path}: header: format and version are {found}, not {(FORMAT, VERSION)}")

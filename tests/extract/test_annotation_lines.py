@@ -1,9 +1,8 @@
-import json
 from pathlib import Path
 
 import pytest
 
-from extract.annotation_lines import frame_span, read_lines, refuse_doubled, report
+from extract.annotation_lines import frame_span, read_lines, report
 from extract.errors import InputError
 
 
@@ -47,9 +46,3 @@ def test_a_frame_number_of_thousands_of_digits_is_refused_shortly() -> None:
     with pytest.raises(InputError) as refused:
         frame_span("1", "9" * 5000, "file, line 3:")
     assert str(refused.value) == f"file, line 3: 1 {'9' * 20} must be whole frames with start < end"
-
-
-def test_a_key_that_stands_twice_in_one_object_is_refused() -> None:
-    with pytest.raises(ValueError, match="key 'a' stands there twice"):
-        json.loads('{"a": 1, "b": {"a": 2}, "a": 3}', object_pairs_hook=refuse_doubled)
-    assert json.loads('{"a": {"a": 2}}', object_pairs_hook=refuse_doubled) == {"a": {"a": 2}}
