@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import torch
 
 from extract.clip_encoder import OPENAI_SHA256
 from extract.errors import InputError
@@ -100,3 +101,44 @@ def test_clips_release_has_a_checksum_that_its_authors_published() -> None:
     release = RELEASES["ViT-B-16.pt"]
     assert release.sha256 == OPENAI_SHA256
     assert f"/{OPENAI_SHA256}/" in release.url
+
+
+def must_be_weights(path: Path) -> None:
+    if not path.read_bytes().startswith(b"weights"):
+        raise InputError(f"weights {path}: no plain state dict")
+
+
+def test_a_login_page_is_not_recorded_and_the_real_file_can_still_come(tmp_path: Path) -> None:
+    out = tmp_path / "weights" / "w.pt"
+    with server([b"<html>please log in</html>", CONTENT]) as address:
+        release = Release(address, None, must_be_weights)
+        with pytest.raises(InputError, match="what was fetched is not what it should be .*no plain state dict"):
+            fetch(release, out)
+        assert list(out.parent.iterdir()) == []
+        assert fetch(release, out) == SHA256
+
+
+def test_the_released_wav2clip_must_be_weights_of_that_network(tmp_path: Path) -> None:
+    check = RELEASES["Wav2CLIP.pt"].check
+    assert check is not None
+    (tmp_path / "page.pt").write_text("<html></html>")
+    with pytest.raises(InputError, match="no safetensors file and no plain state dict"):
+        check(tmp_path / "page.pt")
+    torch.save({"projection.weight": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(InputError, match="do not fit"):
+        check(tmp_path / "other.pt")
+
+
+def test_a_wrong_record_is_named_with_how_to_forget_it(tmp_path: Path, url: str) -> None:
+    record = tmp_path / "w.pt.sha256"
+    record.write_text(f"{'0' * 64}  w.pt\n")
+    with pytest.raises(InputError, match=rf"{record} has that of an earlier download; remove it"):
+        fetch(Release(url, None), tmp_path / "w.pt")
+    record.write_text("")
+    with pytest.raises(InputError, match=rf"{record}: holds no sha256; remove it"):
+        fetch(Release(url, None), tmp_path / "w.pt")
+
+
+def test_what_is_no_address_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be fetched"):
+        fetch(Release("no address", None), tmp_path / "w.pt")
