@@ -10,6 +10,7 @@ from extract.decode import FrameCountMismatch, decoded_timeline, demuxed_timelin
 from extract.frame_times import known_fps
 from extract.isolation import Outbox
 from extract.media import answers
+from extract.media_worker import allow_decoding, allow_reading
 
 THUMBNAILS = 8
 # Pictures looked at for each one kept: none is further from its place than a sixteenth of its part.
@@ -47,7 +48,9 @@ def glimpse(path: Path, count: int = THUMBNAILS, threads: int = 1) -> Glimpse:
 
 def _look(outbox: Outbox, path: Path, count: int, threads: int) -> None:
     """Say ``picture`` for every thumbnail, then ``fps``; runs in a worker process."""
+    allow_reading(path)
     timeline = demuxed_timeline(path, alive=outbox.alive)
+    allow_decoding(len(timeline.starts), times=3)
     try:
         pictures_found = _evenly(path, len(timeline.starts), count, threads, outbox)
     except FrameCountMismatch:

@@ -71,14 +71,30 @@ def unwatched() -> None:
     """Stand in where nobody watches whether the work goes on."""
 
 
+# libav's names of what is one file. It would take a list of other files (an HLS playlist, a concat script), a picture
+# sequence or a device for a video too, whatever the file is called, and read what that names.
+FORMATS = ",".join(
+    (
+        "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v",
+        "h264", "hevc", "vvc", "av1", "obu", "ivf", "flv", "live_flv", "asf", "asf_o", "ogg", "mxf", "gxf", "dv", "nut",
+        "wtv", "rm", "dhav", "nuv", "nsv", "mjpeg", "yuv4mpegpipe", "gif", "swf", "vc1",
+        # Sound alone, which is then said to have no pictures.
+        "wav", "w64", "mp3", "flac", "aac", "ac3", "eac3", "aiff", "caf", "amr",
+    )
+)  # fmt: skip
+
+
 def open_media(path: Path) -> av.container.InputContainer:
     """Open a media file, whatever its name and its texts look like.
 
     Raises:
-        av.FFmpegError: If libav cannot open it.
+        av.FFmpegError: If libav cannot open it, or it is of none of ``FORMATS``.
     """
-    # "a:b.mp4" is a file and no protocol; titles in old files are not always UTF-8.
-    return av.open(f"file:{path}", metadata_errors="replace")
+    try:
+        # "a:b.mp4" is a file and no protocol; titles in old files are not always UTF-8.
+        return av.open(f"file:{path}", metadata_errors="replace", container_options={"format_whitelist": FORMATS})
+    except av.ArgumentError as error:
+        raise av.InvalidDataError(error.errno, "it is of no format in which one file holds a video") from None
 
 
 def demuxed(container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:

@@ -41,7 +41,7 @@ def video(outbox: Outbox, path: Path, stride: int, threads: int) -> None:
 
 def frames(outbox: Outbox, path: Path, frames: int, wanted: tuple[int, ...], threads: int) -> None:
     """Give the frames with the numbers ``wanted``, ascending."""
-    allow_processor_seconds(SECONDS + SECONDS_A_FRAME * frames)
+    allow_decoding(frames)
     remaining = set(wanted)
     every = pictures(path, frames, stride=1, batch=1, threads=threads, alive=outbox.alive)
     for number, batch in enumerate(every):
@@ -53,7 +53,7 @@ def frames(outbox: Outbox, path: Path, frames: int, wanted: tuple[int, ...], thr
 
 def sound(outbox: Outbox, path: Path, start: float) -> None:
     """Give the sound from a time on, resampled, in pieces of some seconds."""
-    allow_processor_seconds(_seconds_to_read(path))
+    allow_reading(path)
     held: list[NDArray[np.float32]] = []
     place = 0
 
@@ -80,17 +80,23 @@ def sound(outbox: Outbox, path: Path, start: float) -> None:
 
 
 def _timeline(outbox: Outbox, path: Path) -> Timeline:
-    allow_processor_seconds(_seconds_to_read(path))
+    allow_reading(path)
     return demuxed_timeline(path, alive=outbox.alive)
 
 
-def _seconds_to_read(path: Path) -> float:
-    return SECONDS + SECONDS_A_BYTE * (path.stat().st_size if path.exists() else 0)
+def allow_reading(path: Path) -> None:
+    """Let this worker take what demuxing a file of this size takes, and its sound."""
+    allow_processor_seconds(SECONDS + SECONDS_A_BYTE * (path.stat().st_size if path.exists() else 0))
+
+
+def allow_decoding(frames: int, times: int = 1) -> None:
+    """Let this worker take what decoding so many frames takes, so many times."""
+    allow_processor_seconds(SECONDS + times * SECONDS_A_FRAME * frames)
 
 
 def _give_pictures(outbox: Outbox, path: Path, timeline: Timeline, stride: int, threads: int) -> None:
     frames = len(timeline.starts)
-    allow_processor_seconds(SECONDS + 2 * SECONDS_A_FRAME * frames)
+    allow_decoding(frames, times=2)
     _say_timeline(outbox, timeline)
     for batch in pictures(path, frames, stride=stride, batch=1, threads=threads, alive=outbox.alive):
         outbox.put("picture", batch[0])
