@@ -12,7 +12,6 @@ container says how much there should be: MP4 (in fragments only if the cut goes 
 AVI. An MPEG program or transport stream says nothing; one that was cut is a shorter video.
 """
 
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.clock import BACK_SECONDS, DEFAULT_FRAME_SECONDS, Clock
+from extract.container_size import missing_of_matroska, missing_of_riff
 from extract.rgb import RgbConversion
 from extract.streams import video_of
 
@@ -31,8 +31,6 @@ from extract.streams import video_of
 MOST_HOURS = 24
 # Shorter than this, the header's duration and the last packet differ in files that are whole.
 MISSING_SECONDS = 1.0
-# Name of a chunk and its length without this header.
-RIFF_HEADER = struct.Struct("<4sI")
 # A picture that stands for longer than so many typical ones says nothing about the others.
 MOST_TYPICAL_DURATIONS = 5
 # 8K, however it is turned. A decoder holds up to 17 such pictures; more would not fit into a worker's memory.
@@ -254,27 +252,19 @@ def _check_whole(
     # MP4 lists every packet in advance.
     if "mp4" in container.format.name and packets < len(stream.index_entries):
         raise UnreadableVideo(f"is cut short: holds {packets} of {len(stream.index_entries)} frames; fetch it again")
-    # Matroska and FLV say how long they are, but list key frames only or nothing.
-    if container.format.name in ("matroska,webm", "flv") and container.duration is not None:
+    missing = 0
+    if container.format.name == "matroska,webm":
+        missing = missing_of_matroska(path)
+    elif container.format.name == "avi":
+        missing = missing_of_riff(path)
+    # FLV, and Matroska as it is streamed, say no more than how long they are, and list key frames only or nothing.
+    unsure = container.format.name == "flv" or missing != 0
+    if unsure and container.format.name != "avi" and container.duration is not None:
         declared = container.duration / av.time_base
         if last_end < declared - MISSING_SECONDS:
             raise UnreadableVideo(f"is cut short: ends after {last_end:.1f} of {declared:.1f} s; fetch it again")
-    # AVI has its index at the end, and what is left of a cut file looks whole without it.
-    if container.format.name == "avi" and (missing := _missing_of_riff(path)) > 0:
+    if missing > 0:
         raise UnreadableVideo(f"is cut short: its last {missing} bytes are missing; fetch it again")
-
-
-def _missing_of_riff(path: Path) -> int:
-    """Count the bytes by which the outermost chunks of a RIFF file reach beyond its end."""
-    size, end = path.stat().st_size, 0
-    with path.open("rb") as file:
-        while end + RIFF_HEADER.size <= size:
-            file.seek(end)
-            name, length = RIFF_HEADER.unpack(file.read(RIFF_HEADER.size))
-            if name != b"RIFF":
-                break
-            end += RIFF_HEADER.size + length
-    return max(0, end - size)
 
 
 def _presentation_times(stamps: list[tuple[int | None, int | None]]) -> list[int]:
