@@ -10,15 +10,13 @@ if not workflow.configfiles:
     configfile: "config/config.yaml"
 
 
-include: "config/validation.smk"
 include: "config/common.smk"
-include: "config/report.smk"
 
 
 wildcard_constraints:
     split="train|test",
     shard=r"\d{5}",
-    method=one_of(config["methods"]),
+    method=one_of(conf.models),
     control="trained|untrained|shuffled|released",
     seed=r"\d+",
     run=r"seed\d+|published",
@@ -39,20 +37,20 @@ localrules:
 rule everything:
     default_target: True
     input:
-        [f"results/{NAME}_table{number}.csv" for number in TABLES],
-        report_items(),
+        [f"results/{NAME}_table{number}.csv" for number in conf.tables],
+        reported.report_items(conf),
         f"{REPORT}/provenance.html",
 
 
 rule tables:
     input:
-        [f"results/{NAME}_table{number}.csv" for number in TABLES],
+        [f"results/{NAME}_table{number}.csv" for number in conf.tables],
 
 
 include: "extract/rules.smk"
 
 
-if RELEASED:
+if conf.is_released:
 
     include: "extract/released.smk"
 
@@ -65,7 +63,7 @@ include: "train/rules.smk"
 include: "evaluate/rules.smk"
 
 
-if "sound_study" in config:
+if conf.sound_study:
 
     include: "evaluate/sound_study.smk"
 

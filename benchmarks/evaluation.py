@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.measurements import Measurement, publish
 from benchmarks.shards import write_catalog
 from extract import command
+from extract.datasets import XD
 from extract.help import command_parser
-from extract.labels import LABEL_SETS
 
 if TYPE_CHECKING:
     from evaluate.scores_file import ScoredVideo
     from extract.catalog import Segment
 
 STRIDE = 16
-CODES = LABEL_SETS["xd"].codes
+CODES = XD.codes
 REPEATS = 3
 
 

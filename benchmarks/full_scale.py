@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from extract import command
 from extract.files import write_text
 from extract.help import command_parser
+from train.methods import TEACHER, VADCLIP
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("benchmarks.full_scale", __doc__, writes="--out (JSON)")
     parser.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ..., test-00000.h5, ...")
-    parser.add_argument("--model", choices=("vadclip", "teacher"), default="teacher", help="which network")
+    parser.add_argument("--model", choices=(VADCLIP, TEACHER), default=TEACHER, help="which network")
     parser.add_argument("--steps", type=int, default=50, help="training steps")
     parser.add_argument("--batch", type=int, default=96, help="samples a step")
     parser.add_argument("--crop", type=int, default=0, help="crop to score")
@@ -52,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
+    from extract.datasets import data_set
     from extract.device import exact_arithmetic, take_device
-    from extract.labels import label_set
     from train.allocator import keep_freed_memory
     from train.learner import build_learner
     from train.samples import Split
@@ -61,11 +62,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
-    layers, window = (2, 4) if arguments.model == "teacher" else (1, 64)
+    layers, window = (2, 4) if arguments.model == TEACHER else (1, 64)
     architecture, recipe = Architecture(arguments.model, layers, window), Recipe(batch=arguments.batch)
     device = take_device(arguments.device, arguments.threads)
     with Split(arguments.shards, "train") as train, Split(arguments.shards, "test") as test, exact_arithmetic():
-        labels = label_set(train.header.dataset, f"{arguments.shards}: attribute dataset")
+        labels = data_set(train.header.dataset, f"{arguments.shards}: attribute dataset")
         learner, _ = build_learner(architecture, labels, "random:0", recipe.seed, device)
         measured = {
             **_time_steps(learner, train, labels.model_codes, recipe, arguments.steps, device),

@@ -22,6 +22,7 @@ from extract import command
 from extract.errors import InputError
 from extract.help import command_parser
 from extract.precision import AUTO, PRECISIONS
+from train.methods import VADCLIP
 
 ROOT = Path(__file__).parent.parent
 VIDEOS = (8, 16, 32)
@@ -131,7 +132,7 @@ def training_seconds(folder: Path, settings: Sequence[str], samples: int, epochs
     return _run(
         *("train.run", "--shards", out / "shards", "--out", out / "checkpoint.safetensors"),
         *("--partial", out / "partial", "--curves", out / "curves"),
-        *("--model", "vadclip", "--layers", "1", "--window", "64", "--scoring-crop", "0"),
+        *("--model", VADCLIP, "--layers", "1", "--window", "64", "--scoring-crop", "0"),
         *("--epochs", str(epochs), "--batch", "16", "--text-weights", "random:0", "--device", "cpu"),
         *settings,
     )

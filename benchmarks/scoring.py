@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.measurements import Measurement, publish
 from extract import command
 from extract.help import command_parser
+from train.methods import TEACHER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,13 +56,13 @@ def measure_scoring(entries: "Sequence[Entry]") -> list[Measurement]:
     import torch
 
     from extract.clip_encoder import load_clip
-    from extract.labels import LABEL_SETS
+    from extract.datasets import XD
     from train.learner import Learner, build_learner
     from train.scoring import score_videos
     from train.settings import Architecture
 
-    labels = LABEL_SETS["xd"]
-    architecture = Architecture("teacher", layers=2, window=4)
+    labels = XD
+    architecture = Architecture(TEACHER, layers=2, window=4)
     learner, _ = build_learner(architecture, labels, "random:0", 0, torch.device("cpu"))
     if not isinstance(learner, Learner):
         raise TypeError("the teacher is no network with classes")

@@ -21,6 +21,7 @@ from benchmarks.measurements import Measurement, publish
 from extract import command
 from extract.help import command_parser
 from extract.precision import AUTO, resolve
+from train.methods import TEACHER, VADCLIP
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("benchmarks.training", __doc__, writes="--out (JSON)")
     parser.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ... (extract.simulate)")
-    parser.add_argument("--model", choices=("teacher", "vadclip"), default="teacher", help="which network")
+    parser.add_argument("--model", choices=(TEACHER, VADCLIP), default=TEACHER, help="which network")
     parser.add_argument("--batch", type=int, default=96, help="samples a step")
     parser.add_argument("--steps", type=int, default=3, help="steps to time")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
@@ -102,7 +103,7 @@ def measure_steps(task: Task) -> dict[str, Any]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from extract.labels import LABEL_SETS
+    from extract.datasets import XD
     from train.allocator import keep_freed_memory
     from train.learner import Learner, build_learner
     from train.settings import Recipe
@@ -110,9 +111,7 @@ def measure_steps(task: Task) -> dict[str, Any]:
     torch.set_num_threads(task.threads)
     if task.form != "plain":
         keep_freed_memory()
-    learner, _ = build_learner(
-        _architecture(task.model), LABEL_SETS["xd"], "random:0", Recipe.seed, torch.device("cpu")
-    )
+    learner, _ = build_learner(_architecture(task.model), XD, "random:0", Recipe.seed, torch.device("cpu"))
     if not isinstance(learner, Learner):
         raise TypeError(f"{task.model} is no network with classes")
     batch, recipe = _first_batch(task), Recipe(batch=task.batch)
@@ -152,12 +151,12 @@ def measure_loader(task: Task) -> dict[str, float]:
     """
     import torch
 
-    from extract.labels import LABEL_SETS
+    from extract.datasets import XD
     from train.samples import Split, TrainingSamples, batches, shuffled_order
 
     torch.set_num_threads(task.threads)
     with Split(task.shards, "train") as split:
-        samples = TrainingSamples(split.entries, LABEL_SETS["xd"].model_codes, 256)
+        samples = TrainingSamples(split.entries, XD.model_codes, 256)
         order = shuffled_order(samples, task.batch, torch.Generator().manual_seed(0))[:LOADER_BATCHES]
         started, started_processor = time.perf_counter(), time.process_time()
         read = sum(len(batch.length) for batch in batches(samples, order))
@@ -220,17 +219,17 @@ def compare(measured: dict[str, dict[str, Any]]) -> list[Measurement]:
 def _architecture(model: str) -> "Architecture":
     from train.settings import Architecture
 
-    return Architecture("teacher", layers=2, window=4) if model == "teacher" else Architecture("vadclip")
+    return Architecture(TEACHER, layers=2, window=4) if model == TEACHER else Architecture(VADCLIP)
 
 
 def _first_batch(task: Task) -> "Batch":
     import torch
 
-    from extract.labels import LABEL_SETS
+    from extract.datasets import XD
     from train.samples import Split, TrainingSamples, shuffled_order
 
     with Split(task.shards, "train") as split:
-        samples = TrainingSamples(split.entries, LABEL_SETS["xd"].model_codes, 256)
+        samples = TrainingSamples(split.entries, XD.model_codes, 256)
         return samples.batch(shuffled_order(samples, task.batch, torch.Generator().manual_seed(0))[0])
 
 
@@ -243,14 +242,14 @@ def _plain_forms(learner: "Learner", batch: "Batch", recipe: "Recipe") -> tuple[
 
     from benchmarks.plain_networks import plain_losses
     from extract.clip_encoder import load_clip
-    from extract.labels import LABEL_SETS
+    from extract.datasets import XD
 
     clip, _ = load_clip("random:0")
     parameters = [parameter for parameter in learner.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
     def losses() -> "dict[str, torch.Tensor]":
-        return plain_losses(learner, clip, LABEL_SETS["xd"].prompts, batch, recipe)
+        return plain_losses(learner, clip, XD.prompts, batch, recipe)
 
     def step() -> None:
         total = losses()["total"]

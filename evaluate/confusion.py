@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     methods = runs_by_method(arguments.scores, "--scores")
 
     from evaluate.annotated import counted_frames, read_annotated, read_test_videos
-    from evaluate.class_names import class_names
+    from extract.datasets import class_names
 
     tests = read_test_videos(arguments.catalog)
     for method, files in methods.items():

@@ -87,8 +87,8 @@ def compose(video: Video, methods: Mapping[str, Scores], score: str, threads: in
     Raises:
         InputError: If a video with an abnormal label has no segments.
     """
-    from evaluate.class_names import class_names
     from evaluate.figure import ClassMap, Curve, Drawing, Mark
+    from extract.datasets import class_names
 
     frames = _frames(video, methods)
     seen = _glimpse(video, threads)

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.class_names import class_names
 from evaluate.figure import ClassMap, Curve, Drawing, Mark
 from evaluate.segments import Detection
 from evaluate.video_scoring import Scored
+from extract.datasets import class_names
 
 FORMAT = "avadclip-detections"
 VERSION = 1

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluate.paper_tables import IOU_THRESHOLDS
 from extract.catalog import Segment
 
-IOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 # Share of a curve's range that its detections reach down from the maximum.
 DEPTH = 0.6
 CONFIDENCE_WEIGHT = 0.7

@@ -168,7 +168,7 @@ def _per_class(detection: "DetectionAP", codes: Sequence[str]) -> dict[str, dict
 
 
 def _by_threshold(values: list[float]) -> dict[str, float | None]:
-    from evaluate.detection_map import IOU_THRESHOLDS
+    from evaluate.paper_tables import IOU_THRESHOLDS
 
     named = {str(threshold): _percent(value) for threshold, value in zip(IOU_THRESHOLDS, values, strict=True)}
     return named | {"avg": _percent(sum(values) / len(values))}

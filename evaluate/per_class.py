@@ -58,8 +58,8 @@ def per_class(metrics: Mapping[str, Any], path: Path) -> dict[str, float | None]
 
 def draw(path: Path, method: str, runs: Mapping[str, Mapping[str, float | None]]) -> None:
     """Draw one method as SVG."""
-    from evaluate.class_names import class_names
     from evaluate.drawing import QUIET, colour, drawn, open_frame
+    from extract.datasets import class_names
 
     codes = list(next(iter(runs.values())))
     with drawn(path, WIDTH, ROW * len(codes) + MARGIN, f"{method}: AP of each class") as figure:

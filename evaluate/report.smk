@@ -35,16 +35,16 @@ rule table_page:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        title=lambda wildcards: f"Table {wildcards.number}: {TITLES[int(wildcards.number)]}",
-        measured=lambda wildcards: measured_in(int(wildcards.number)),
-        selected=selected(),
+        title=lambda wildcards: f"Table {wildcards.number}: {TABLES[int(wildcards.number)].title}",
+        measured=lambda wildcards: reported.measured_in(conf, int(wildcards.number)),
+        selected=reported.selected(conf),
     shell:
         "python -m evaluate.table_page {input:q} --title {params.title:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule training_curves:
     input:
-        files_of_runs(f"{WORK}/curves/{{}}.csv", TRAINED),
+        reported.files_of_runs(conf, f"{WORK}/curves/{{}}.csv", conf.trained),
     output:
         report(
             directory(f"{REPORT}/training_curves"),
@@ -64,18 +64,22 @@ rule training_curves:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        curves=runs_as_flags("--curves", f"{WORK}/curves/{{}}.csv", TRAINED),
-        score=flags({"score": selection_score()}),
-        measure=selection_score(),
-        judged=config.get("selection") in ("validation", "released"),
-        selected=selected(),
+        curves=reported.runs_as_flags(
+            conf, "--curves", f"{WORK}/curves/{{}}.csv", conf.trained
+        ),
+        score=flags({"score": reported.selection_score(conf)}),
+        measure=reported.selection_score(conf),
+        judged=conf.selection in ("validation", "released"),
+        selected=reported.selected(conf),
     shell:
         "python -m evaluate.training_curves {params.curves} {params.score} --out {output:q} > {log:q} 2>&1"
 
 
 rule precision_recall:
     input:
-        scores=files_of_runs(f"{WORK}/scores/{{}}.h5", SHOWN),
+        scores=reported.files_of_runs(
+            conf, f"{WORK}/scores/{{}}.h5", reported.shown(conf)
+        ),
         catalog=f"{WORK}/catalog.jsonl",
     output:
         report(
@@ -96,12 +100,17 @@ rule precision_recall:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        scores=runs_as_flags("--scores", f"{WORK}/scores/{{}}.h5", SHOWN),
-        settings=flags(
-            {name: config["frame_level"][name] for name in ("branch", "protocol")}
+        scores=reported.runs_as_flags(
+            conf, "--scores", f"{WORK}/scores/{{}}.h5", reported.shown(conf)
         ),
-        measured=frame_measure("ap"),
-        selected=selected(),
+        settings=flags(
+            {
+                "branch": conf.frame_level.branch,
+                "protocol": conf.frame_level.protocol,
+            }
+        ),
+        measured=reported.frame_measure(conf, "ap"),
+        selected=reported.selected(conf),
     shell:
         "python -m evaluate.precision_recall {params.scores} {params.settings} --catalog {input.catalog:q} "
         "--out {output:q} > {log:q} 2>&1"
@@ -109,7 +118,9 @@ rule precision_recall:
 
 rule per_class:
     input:
-        files_of_runs(f"{WORK}/metrics/{{}}.json", TELLING),
+        reported.files_of_runs(
+            conf, f"{WORK}/metrics/{{}}.json", reported.telling(conf)
+        ),
     output:
         report(
             directory(f"{REPORT}/per_class"),
@@ -129,16 +140,20 @@ rule per_class:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        metrics=runs_as_flags("--metrics", f"{WORK}/metrics/{{}}.json", TELLING),
-        selected=selected(),
-        silent=SILENT,
+        metrics=reported.runs_as_flags(
+            conf, "--metrics", f"{WORK}/metrics/{{}}.json", reported.telling(conf)
+        ),
+        selected=reported.selected(conf),
+        silent=reported.silent(conf),
     shell:
         "python -m evaluate.per_class {params.metrics} --out {output:q} > {log:q} 2>&1"
 
 
 rule confusion:
     input:
-        scores=files_of_runs(f"{WORK}/scores/{{}}.h5", TELLING),
+        scores=reported.files_of_runs(
+            conf, f"{WORK}/scores/{{}}.h5", reported.telling(conf)
+        ),
         catalog=f"{WORK}/catalog.jsonl",
     output:
         report(
@@ -159,16 +174,18 @@ rule confusion:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        scores=runs_as_flags("--scores", f"{WORK}/scores/{{}}.h5", TELLING),
-        settings=flags({"protocol": config["frame_level"]["protocol"]}),
-        selected=selected(),
-        silent=SILENT,
+        scores=reported.runs_as_flags(
+            conf, "--scores", f"{WORK}/scores/{{}}.h5", reported.telling(conf)
+        ),
+        settings=flags({"protocol": conf.frame_level.protocol}),
+        selected=reported.selected(conf),
+        silent=reported.silent(conf),
     shell:
         "python -m evaluate.confusion {params.scores} {params.settings} --catalog {input.catalog:q} "
         "--out {output:q} > {log:q} 2>&1"
 
 
-if "figure4" in config:
+if conf.figure4:
 
     localrules:
         figures_page,
@@ -194,8 +211,8 @@ if "figure4" in config:
             mem_mb=growing(500),
             runtime=growing(10),
         params:
-            branch=config["frame_level"]["branch"],
-            selected=selected(),
+            branch=conf.frame_level.branch,
+            selected=reported.selected(conf),
         shell:
             "python -m evaluate.figures_page {input:q} --title 'Figure 4: scores over time' --out {output:q} > {log:q} 2>&1"
 
@@ -221,16 +238,18 @@ rule failures_page:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        selected=selected(),
+        selected=reported.selected(conf),
     shell:
         "python -m evaluate.failures_page {input:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule provenance_page:
     input:
-        metrics=files_of_runs(f"{WORK}/metrics/{{}}.json", SHOWN),
+        metrics=reported.files_of_runs(
+            conf, f"{WORK}/metrics/{{}}.json", reported.shown(conf)
+        ),
         # The times of these are on record only once they are made.
-        shown=report_items(),
+        shown=reported.report_items(conf),
     output:
         report(
             f"{REPORT}/provenance.html",
@@ -249,9 +268,16 @@ rule provenance_page:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        metrics=runs_as_flags("--metrics", f"{WORK}/metrics/{{}}.json", SHOWN),
-        settings=flags({"configuration": json.dumps(config), "selected": selected()}),
-        selected=selected(),
+        metrics=reported.runs_as_flags(
+            conf, "--metrics", f"{WORK}/metrics/{{}}.json", reported.shown(conf)
+        ),
+        settings=flags(
+            {
+                "configuration": json.dumps(conf.whole),
+                "selected": reported.selected(conf),
+            }
+        ),
+        selected=reported.selected(conf),
         benchmarks=BENCHMARKS,
     shell:
         "python -m evaluate.provenance_page {params.metrics} {params.settings} --benchmarks {params.benchmarks:q} "

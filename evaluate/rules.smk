@@ -21,14 +21,14 @@ rule score:
         f"{BENCHMARKS}/score/{{method}}-{{control}}-{{run}}.tsv"
     conda:
         "../envs/train.yaml"
-    threads: config["train_threads"]
+    threads: conf.train_threads
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
         gpu=GPU,
     params:
         shards=lambda wildcards, input: Path(input.shards[0]).parent,
-        settings=flags({"device": config["device"]}),
+        settings=flags({"device": conf.device}),
         # Kept until here: Snakemake removes the checkpoint of a job whose end it has not seen.
         finished=f"{WORK}/partial/train/{{method}}-{{control}}-{{run}}",
     shell:
@@ -60,8 +60,8 @@ rule metrics:
 
 rule table:
     input:
-        metrics=lambda wildcards: metrics_in(int(wildcards.number)),
-        reported=lambda wildcards: f"evaluate/reported/{REPORTED[int(wildcards.number)]}.csv",
+        metrics=lambda wildcards: conf.metrics_in(int(wildcards.number)),
+        reported=lambda wildcards: f"evaluate/reported/{conf.data_set.reported[int(wildcards.number)]}.csv",
     output:
         f"results/{NAME}_table{{number}}.csv",
     log:
@@ -69,7 +69,7 @@ rule table:
     benchmark:
         f"{BENCHMARKS}/table{{number}}.tsv"
     wildcard_constraints:
-        number=one_of(map(str, TABLES)),
+        number=one_of(conf.tables),
     conda:
         "../envs/evaluate.yaml"
     threads: 1
@@ -77,8 +77,8 @@ rule table:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        measured=lambda wildcards: measured(int(wildcards.number)),
-        settings=lambda wildcards: flags(table_settings(int(wildcards.number))),
+        measured=lambda wildcards: spelling.measured(conf, int(wildcards.number)),
+        settings=lambda wildcards: spelling.table_settings(conf, int(wildcards.number)),
     shell:
         "python -m evaluate.tables --reported {input.reported:q} {params.measured} {params.settings} "
         "--out {output:q} > {log:q} 2>&1"
@@ -106,11 +106,11 @@ rule twins:
         "python -m evaluate.twins {input:q} --markdown {output.markdown:q} --latex {output.latex:q} > {log:q} 2>&1"
 
 
-if "figure4" in config:
+if conf.figure4:
 
     rule figure4:
         input:
-            scores=list(figure_scores().values()),
+            scores=list(spelling.figure_scores(conf).values()),
             catalog=f"{WORK}/catalog.jsonl",
         output:
             directory(f"results/{NAME}_figure4"),
@@ -125,7 +125,7 @@ if "figure4" in config:
             mem_mb=growing(2000),
             runtime=growing(30),
         params:
-            drawn=drawn(),
+            drawn=spelling.drawn(conf),
         shell:
             "python -m evaluate.curves {params.drawn} --catalog {input.catalog:q} --threads {threads} "
             "--out {output:q} > {log:q} 2>&1"
@@ -133,7 +133,7 @@ if "figure4" in config:
 
 rule learning:
     input:
-        scores=[path for _, _, path in scores_of_controls()],
+        scores=[path for _, _, path in conf.scores_of_controls()],
         catalog=f"{WORK}/catalog.jsonl",
         kinds=f"{GENERATED}/test_kinds.csv",
     output:
@@ -150,7 +150,7 @@ rule learning:
         runtime=growing(10),
     params:
         scores=shlex.join(
-            word for run in scores_of_controls() for word in ("--scores", *run)
+            word for run in conf.scores_of_controls() for word in ("--scores", *run)
         ),
     shell:
         "python -m evaluate.learning --catalog {input.catalog:q} --kinds {input.kinds:q} "
@@ -159,13 +159,15 @@ rule learning:
 
 rule another_configuration:
     input:
-        other_configuration,
+        lambda wildcards: sys.exit(
+            spelling.no_such_table(conf, wildcards.other, wildcards.table)
+        ),
     output:
         "results/{other}_{table}.csv",
     log:
         f"{LOGS}/{{other}}_{{table}}.log",
     wildcard_constraints:
-        other=f"(?!{NAME}_({one_of(f'table{number}' for number in TABLES)}|learning)[.])[a-z0-9_]+?",
+        other=f"(?!{NAME}_({one_of(f'table{number}' for number in conf.tables)}|learning)[.])[a-z0-9_]+?",
         table="table[0-9]+|learning",
     conda:
         "../envs/evaluate.yaml"

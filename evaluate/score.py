@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from evaluate.scores_file import ScoresHeader, write_scores
+    from extract.datasets import data_set
     from extract.device import exact_arithmetic, take_device
-    from extract.labels import label_set
     from train.checkpoint import load_checkpoint
     from train.samples import Split
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     checkpoint = load_checkpoint(arguments.checkpoint, take_device(arguments.device, arguments.threads))
     crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
     with Split(arguments.shards, "test") as split:
-        labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
+        labels = data_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
         tells_classes = checkpoint.header.architecture.tells_classes
         where = f"{arguments.checkpoint}: classes"
         columns = class_columns(checkpoint.header.classes, labels.codes, where) if tells_classes else None
@@ -163,7 +163,8 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
 
 def _spelled(header: "Header") -> str:
     architecture, recipe = header.architecture, header.recipe
-    if not architecture.tells_classes:
+    method = architecture.method
+    if not method.shape:
         return architecture.model
     parts = [
         f"{architecture.layers} layers",
@@ -171,11 +172,13 @@ def _spelled(header: "Header") -> str:
         f"{architecture.max_snippets} snippets",
         f"prompt {architecture.prompt}",
     ]
-    if architecture.model == "teacher":
+    if "fusion" in method.shape:
         parts += [f"fusion {architecture.fusion}"]
-    if architecture.model == "student":
-        parts += [f"{architecture.stream} only", f"distillation {recipe.distillation}"]
-    if architecture.model != "vadclip":
+    if "stream" in method.shape:
+        parts += [f"{architecture.stream} only"]
+    if method.distilled:
+        parts += [f"distillation {recipe.distillation}"]
+    if method.focal:
         parts += ["focal term" if architecture.focal else "no focal term"]
     return f"{architecture.model}: {', '.join(parts)}"
 

@@ -18,13 +18,12 @@ from pathlib import Path
 from evaluate.learning import BRANCHES
 from extract import command
 from extract.catalog import Video, ground_truth, read_catalog
+from extract.datasets import XD
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
 from extract.json_text import parse_json
-from extract.labels import LABEL_SETS
 from extract.regular_file import read_regular_text
-from extract.simulate_sound import DATASET
 
 PANEL, HEIGHT = 4.6, 3.9
 
@@ -91,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def positive_rate(videos: Sequence[Video]) -> float:
     """Give the share of abnormal frames in percent, which random scores reach."""
-    normal = LABEL_SETS[DATASET].normal
+    normal = XD.normal
     abnormal = frames = 0
     for video in videos:
         length = video.frames or 0

@@ -2,6 +2,12 @@
 STUDY = f"{WORK}/sound_study"
 
 
+def study_inputs(wildcards):
+    """Give what a training run of the study reads."""
+    names = ("videos", "sound", "method", "control", "seed")
+    return spelling.sound_study_inputs(conf, *(wildcards[name] for name in names))
+
+
 localrules:
     sound_study,
 
@@ -27,7 +33,9 @@ rule sound_study_shards:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        settings=lambda wildcards: flags(sound_study_data(wildcards)),
+        settings=lambda wildcards: spelling.sound_study_data(
+            conf, wildcards.videos, wildcards.sound
+        ),
         folder=lambda wildcards, output: Path(output.catalog).parent,
     shell:
         "python -m extract.simulate_sound {params.settings} --out {params.folder:q} > {log:q} 2>&1"
@@ -35,7 +43,7 @@ rule sound_study_shards:
 
 use rule train as sound_study_train with:
     input:
-        unpack(sound_study_inputs),
+        unpack(study_inputs),
     output:
         f"{STUDY}/{{videos}}-{{sound}}/{{method}}/{{control}}/seed{{seed}}.safetensors",
     log:
@@ -61,7 +69,7 @@ use rule score as sound_study_score with:
         f"{BENCHMARKS}/sound_study_score/{{videos}}-{{sound}}-{{method}}-{{control}}-seed{{seed}}.tsv"
     params:
         shards=lambda wildcards, input: Path(input.shards[0]).parent,
-        settings=flags({"device": config["device"]}),
+        settings=flags({"device": conf.device}),
         finished=rules.sound_study_train.params.partial,
 
 
@@ -79,8 +87,8 @@ use rule metrics as sound_study_metrics with:
 
 rule sound_study:
     input:
-        metrics=[path for *_, path in sound_study_runs()],
-        catalog=f"{STUDY}/{sound_study_runs()[0][0]}-{sound_study_runs()[0][1]}/catalog.jsonl",
+        metrics=[path for *_, path in conf.sound_study_runs()],
+        catalog=f"{STUDY}/{conf.sound_study_runs()[0][0]}-{conf.sound_study_runs()[0][1]}/catalog.jsonl",
     output:
         table=f"results/{NAME}_sound_study.csv",
         figure=f"results/{NAME}_sound_study.svg",
@@ -96,9 +104,9 @@ rule sound_study:
         runtime=growing(10),
     params:
         metrics=shlex.join(
-            word for run in sound_study_runs() for word in ("--metrics", *run)
+            word for run in conf.sound_study_runs() for word in ("--metrics", *run)
         ),
-        branch=config["frame_level"]["branch"],
+        branch=conf.frame_level.branch,
     shell:
         "python -m evaluate.sound_study {params.metrics} --catalog {input.catalog:q} --branch {params.branch:q} "
         "--out {output.table:q} --figure {output.figure:q} > {log:q} 2>&1"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.metrics import FORMAT, VERSION
+from evaluate.paper_tables import TABLES, Column, Table, columns_of
 from evaluate.provenance import Provenance, parse_provenance
 from extract import command
 from extract.errors import InputError
@@ -23,32 +24,8 @@ from extract.json_text import is_finite, parse_json
 from extract.printable import cell
 from extract.regular_file import open_regular_text, read_regular_text
 
-# What names a row of each table's reported CSV.
-ROW_KEYS = {
-    "1": ("method",),
-    "2": ("method",),
-    "3": ("method",),
-    "4": ("av_fusion", "av_prompt", "focal_loss"),
-    "5": ("fusion",),
-    "6": ("method",),
-}
-IOU_THRESHOLDS = ("0.1", "0.2", "0.3", "0.4", "0.5")
 OWN_TO_A_RUN = ("seed", "checkpoint_sha256")
 STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One number of a table.
-
-    Attributes:
-        column: Its column in the reported table; ``reported_<column>``, ``measured_<column>_mean`` and
-            ``measured_<column>_std`` in the result.
-        keys: Where a metrics file has it, from the outside in.
-    """
-
-    column: str
-    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -77,9 +54,10 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser("evaluate.tables", __doc__, writes="--out (CSV)")
     parser.add_argument(
         "--table",
-        choices=tuple(ROW_KEYS),
+        type=int,
+        choices=tuple(TABLES),
         required=True,
-        help="1, 3: frame level; 2: instance-level mAP; 4 to 6: ablations, frame level and mean mAP",
+        help="; ".join(f"{number}: {table.title}" for number, table in TABLES.items()),
     )
     parser.add_argument("--reported", type=Path, required=True, help="the paper's table (CSV)")
     parser.add_argument(
@@ -121,7 +99,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Make one table."""
     arguments = parser().parse_args(argv)
-    figures = _figures(arguments)
+    table = TABLES[arguments.table]
+    columns = _columns(arguments, table)
     rows = _pairs("--row", arguments.row)
     modalities = dict(_pairs("--modality", arguments.modality))
     runs: dict[str, list[Run]] = {}
@@ -131,56 +110,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     unplaced = sorted((runs.keys() | modalities.keys()) - names.keys())
     if unplaced:
         raise InputError(f"--row: {unplaced[0]!r} has no row; add --row {unplaced[0]}=METHOD")
-    header, reported = read_reported(arguments.reported, figures, ROW_KEYS[arguments.table])
-    reported |= unreported_rows(_unreported(arguments, names), reported, ROW_KEYS[arguments.table])
+    header, reported = read_reported(arguments.reported, columns, table.row_keys)
+    reported |= unreported_rows(_unreported(arguments, names), reported, table.row_keys)
     measured = {
-        names[key]: measured_cells(of_key, figures, arguments.protocol, modalities.get(key, ""))
+        names[key]: measured_cells(of_key, columns, arguments.protocol, modalities.get(key, ""))
         for key, of_key in runs.items()
     }
     if len(measured) < len(runs):
         raise InputError("--row: two keys with measured runs fill the same row; give each its own")
-    write_text(arguments.out, compose(header, reported, measured, figures, arguments.reported))
-
-
-def frame_figures(branch: str, protocol: str, measure: str) -> tuple[Figure, ...]:
-    """Give the figure of a frame-level table (AVadCLIP's Tables 1 and 3, VadCLIP's on UCF-Crime).
-
-    Args:
-        branch: ``classification`` or ``alignment``.
-        protocol: ``released`` or ``exact``.
-        measure: ``ap`` or ``auc``.
-    """
-    return (Figure(measure, (branch, protocol, measure)),)
-
-
-def map_figures(protocol: str) -> tuple[Figure, ...]:
-    """Give the figures of an instance-level table (AVadCLIP's Table 2).
-
-    Args:
-        protocol: ``released`` or ``abnormal``.
-    """
-    thresholds = tuple(Figure(f"map_{threshold}", ("map", protocol, threshold)) for threshold in IOU_THRESHOLDS)
-    return (*thresholds, Figure("avg", ("map", protocol, "avg")))
-
-
-def ablation_figures(branch: str, protocol: str) -> tuple[Figure, ...]:
-    """Give the figures of AVadCLIP's Tables 4 to 6: frame-level AP and the mean mAP as released.
-
-    Args:
-        branch: ``classification`` or ``alignment``.
-        protocol: ``released`` or ``exact``, of the AP.
-    """
-    return (*frame_figures(branch, protocol, "ap"), Figure("avg", ("map", "released", "avg")))
+    write_text(arguments.out, compose(header, reported, measured, columns, arguments.reported))
 
 
 def read_reported(
-    path: Path, figures: Sequence[Figure], keys: Sequence[str] = ("method",)
+    path: Path, columns: Sequence[Column], keys: Sequence[str] = ("method",)
 ) -> tuple[list[str], dict[str, dict[str, str]]]:
     """Read a paper's table.
 
     Args:
         path: CSV with the columns ``keys``, one column for each figure, and any others that describe a row.
-        figures: The figures it must have; an empty cell is one that the paper does not report.
+        columns: The columns it must have; an empty cell is one that the paper does not report.
         keys: Columns whose cells, joined by ``/``, name a row.
 
     Returns:
@@ -192,24 +140,24 @@ def read_reported(
     try:
         with open_regular_text(path) as file:
             reader = csv.DictReader(file, strict=True)
-            columns, rows = list(reader.fieldnames or []), list(reader)
+            header, rows = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None
-    for column in (*keys, *(figure.column for figure in figures)):
-        if column not in columns:
-            raise InputError(f"{path}: column {column} is missing; this table needs it")
+    for name in (*keys, *(column.name for column in columns)):
+        if name not in header:
+            raise InputError(f"{path}: column {name} is missing; this table needs it")
     named: dict[str, dict[str, str]] = {}
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
-            raise InputError(f"{path}, line {number}: has not {len(columns)} cells as the header has")
+            raise InputError(f"{path}, line {number}: has not {len(header)} cells as the header has")
         name = "/".join(row[key] for key in keys)
         if name in named:
             raise InputError(f"{path}, line {number}: {'/'.join(keys)} {name!r} has two rows; keep one")
         named[name] = row
-        for figure in figures:
-            row[figure.column] = _reported_cell(row[figure.column], f"{path}, line {number}: column {figure.column}")
-    numbers = {figure.column for figure in figures}
-    return [column for column in columns if column not in numbers], named
+        for column in columns:
+            row[column.name] = _reported_cell(row[column.name], f"{path}, line {number}: column {column.name}")
+    numbers = {column.name for column in columns}
+    return [name for name in header if name not in numbers], named
 
 
 def read_run(path: Path) -> Run:
@@ -234,13 +182,13 @@ def read_run(path: Path) -> Run:
     return Run(path, metrics, parse_provenance(metrics.get("provenance", {}), f"{path}: field provenance"))
 
 
-def measured_cells(runs: Sequence[Run], figures: Sequence[Figure], protocol: str, modality: str) -> dict[str, str]:
+def measured_cells(runs: Sequence[Run], columns: Sequence[Column], protocol: str, modality: str) -> dict[str, str]:
     """Sum up the runs of one method: mean and sample standard deviation over its seeds, and what they were.
 
     Args:
         runs: At least one run, which differ in their seed alone.
-        figures: What the table shows.
-        protocol: Name of the protocol that the figures follow.
+        columns: What the table shows.
+        protocol: Name of the protocol that the columns follow.
         modality: What the runs read, as the table is to say it.
 
     Returns:
@@ -253,10 +201,10 @@ def measured_cells(runs: Sequence[Run], figures: Sequence[Figure], protocol: str
     first = runs[0]
     mark = "*" if first.metrics["missing"] else ""
     cells = {"measured_modality": modality}
-    for figure in figures:
-        values = [_value(run, figure) for run in runs]
-        cells[f"measured_{figure.column}_mean"] = f"{statistics.fmean(values):.2f}{mark}"
-        cells[f"measured_{figure.column}_std"] = f"{statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    for column in columns:
+        values = [_value(run, column) for run in runs]
+        cells[f"measured_{column.name}_mean"] = f"{statistics.fmean(values):.2f}{mark}"
+        cells[f"measured_{column.name}_std"] = f"{statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return cells | {
         "seeds": str(len(runs)),
         "selection": first.provenance.selection,
@@ -272,7 +220,7 @@ def compose(
     describing: Sequence[str],
     reported: Mapping[str, Mapping[str, str]],
     measured: Mapping[str, Mapping[str, str]],
-    figures: Sequence[Figure],
+    columns: Sequence[Column],
     source: Path,
 ) -> str:
     """Join reported rows and measured cells into a CSV table.
@@ -281,7 +229,7 @@ def compose(
         describing: Names of the describing columns of the reported rows.
         reported: By row name, the cells of the paper's table by column name.
         measured: By row name, the measured cells by column name.
-        figures: What the table shows.
+        columns: What the table shows.
         source: File of the reported rows, for the message.
 
     Returns:
@@ -293,8 +241,8 @@ def compose(
     strangers = measured.keys() - reported.keys()
     if strangers:
         raise InputError(f"--row: {sorted(strangers)[0]!r} is no row of {source}; it has {', '.join(reported)}")
-    results = [f"measured_{figure.column}_{kind}" for figure in figures for kind in ("mean", "std")]
-    reports = [f"reported_{figure.column}" for figure in figures]
+    results = [f"measured_{column.name}_{kind}" for column in columns for kind in ("mean", "std")]
+    reports = [f"reported_{column.name}" for column in columns]
     text = io.StringIO()
     writer = csv.DictWriter(
         text, [*describing, *reports, "measured_modality", *results, *STATED], restval="", lineterminator="\n"
@@ -302,7 +250,7 @@ def compose(
     writer.writeheader()
     for name, row in reported.items():
         cells = {column: row[column] for column in describing}
-        cells |= {f"reported_{figure.column}": row[figure.column] for figure in figures}
+        cells |= {f"reported_{column.name}": row[column.name] for column in columns}
         writer.writerow({column: cell(text) for column, text in (cells | dict(measured.get(name, {}))).items()})
     return text.getvalue()
 
@@ -337,19 +285,16 @@ def _unreported(arguments: argparse.Namespace, names: Mapping[str, str]) -> list
     return [names[key] for key in arguments.unreported]
 
 
-def _figures(arguments: argparse.Namespace) -> tuple[Figure, ...]:
-    if arguments.table == "2":
-        if arguments.branch or arguments.measure or arguments.protocol == "exact":
-            raise InputError(
-                "--table 2: mAP has neither --branch nor --measure, and its --protocol is released or abnormal"
-            )
-        return map_figures(arguments.protocol)
-    if arguments.protocol == "abnormal":
+def _columns(arguments: argparse.Namespace, table: Table) -> tuple[Column, ...]:
+    if not table.frame and (arguments.branch or arguments.measure or arguments.protocol == "exact"):
+        raise InputError(
+            f"--table {arguments.table}: mAP has neither --branch nor --measure, and its --protocol is released or "
+            "abnormal"
+        )
+    if table.frame and arguments.protocol == "abnormal":
         raise InputError(f"--protocol: abnormal belongs to --table 2; table {arguments.table} has released and exact")
-    branch = arguments.branch or ("alignment" if arguments.table == "1" else "classification")
-    if arguments.table in ("4", "5", "6"):
-        return ablation_figures(arguments.branch or "alignment", arguments.protocol)
-    return frame_figures(branch, arguments.protocol, arguments.measure or "ap")
+    measure = arguments.measure if arguments.measure in table.measures else table.measures[0]
+    return columns_of(table, arguments.branch or table.branch, arguments.protocol, measure)
 
 
 def _pairs(flag: str, words: Iterable[str]) -> list[tuple[str, str]]:
@@ -369,13 +314,13 @@ def _reported_cell(cell: str, where: str) -> str:
         raise InputError(f"{where}: {cell!r} is no number") from None
 
 
-def _value(run: Run, figure: Figure) -> float:
+def _value(run: Run, column: Column) -> float:
     value: Any = run.metrics
-    for key in figure.keys:
+    for key in column.keys:
         value = value.get(key) if isinstance(value, dict) else None
     if not is_finite(value):
         raise InputError(
-            f"{run.path}: field {'.'.join(figure.keys)} is {value!r}, but the table needs a number; "
+            f"{run.path}: field {'.'.join(column.keys)} is {value!r}, but the table needs a number; "
             "exact needs the frames of every scored video, AP an abnormal frame, AUC frames of both kinds"
         )
     return float(value)

@@ -8,8 +8,8 @@ import torch
 from evaluate.provenance import Provenance
 from evaluate.score import check_match, class_columns, provenance
 from extract import clip_encoder, crops, wav2clip
+from extract.datasets import data_set
 from extract.errors import InputError
-from extract.labels import label_set
 from extract.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.shard import Encoding, ShardHeader
 from extract.visual import VisualSettings
@@ -176,7 +176,7 @@ def _precision(requested: str, trained_on: Encoding | None, device: torch.device
 
 def _ready(checkpoint: Checkpoint, features: ShardHeader, path: Path, *, allowed: bool) -> Model:
     header = checkpoint.header
-    labels = label_set(header.dataset, f"{path}: header: dataset")
+    labels = data_set(header.dataset, f"{path}: header: dataset")
     columns = class_columns(header.classes, labels.codes, f"{path}: classes")
     mismatch = check_match(checkpoint, features, path, allowed=allowed)
     return Model(

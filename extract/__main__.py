@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from extract.command_list import list_commands
+from extract.datasets import DATA_SETS
 
 # What a person calls; every other command is called by a rule.
 FOR_PEOPLE = (
     "own",
-    "xd",
-    "ucf",
-    "cctv",
+    *DATA_SETS,
     "released",
     "export",
     "check",

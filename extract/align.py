@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract import command
+from extract.datasets import DATA_SETS, data_set
 from extract.errors import InputError
 from extract.failures import merge_failures, read_failures, write_failures
 from extract.help import command_parser
-from extract.labels import LABEL_SETS, label_set
 
 if TYPE_CHECKING:
     from extract.shard import Encoding, ShardHeader
@@ -48,7 +48,7 @@ def write_shard(
         for video_id in kept:
             video = visual.videos[video_id]
             labels = tuple(str(video["labels"]).split("-"))
-            check_labels(labels, label_set(dataset, "--dataset").codes, f"{visual.path}: {video_id}")
+            check_labels(labels, data_set(dataset, "--dataset").codes, f"{visual.path}: {video_id}")
             if audio is not None:
                 _check_rows(visual, audio, video_id)
             writer.add(
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--audio", type=Path, help="work file of the audio step; leave out for a set without audio")
     parser.add_argument("--visual-failures", type=Path, required=True, help="failure list of the visual step")
     parser.add_argument("--audio-failures", type=Path, help="failure list of the audio step")
-    parser.add_argument("--dataset", choices=tuple(LABEL_SETS), required=True, help="label set")
+    parser.add_argument("--dataset", choices=tuple(DATA_SETS), required=True, help="label set")
     parser.add_argument("--split", choices=("train", "test"), required=True, help="must be the visual work file's")
     parser.add_argument("--note", default="", help="goes with the features into every table, for example: simulated")
     parser.add_argument("--out", type=Path, required=True, help="shard to write, for example shards/train-00000.h5")

@@ -23,10 +23,10 @@ from typing import Any
 from extract import command
 from extract.annotation_lines import frame_span, read_lines, report
 from extract.catalog import Segment, Video, check_labels, write_catalog
+from extract.datasets import CCTV
 from extract.errors import InputError
 from extract.help import command_parser
 from extract.json_text import parse_json
-from extract.labels import LABEL_SETS
 from extract.progress import say, track
 from extract.regular_file import open_regular
 from extract.video_sources import (
@@ -38,7 +38,7 @@ from extract.video_sources import (
     refuse_repeated,
 )
 
-LABELS = LABEL_SETS["cctv"]
+LABELS = CCTV
 FIGHT = LABELS.codes[1]
 MOST_FRAME_RATE = 1000
 ORIGIN = "annotations_cctv.txt and groundtruth.json come with the data set"

@@ -197,10 +197,10 @@ def _hdf5_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
 
 def _catalog_problems(path: Path) -> Iterator[str]:
     from extract.catalog import read_catalog
-    from extract.labels import LABEL_SETS
+    from extract.datasets import DATA_SETS
 
-    codes = {code for labels in LABEL_SETS.values() for code in labels.codes}
-    normal = {labels.normal for labels in LABEL_SETS.values()}
+    codes = {code for labels in DATA_SETS.values() for code in labels.codes}
+    normal = {labels.normal for labels in DATA_SETS.values()}
     for video in read_catalog(path):
         segments = video.segments or ()
         unknown = sorted({*video.labels, *(segment.label for segment in segments)} - codes)
@@ -217,13 +217,13 @@ def _catalog_problems(path: Path) -> Iterator[str]:
 
 
 def _shard_problems(path: Path) -> Iterator[str]:
-    from extract.labels import LABEL_SETS
+    from extract.datasets import DATA_SETS
     from extract.shard import Shard
 
     with Shard(path) as shard:
-        codes = LABEL_SETS[shard.header.dataset].codes if shard.header.dataset in LABEL_SETS else None
+        codes = DATA_SETS[shard.header.dataset].codes if shard.header.dataset in DATA_SETS else None
         if codes is None:
-            yield f"{path}: attribute dataset is {shard.header.dataset!r}; it must be one of {', '.join(LABEL_SETS)}"
+            yield f"{path}: attribute dataset is {shard.header.dataset!r}; it must be one of {', '.join(DATA_SETS)}"
         if len(set(shard.header.crops)) < len(shard.header.crops):
             yield f"{path}: attribute crops names a crop twice: {shard.header.crops}"
         for video in shard.videos:

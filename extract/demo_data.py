@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract import command
+from extract.datasets import CCTV, UCF, XD
 from extract.demo_lists import video_path, write_lists
 from extract.help import command_parser
 
@@ -28,9 +29,9 @@ TIME_BASE = Fraction(1, 90000)
 SOUNDING_SHARE = 0.55  # of the video whose audio ends early
 # What the command makes unless told otherwise.
 SIZES = {
-    "xd": {"train": 88, "test": 36, "max_snippets": 1020},
-    "cctv": {"train": 24, "test": 10, "max_snippets": 600},
-    "ucf": {"train": 32, "test": 12, "max_snippets": 600},
+    XD.name: {"train": 88, "test": 36, "max_snippets": 1020},
+    CCTV.name: {"train": 24, "test": 10, "max_snippets": 600},
+    UCF.name: {"train": 32, "test": 12, "max_snippets": 600},
 }
 
 
@@ -40,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         "extract.demo_data", __doc__, writes="videos (mp4), their lists and annotations, and test_kinds.csv into --out"
     )
     arguments.add_argument("--out", type=Path, required=True, help="folder to write")
-    arguments.add_argument("--dataset", choices=SIZES, default="xd", help="whose folders and lists")
+    arguments.add_argument("--dataset", choices=SIZES, default=XD.name, help="whose folders and lists")
     arguments.add_argument("--seed", type=int, default=0, help="decides everything")
     arguments.add_argument("--train", type=int, help=f"number of training videos ({_defaults('train')})")
     arguments.add_argument("--test", type=int, help=f"number of test videos ({_defaults('test')})")

@@ -15,15 +15,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from extract.datasets import CCTV, UCF, XD
 from extract.files import write_text
-from extract.labels import LABEL_SETS
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
     from extract.demo_plan import VideoPlan
 
-NORMAL = LABEL_SETS["xd"].normal
+NORMAL = XD.normal
 FILMS = (
     "Harbour.Nights.2004",
     "The.Long.Quay.1987",
@@ -51,7 +51,7 @@ def video_path(folder: Path, plan: "VideoPlan") -> Path:
         folder: The data set's folder.
         plan: The video.
     """
-    if plan.dataset != "ucf":
+    if plan.dataset != UCF.name:
         return folder / plan.split / f"{plan.video_id}.mp4"
     name = ucf_class(plan)
     part = f"Anomaly-Videos-Part-{UCF_PARTS[name]}/{name}" if plan.events else UCF_NORMAL_PARTS[plan.split]
@@ -90,7 +90,7 @@ def ucf_name(random: "Generator", split: str, index: int, codes: Sequence[str]) 
 
 def ucf_class(plan: "VideoPlan") -> str:
     """UCF-Crime's name of a video's class."""
-    return UCF_CLASSES[plan.events[0].label] if plan.events else LABEL_SETS["ucf"].normal
+    return UCF_CLASSES[plan.events[0].label] if plan.events else UCF.normal
 
 
 def write_lists(folder: Path, dataset: str, plans: "Sequence[VideoPlan]") -> None:
@@ -160,9 +160,9 @@ def _ucf_line(plan: "VideoPlan") -> str:
 
 
 LISTS: "dict[str, Callable[[Sequence[VideoPlan]], dict[str, str]]]" = {
-    "xd": _xd_lists,
-    "cctv": _cctv_lists,
-    "ucf": _ucf_lists,
+    XD.name: _xd_lists,
+    CCTV.name: _cctv_lists,
+    UCF.name: _ucf_lists,
 }
 
 

@@ -15,11 +15,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.datasets import CCTV, UCF, XD
 from extract.demo_lists import UCF_CLASSES, cctv_name, ucf_name, xd_name
 from extract.errors import InputError
-from extract.labels import LABEL_SETS
 
-NORMAL, *VIOLENCE = LABEL_SETS["xd"].codes
+NORMAL, *VIOLENCE = XD.codes
 
 
 class Kind(StrEnum):
@@ -100,7 +100,7 @@ class Style:
 
 
 STYLES = {
-    "xd": Style(
+    XD.name: Style(
         name=xd_name,
         stride=16,
         shortest=6,
@@ -114,7 +114,7 @@ STYLES = {
         silent=False,
         variable_rate=True,
     ),
-    "cctv": Style(
+    CCTV.name: Style(
         name=cctv_name,
         stride=4,
         shortest=10,
@@ -128,7 +128,7 @@ STYLES = {
         silent=False,
         variable_rate=False,
     ),
-    "ucf": Style(
+    UCF.name: Style(
         name=ucf_name,
         stride=16,
         shortest=8,
@@ -217,7 +217,7 @@ def generator(plan: VideoPlan, purpose: str) -> np.random.Generator:
     return _generator(plan.seed, plan.split, plan.index, purpose)
 
 
-def plan_data_set(seed: int, train: int, test: int, max_snippets: int, dataset: str = "xd") -> list[VideoPlan]:
+def plan_data_set(seed: int, train: int, test: int, max_snippets: int, dataset: str = XD.name) -> list[VideoPlan]:
     """Plan all videos, the training ones first.
 
     Args:

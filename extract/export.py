@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from extract import command
 from extract.catalog import SPLITS
+from extract.datasets import data_set
 from extract.errors import InputError
 from extract.files import atomic_path, write_text
 from extract.help import command_parser
-from extract.labels import label_set
 from extract.progress import track
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _joined(paths: Sequence[Path], split: str) -> tuple[ShardHeader, list[ShardV
 def _check_videos(shard: Shard) -> None:
     from extract.catalog import check_labels
 
-    codes = label_set(shard.header.dataset, f"{shard.path}: attribute dataset").codes
+    codes = data_set(shard.header.dataset, f"{shard.path}: attribute dataset").codes
     if len(set(shard.header.crops)) < len(shard.header.crops):
         raise InputError(f"{shard.path}: attribute crops names a crop twice: {shard.header.crops}")
     for video in shard.videos:

@@ -44,11 +44,11 @@ from typing import TYPE_CHECKING, Any
 from extract import command
 from extract.annotation_lines import read_lines, report
 from extract.catalog import SPLITS, Segment, Video, check_video_id, write_catalog
+from extract.datasets import DATA_SETS, UCF, DataSet
 from extract.errors import InputError
 from extract.feature_list import parse_labels
 from extract.help import command_parser
 from extract.json_text import parse_json
-from extract.labels import LABEL_SETS, LabelSet
 from extract.progress import say, track
 from extract.video_sources import files_by_stem
 
@@ -110,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser("extract.own", __doc__, writes="--out (a catalog, JSON Lines)", whole=True)
     parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="folder of the videos, at any depth")
     parser.add_argument("--list", type=Path, required=True, metavar="FILE", help="the list, .csv or JSON Lines")
-    parser.add_argument("--dataset", choices=list(LABEL_SETS), required=True, help="label set")
+    parser.add_argument("--dataset", choices=list(DATA_SETS), required=True, help="label set")
     parser.add_argument("--out", type=Path, required=True, help="catalog to write (JSON Lines)")
     return parser
 
@@ -118,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the catalog."""
     arguments = parser().parse_args(argv)
-    labels = LABEL_SETS[arguments.dataset]
+    labels = DATA_SETS[arguments.dataset]
     rows = read_list(arguments.list, labels)
     _refuse_absent(rows, arguments.videos)
     _say_unlisted(rows, arguments.videos)
@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{arguments.out}: {train} train and {len(videos) - train} test videos")
 
 
-def read_list(path: Path, labels: LabelSet) -> list[Row]:
+def read_list(path: Path, labels: DataSet) -> list[Row]:
     """Read and check a list; see the module.
 
     Args:
@@ -162,7 +162,7 @@ def read_list(path: Path, labels: LabelSet) -> list[Row]:
     return list(rows.values())
 
 
-def video_of(row: Row, folder: Path, labels: LabelSet) -> Video:
+def video_of(row: Row, folder: Path, labels: DataSet) -> Video:
     """Make a video's line of the catalog. Only test videos with events are opened.
 
     Args:
@@ -178,7 +178,7 @@ def video_of(row: Row, folder: Path, labels: LabelSet) -> Video:
         return Video(row.video_id, row.split, str(path), row.labels)
     if not row.events:
         # UCF-Crime's evaluation counts nothing for a normal video, the others its whole length as normal.
-        return Video(row.video_id, row.split, str(path), row.labels, () if labels.name == "ucf" else None)
+        return Video(row.video_id, row.split, str(path), row.labels, () if labels is UCF else None)
     from extract.decode import UnreadableVideo
     from extract.frame_times import known_fps
     from extract.media import read_timeline
@@ -247,7 +247,7 @@ def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return rows
 
 
-def _parse_row(values: Mapping[str, Any], labels: LabelSet, line: int, where: str) -> Row:
+def _parse_row(values: Mapping[str, Any], labels: DataSet, line: int, where: str) -> Row:
     split = _text(values, "split", where)
     if split not in SPLITS:
         raise InputError(f"{where}: split is {split!r}; it must be train or test")
@@ -284,14 +284,14 @@ def _parse_path(text: str, where: str) -> PurePosixPath:
     return path
 
 
-def _parse_labels(text: str, labels: LabelSet, where: str) -> tuple[str, ...]:
+def _parse_labels(text: str, labels: DataSet, where: str) -> tuple[str, ...]:
     codes = tuple(dict.fromkeys(_code(name, labels, where) for name in parse_labels(text, where)))
     if labels.normal in codes and len(codes) > 1:
         raise InputError(f"{where}: labels {text!r} say normal and not normal; keep one of the two")
     return codes
 
 
-def _code(name: str, labels: LabelSet, where: str) -> str:
+def _code(name: str, labels: DataSet, where: str) -> str:
     words = dict(zip(labels.model_codes, labels.prompts, strict=True))
     for code in labels.codes:
         if name.strip().casefold() in (code.casefold(), words[code].casefold()):
@@ -300,7 +300,7 @@ def _code(name: str, labels: LabelSet, where: str) -> str:
     raise InputError(f"{where}: unknown label {name.strip()!r}; label set {labels.name} has {known}")
 
 
-def _parse_events(value: Any, labels: LabelSet, where: str) -> tuple[Event, ...]:
+def _parse_events(value: Any, labels: DataSet, where: str) -> tuple[Event, ...]:
     if value is None:
         return ()
     if isinstance(value, str):
@@ -336,7 +336,7 @@ def _parse_unit(values: Mapping[str, Any], events: Sequence[Event], where: str) 
     return str(unit)
 
 
-def _check_events(row: Row, labels: LabelSet) -> None:
+def _check_events(row: Row, labels: DataSet) -> None:
     for event in row.events:
         if not 0 <= event.start < event.end < math.inf:
             raise InputError(f"{row.where}: {event.label} {event.start} {event.end} must have 0 <= start < end")

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from extract import command
 from extract.catalog import check_labels, part
+from extract.datasets import DATA_SETS
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
 from extract.feature_list import ListedVideo, read_feature_list
 from extract.help import command_parser
-from extract.labels import LABEL_SETS
 from extract.progress import say, track
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
         help="what the shards are for (default: test for a list named *test.csv, else train)",
     )
     parser.add_argument(
-        "--dataset", choices=tuple(LABEL_SETS), help="label set (default: the list's first word before _)"
+        "--dataset", choices=tuple(DATA_SETS), help="label set (default: the list's first word before _)"
     )
     parser.add_argument("--stride", type=int, help="frames a snippet (default: 16, for cctv 4)")
     parser.add_argument("--shards", type=int, help=f"shards to write (default: one for {VIDEOS_A_SHARD} videos)")
@@ -145,11 +145,9 @@ def list_header(arguments: argparse.Namespace, videos: Sequence[ListedVideo], si
     if sidecar is not None:
         return _exported_header(arguments, sidecar)
     dataset = arguments.dataset or arguments.list.stem.partition("_")[0].lower()
-    if dataset not in LABEL_SETS:
-        raise InputError(
-            f"{arguments.list}: its name does not tell the data set; give --dataset {'|'.join(LABEL_SETS)}"
-        )
-    stride = LABEL_SETS[dataset].stride if arguments.stride is None else arguments.stride
+    if dataset not in DATA_SETS:
+        raise InputError(f"{arguments.list}: its name does not tell the data set; give --dataset {'|'.join(DATA_SETS)}")
+    stride = DATA_SETS[dataset].stride if arguments.stride is None else arguments.stride
     if stride < 1:
         raise InputError(f"--stride {stride} must be at least 1 frame")
     return ShardHeader(
@@ -172,7 +170,7 @@ def check_videos(path: Path, videos: Sequence[ListedVideo], header: ShardHeader,
     """
     for video in videos:
         where = f"{path}, line {video.line}"
-        check_labels(video.labels, LABEL_SETS[header.dataset].codes, where)
+        check_labels(video.labels, DATA_SETS[header.dataset].codes, where)
         if not video.visual:
             raise InputError(f"{where}: names no feature files, which column path must hold")
         if set(video.visual) != set(header.crops):
@@ -302,7 +300,7 @@ def _exported_header(arguments: argparse.Namespace, sidecar: Sidecar) -> ShardHe
         given, stands = getattr(arguments, name), getattr(header, name)
         if given not in (None, stands):
             raise InputError(f"{sidecar.path}: field {name} is {stands!r}, but --{name} {given}; leave it out")
-    if header.dataset not in LABEL_SETS or header.split not in ("train", "test") or header.stride < 1:
+    if header.dataset not in DATA_SETS or header.split not in ("train", "test") or header.stride < 1:
         raise InputError(f"{sidecar.path}: fields dataset, split and stride must be those of a shard; export again")
     if not arguments.note or arguments.note in header.note.split("; "):
         return header

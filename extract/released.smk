@@ -4,7 +4,7 @@
 rule released_features:
     input:
         catalog=f"{WORK}/catalog.jsonl",
-        features=lambda wildcards: config["released"][wildcards.split],
+        features=lambda wildcards: conf.released[wildcards.split],
     output:
         shard=f"{WORK}/shards/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/shards/{{split}}-{{shard}}.failures.csv",
@@ -21,14 +21,14 @@ rule released_features:
     params:
         settings=lambda wildcards, output: flags(
             {
-                "root": config["released"]["root"],
+                "root": conf.released["root"],
                 "out": Path(output.shard).parent,
                 "split": wildcards.split,
-                "dataset": config["dataset"],
-                "stride": config["stride"],
-                "shards": config["shards"][wildcards.split],
+                "dataset": conf.data_set.name,
+                "stride": conf.stride,
+                "shards": conf.shards[wildcards.split],
                 "shard": wildcards.shard,
-                "note": config["note"],
+                "note": conf.note,
             }
         ),
     shell:

@@ -26,7 +26,7 @@ rule weights:
 
 rule catalog:
     input:
-        unpack(present_sources),
+        unpack(lambda wildcards: or_exit(spelling.present_sources, conf)),
     output:
         f"{WORK}/catalog.jsonl",
     log:
@@ -41,7 +41,7 @@ rule catalog:
         runtime=growing(10),
     params:
         # From a function, whose braces Snakemake leaves alone.
-        command=lambda wildcards: catalog_command(),
+        command=lambda wildcards: spelling.catalog_command(conf),
     shell:
         "python -m {params.command} --out {output:q} > {log:q} 2>&1"
 
@@ -67,7 +67,7 @@ rule failures:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        most=config["max_failures"],
+        most=conf.max_failures,
     shell:
         "python -m extract.failures --catalog {input.catalog:q} --max-failures {params.most} --out {output:q} "
         "{input.failures:q} 2>&1 | tee {log:q} >&2"

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from extract import command
 from extract.catalog import SPLITS, check_labels, part, read_catalog
+from extract.datasets import DATA_SETS, XD
 from extract.errors import InputError
 from extract.help import command_parser
-from extract.labels import LABEL_SETS
 from extract.progress import say, track
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ DTYPE = "float16"
 MOST_CROPS = 10
 MOST_FPS = 1000
 VIDEOS_A_SHARD = 64
-# Without sound in the published experiments.
-SILENT = ("ucf",)
 # Length of a class mean, in standard deviations of the noise: a snippet can be told, but not always.
 CLASS_MEAN = 2.5
 DRIFT = 0.3
@@ -72,7 +70,9 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser("extract.simulate", __doc__, writes="train-00000.h5, ... and test-00000.h5, ... into --out")
     parser.add_argument("--catalog", type=Path, required=True, help="catalog of the videos, JSON Lines")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards to write")
-    parser.add_argument("--dataset", choices=tuple(LABEL_SETS), default="xd", help="label set; ucf has no sound")
+    parser.add_argument(
+        "--dataset", choices=tuple(DATA_SETS), default=XD.name, help="whose classes, and whether there is sound"
+    )
     parser.add_argument("--crops", type=int, default=MOST_CROPS, help="crops, from crop 0")
     parser.add_argument("--seed", type=int, default=0, help="decides everything")
     for split in SPLITS:
@@ -90,10 +90,10 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the shards of both splits."""
     arguments = parser().parse_args(argv)
-    stride = LABEL_SETS[arguments.dataset].stride if arguments.stride is None else arguments.stride
+    stride = DATA_SETS[arguments.dataset].stride if arguments.stride is None else arguments.stride
     settings = SimulateSettings(arguments.dataset, arguments.crops, stride, arguments.fps, arguments.seed)
     videos = read_catalog(arguments.catalog)
-    codes = LABEL_SETS[settings.dataset].codes
+    codes = DATA_SETS[settings.dataset].codes
     for video in videos:
         labels = [*video.labels, *(segment.label for segment in video.segments or ())]
         check_labels(labels, codes, f"{arguments.catalog}: {video.video_id!r}")
@@ -129,7 +129,7 @@ def simulated_header(settings: SimulateSettings, split: str) -> ShardHeader:
         stride=settings.stride,
         crops=tuple(range(settings.crops)),
         visual=visual,
-        audio=None if settings.dataset in SILENT else audio,
+        audio=audio if DATA_SETS[settings.dataset].has_sound else None,
         note=NOTE,
     )
 
@@ -190,7 +190,7 @@ def class_means(settings: SimulateSettings, stream: str) -> dict[str, NDArray[np
     from extract.shard import DIMENSIONS
     from extract.simulate_plan import generator
 
-    labels = LABEL_SETS[settings.dataset]
+    labels = DATA_SETS[settings.dataset]
     means = {}
     for code in labels.codes:
         if code != labels.normal:
@@ -222,7 +222,7 @@ def simulated_rows(
     snippets = math.ceil(plan.frames / settings.stride)
     random = generator(settings.seed, stream, plan.video.video_id)
     common = _drift(random, snippets)
-    for event in events_of(plan, normal=LABEL_SETS[settings.dataset].normal, seed=settings.seed):
+    for event in events_of(plan, normal=DATA_SETS[settings.dataset].normal, seed=settings.seed):
         common[_snippets_of(event, settings.stride)] += means[event.label]
     rows = np.empty((snippets, columns, DIMENSIONS), DTYPE)
     for column in range(columns):

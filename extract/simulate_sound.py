@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from extract import command
 from extract.catalog import SPLITS, Segment, Video, write_catalog
+from extract.datasets import XD
 from extract.errors import InputError
 from extract.help import command_parser
-from extract.labels import LABEL_SETS
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DATASET = "xd"
 FPS = 25.0
 DIRECTIONS = 32
 ROW_LENGTH = 10.0
@@ -102,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     simulated_rows(study, "visual", video, event)[:, None],
                     simulated_rows(study, "audio", video, event),
                     audio_sounding=study.snippets,
-                    frames=study.snippets * LABEL_SETS[DATASET].stride,
+                    frames=study.snippets * XD.stride,
                     fps=FPS,
                 )
     print(f"{out}: {study.note}")
@@ -114,7 +113,7 @@ def header(study: SoundStudy, split: str) -> Any:
 
     from extract.simulate import SimulateSettings, simulated_header
 
-    settings = SimulateSettings(DATASET, 1, LABEL_SETS[DATASET].stride, FPS, study.seed)
+    settings = SimulateSettings(XD.name, 1, XD.stride, FPS, study.seed)
     return replace(simulated_header(settings, split), note=study.note)
 
 
@@ -122,7 +121,7 @@ def simulated_videos(study: SoundStudy, split: str) -> list[tuple[Video, slice |
     """Name the videos of ``split`` with the snippets of each one's event; ``None`` for normal ones."""
     from extract.simulate_plan import generator
 
-    labels = LABEL_SETS[DATASET]
+    labels = XD
     abnormal = [code for code in labels.codes if code != labels.normal]
     found: list[tuple[Video, slice | None]] = []
     for number in range(getattr(study, split)):

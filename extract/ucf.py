@@ -14,14 +14,14 @@ from pathlib import Path
 from extract import command
 from extract.annotation_lines import frame_span, read_lines, report
 from extract.catalog import Segment, Video, check_labels, check_video_id, write_catalog
+from extract.datasets import UCF
 from extract.errors import InputError
 from extract.feature_list import read_feature_list
 from extract.help import command_parser
-from extract.labels import LABEL_SETS
 from extract.progress import say
 from extract.video_sources import files_by_stem
 
-LABELS = LABEL_SETS["ucf"]
+LABELS = UCF
 ORIGIN = "it is part of UCF-Crime's download"
 _NORMAL_FOLDERS = ("Training_Normal_Videos_Anomaly", "Testing_Normal_Videos_Anomaly")
 _NO_FRAME = "-1"

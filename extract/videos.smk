@@ -5,7 +5,7 @@ rule demo_data:
     output:
         **{
             flag: path if Path(path).suffix else directory(path)
-            for flag, path in generated_sources().items()
+            for flag, path in spelling.generated_sources(conf).items()
         },
         kinds=f"{GENERATED}/test_kinds.csv",
     log:
@@ -20,7 +20,7 @@ rule demo_data:
         runtime=growing(30),
     params:
         settings=flags(
-            {"dataset": config["dataset"], **config["videos"].get("generate", {})}
+            {"dataset": conf.data_set.name, **conf.videos.get("generate", {})}
         ),
         folder=lambda wildcards, output: Path(output.kinds).parent,
     shell:
@@ -30,7 +30,7 @@ rule demo_data:
 rule visual:
     input:
         catalog=f"{WORK}/catalog.jsonl",
-        weights=weights_file(config["visual"]["weights"]),
+        weights=weights_file(conf.visual.weights),
     output:
         features=f"{WORK}/visual/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/visual/{{split}}-{{shard}}.failures.csv",
@@ -40,26 +40,16 @@ rule visual:
         f"{BENCHMARKS}/visual/{{split}}-{{shard}}.tsv"
     conda:
         "../envs/extract.yaml"
-    threads: config["visual"]["threads"]
+    threads: conf.visual.threads
     resources:
         mem_mb=growing(4000),
         runtime=growing(720),
         gpu=GPU,
         # Not among the parameters: another number gives the same features, and must not make them again.
-        workers=config["visual"]["workers"],
+        workers=conf.visual.workers,
     params:
-        shards=lambda wildcards: config["shards"][wildcards.split],
-        settings=flags(
-            {
-                "stride": config["stride"],
-                "crops": config["crops"],
-                "dtype": config["dtype"],
-                "device": config["device"],
-                "weights": config["visual"]["weights"],
-                "precision": config["visual"]["precision"],
-                "batch": config["visual"]["batch"],
-            }
-        ),
+        shards=lambda wildcards: conf.shards[wildcards.split],
+        settings=spelling.embedding(conf, "visual"),
         partial=f"{WORK}/partial/visual/{{split}}-{{shard}}",
     shell:
         "python -m extract.visual --catalog {input.catalog:q} --split {wildcards.split} --shard {wildcards.shard} "
@@ -68,46 +58,40 @@ rule visual:
         "--out {output.features:q} --failures {output.failures:q} > {log:q} 2>&1"
 
 
-rule audio:
-    input:
-        catalog=f"{WORK}/catalog.jsonl",
-        visual=f"{WORK}/visual/{{split}}-{{shard}}.h5",
-        weights=weights_file(AUDIO["weights"]),
-    output:
-        features=f"{WORK}/audio/{{split}}-{{shard}}.h5",
-        failures=f"{WORK}/audio/{{split}}-{{shard}}.failures.csv",
-    log:
-        f"{LOGS}/audio/{{split}}-{{shard}}.log",
-    benchmark:
-        f"{BENCHMARKS}/audio/{{split}}-{{shard}}.tsv"
-    conda:
-        "../envs/extract.yaml"
-    threads: AUDIO["threads"]
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
-        gpu=GPU,
-        workers=AUDIO["workers"],
-    params:
-        settings=flags(
-            {
-                "dtype": config["dtype"],
-                "device": config["device"],
-                "weights": AUDIO["weights"],
-                "precision": AUDIO["precision"],
-                "batch": AUDIO["batch"],
-            }
-        ),
-        partial=f"{WORK}/partial/audio/{{split}}-{{shard}}",
-    shell:
-        "python -m extract.audio --catalog {input.catalog:q} --visual {input.visual:q} {params.settings} "
-        "--threads {threads} --workers {resources.workers} --partial {params.partial:q} --out {output.features:q} "
-        "--failures {output.failures:q} > {log:q} 2>&1"
+if conf.audio:
+
+    rule audio:
+        input:
+            catalog=f"{WORK}/catalog.jsonl",
+            visual=f"{WORK}/visual/{{split}}-{{shard}}.h5",
+            weights=weights_file(conf.audio.weights),
+        output:
+            features=f"{WORK}/audio/{{split}}-{{shard}}.h5",
+            failures=f"{WORK}/audio/{{split}}-{{shard}}.failures.csv",
+        log:
+            f"{LOGS}/audio/{{split}}-{{shard}}.log",
+        benchmark:
+            f"{BENCHMARKS}/audio/{{split}}-{{shard}}.tsv"
+        conda:
+            "../envs/extract.yaml"
+        threads: conf.audio.threads
+        resources:
+            mem_mb=growing(4000),
+            runtime=growing(120),
+            gpu=GPU,
+            workers=conf.audio.workers,
+        params:
+            settings=spelling.embedding(conf, "audio"),
+            partial=f"{WORK}/partial/audio/{{split}}-{{shard}}",
+        shell:
+            "python -m extract.audio --catalog {input.catalog:q} --visual {input.visual:q} {params.settings} "
+            "--threads {threads} --workers {resources.workers} --partial {params.partial:q} --out {output.features:q} "
+            "--failures {output.failures:q} > {log:q} 2>&1"
 
 
 rule align:
     input:
-        **streams_to_align(),
+        **spelling.streams_to_align(conf),
     output:
         shard=f"{WORK}/shards/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/shards/{{split}}-{{shard}}.failures.csv",
@@ -125,9 +109,11 @@ rule align:
         streams=lambda wildcards, input: flags(dict(input.items())),
         # From a function, whose braces Snakemake leaves alone.
         settings=lambda wildcards: flags(
-            {"dataset": config["dataset"], "note": config["note"]}
+            {"dataset": conf.data_set.name, "note": conf.note}
         ),
-        finished=[f"{WORK}/partial/{stream}/{{split}}-{{shard}}" for stream in STREAMS],
+        finished=[
+            f"{WORK}/partial/{stream}/{{split}}-{{shard}}" for stream in conf.streams
+        ],
     shell:
         "python -m extract.align {params.streams} {params.settings} --split {wildcards.split} "
         "--out {output.shard:q} --failures {output.failures:q} > {log:q} 2>&1 "

@@ -11,9 +11,9 @@ from pathlib import Path
 from extract import command
 from extract.annotation_lines import frame_span, read_lines, report
 from extract.catalog import Segment, Video, check_labels, write_catalog
+from extract.datasets import XD
 from extract.errors import InputError
 from extract.help import command_parser
-from extract.labels import LABEL_SETS
 from extract.progress import say
 from extract.video_sources import (
     SourceVideo,
@@ -24,7 +24,7 @@ from extract.video_sources import (
     refuse_repeated,
 )
 
-LABELS = LABEL_SETS["xd"]
+LABELS = XD
 
 
 def parser() -> argparse.ArgumentParser:

@@ -23,7 +23,7 @@ class AudioVisualTeacher(nn.Module):
         layers: Transformer layers of the temporal encoder.
         window: Snippets in an attention block.
         dropout: Probability to drop an activation of the audio TCN while training.
-        prompt_form: `released`, which released weights need, `paper` or `none`; see `train.prompts.ClassEmbedding`.
+        prompt: `released`, which released weights need, `paper` or `none`; see `train.prompts.ClassEmbedding`.
         fusion: `adaptive`, one of Table 5's, or `none`: the video alone, without the TCN (Table 4).
         dim: Width D of the features.
 
@@ -37,7 +37,7 @@ class AudioVisualTeacher(nn.Module):
         layers: int = 2,
         window: int = 4,
         dropout: float = 0.1,
-        prompt_form: PromptForm = "released",
+        prompt: PromptForm = "released",
         fusion: FusionForm = "adaptive",
         dim: int = 512,
     ) -> None:
@@ -45,7 +45,7 @@ class AudioVisualTeacher(nn.Module):
         self.temporal = TemporalAdapter(max_snippets, layers, window, dim)
         self.audio_tcn = None if fusion == "none" else AudioTCN(dim, dropout)
         self.fusion = _build_fusion(fusion, dim)
-        self.branches = DualBranch(prompt_form, dim)
+        self.branches = DualBranch(prompt, dim)
 
     def forward(self, visual: Tensor, audio: Tensor, length: Tensor, text: Tensor) -> Output:
         """Score a batch; ``features`` of the result are the fused ones, which the student imitates.
@@ -85,7 +85,7 @@ class VideoStudent(nn.Module):
         layers: Transformer layers of the temporal encoder.
         window: Snippets in an attention block.
         enhancement_blocks: Residual blocks of the enhancement net, 3 as released or 1 as in the paper.
-        prompt_form: `released`, which released weights need, `paper` or `none`; see `train.prompts.ClassEmbedding`.
+        prompt: `released`, which released weights need, `paper` or `none`; see `train.prompts.ClassEmbedding`.
         stream: `video`, or `audio` for the audio-only model of Table 6.
         dim: Width D of the features.
 
@@ -99,7 +99,7 @@ class VideoStudent(nn.Module):
         layers: int = 1,
         window: int = 64,
         enhancement_blocks: int = 3,
-        prompt_form: PromptForm = "released",
+        prompt: PromptForm = "released",
         stream: Literal["video", "audio"] = "video",
         dim: int = 512,
     ) -> None:
@@ -108,7 +108,7 @@ class VideoStudent(nn.Module):
         self.temporal = TemporalAdapter(max_snippets, layers, window, dim)
         self.enhancement = EnhancementNet(enhancement_blocks, dim)
         self.uncertainty = UncertaintyNet(dim)
-        self.branches = DualBranch(prompt_form, dim)
+        self.branches = DualBranch(prompt, dim)
 
     def forward(self, visual: Tensor, audio: Tensor, length: Tensor, text: Tensor) -> Output:
         """Score a batch.

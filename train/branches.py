@@ -55,15 +55,15 @@ class DualBranch(nn.Module):
     """Classification branch (is it anomalous?) and alignment branch (which class is it?).
 
     Args:
-        prompt_form: See `ClassEmbedding`.
+        prompt: See `ClassEmbedding`.
         dim: Width D.
     """
 
-    def __init__(self, prompt_form: PromptForm = "released", dim: int = 512) -> None:
+    def __init__(self, prompt: PromptForm = "released", dim: int = 512) -> None:
         super().__init__()
         self.mlp = QuickGeluMLP(dim)
         self.classifier = nn.Linear(dim, 1)
-        self.class_embedding = ClassEmbedding(prompt_form, dim)
+        self.class_embedding = ClassEmbedding(prompt, dim)
 
     def forward(self, features: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
         """Give anomaly logits ``[B, T]`` and class logits ``[B, T, C]``.

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from extract.clip_encoder import load_clip
-from extract.labels import LabelSet
+from extract.datasets import DataSet
 from extract.shard import DIMENSIONS
 from train.mil import AlignmentLoss, FocalAlignmentLoss
 from train.networks import build_network
@@ -70,7 +70,7 @@ class BaselineLearner(nn.Module):
 
 
 def build_learner(
-    architecture: Architecture, labels: LabelSet, text_weights: str, seed: int, device: torch.device
+    architecture: Architecture, labels: DataSet, text_weights: str, seed: int, device: torch.device
 ) -> tuple[Learner | BaselineLearner, str]:
     """Build an untrained model, with classes around CLIP's frozen text tower.
 
@@ -95,9 +95,9 @@ def build_learner(
     return Learner(network, prompt, alignment_loss(architecture, labels)).to(device), identity
 
 
-def alignment_loss(architecture: Architecture, labels: LabelSet) -> nn.Module:
+def alignment_loss(architecture: Architecture, labels: DataSet) -> nn.Module:
     """Build the loss of the alignment branch; VadCLIP (arXiv 2308.11681) has no focal term."""
-    if architecture.model == "vadclip" or not architecture.focal:
+    if not (architecture.method.focal and architecture.focal):
         return AlignmentLoss()
     return FocalAlignmentLoss(len(labels.model_codes))
 

@@ -1,54 +1,21 @@
 """From an architecture's settings to its network."""
 
-from typing import assert_never
+from importlib import import_module
 
 from torch import nn
 
-from train.avadclip import AudioVisualTeacher, VideoStudent
-from train.baselines.clip_tsa import CLIPTSA
-from train.baselines.deep_mil import DeepMIL
-from train.baselines.hl_net import HLNet, HLNetAudioVisual
-from train.baselines.macil_sd import MACILSD
-from train.baselines.rtfm import RTFM
-from train.baselines.ur_dmu import URDMU
+from train.methods import Method
 from train.settings import Architecture
-from train.vadclip import VadCLIP
 
 
 def build_network(architecture: Architecture) -> nn.Module:
     """Build an untrained network; weights come from PyTorch's global generator, which the caller seeds."""
-    match architecture.model:
-        case "vadclip":
-            return VadCLIP(architecture.max_snippets, architecture.layers, architecture.window)
-        case "teacher":
-            return AudioVisualTeacher(
-                architecture.max_snippets,
-                architecture.layers,
-                architecture.window,
-                prompt_form=architecture.prompt,
-                fusion=architecture.fusion,
-            )
-        case "student":
-            return VideoStudent(
-                architecture.max_snippets,
-                architecture.layers,
-                architecture.window,
-                enhancement_blocks=architecture.enhancement_blocks,
-                prompt_form=architecture.prompt,
-                stream=architecture.stream,
-            )
-        case "deep_mil":
-            return DeepMIL()
-        case "rtfm":
-            return RTFM()
-        case "hl_net":
-            return HLNet()
-        case "hl_net_audio_visual":
-            return HLNetAudioVisual()
-        case "ur_dmu":
-            return URDMU()
-        case "clip_tsa":
-            return CLIPTSA()
-        case "macil_sd":
-            return MACILSD()
-    assert_never(architecture.model)
+    method = architecture.method
+    return network_class(method)(**{name: getattr(architecture, name) for name in method.shape})
+
+
+def network_class(method: Method) -> type[nn.Module]:
+    """Import the class of a method's network."""
+    module, _, name = method.network.partition(":")
+    found: type[nn.Module] = getattr(import_module(module), name)
+    return found

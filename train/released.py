@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract import command
+from extract.datasets import CCTV, DATA_SETS, UCF, XD
 from extract.errors import InputError
 from extract.help import command_parser
-from extract.labels import LABEL_SETS
+from train.methods import STUDENT, TEACHER, VADCLIP
 from train.settings import Architecture, Recipe
 
 if TYPE_CHECKING:
@@ -41,20 +42,20 @@ class Published:
     crop: int
 
 
-_TEACHER = Architecture("teacher", layers=2, window=4)
-_STUDENT = Architecture("student", layers=1, window=64)
+_TEACHER = Architecture(TEACHER, layers=2, window=4)
+_STUDENT = Architecture(STUDENT, layers=1, window=64)
 _ON_CCTV = Recipe(seed=214, selection="released", branch="classification")
 # By model and data set: arXiv 2504.04495 and 2308.11681, and the options of both released implementations.
 PUBLISHED = {
-    ("teacher", "xd"): Published(_TEACHER, Recipe(selection="released"), 5),
-    ("student", "xd"): Published(_STUDENT, Recipe(selection="released"), 5),
-    ("teacher", "cctv"): Published(_TEACHER, _ON_CCTV, 5),
-    ("student", "cctv"): Published(
+    (TEACHER, XD.name): Published(_TEACHER, Recipe(selection="released"), 5),
+    (STUDENT, XD.name): Published(_STUDENT, Recipe(selection="released"), 5),
+    (TEACHER, CCTV.name): Published(_TEACHER, _ON_CCTV, 5),
+    (STUDENT, CCTV.name): Published(
         _STUDENT, Recipe(seed=214, selection="released", branch="classification", distillation_weight=1e-7), 5
     ),
-    ("vadclip", "xd"): Published(Architecture("vadclip", layers=1, window=64), Recipe(selection="released"), 0),
-    ("vadclip", "ucf"): Published(
-        Architecture("vadclip", layers=2, window=8),
+    (VADCLIP, XD.name): Published(Architecture(VADCLIP, layers=1, window=64), Recipe(selection="released"), 0),
+    (VADCLIP, UCF.name): Published(
+        Architecture(VADCLIP, layers=2, window=8),
         Recipe(
             batch=64,
             learning_rate=2e-5,
@@ -77,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("file", type=Path, help="the authors' .pth file, a plain state dict")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write (safetensors)")
     parser.add_argument(
-        "--dataset", choices=tuple(LABEL_SETS), help="what it was trained on (default: ucf for a VadCLIP of two layers)"
+        "--dataset", choices=tuple(DATA_SETS), help="what it was trained on (default: ucf for a VadCLIP of two layers)"
     )
     parser.add_argument(
         "--scoring-crop",
@@ -158,11 +159,11 @@ def recognise(state: "Mapping[str, Tensor]") -> tuple[str, str]:
         ``teacher``, ``student`` or ``vadclip``, and a data set: XD-Violence, but UCF-Crime for a VadCLIP of two layers.
     """
     if any(name.startswith("temporalconvnet.") for name in state):
-        return "teacher", "xd"
+        return TEACHER, XD.name
     if any(name.startswith("fe_net.") for name in state):
-        return "student", "xd"
+        return STUDENT, XD.name
     two_layers = any(name.startswith("temporal.resblocks.1.") for name in state)
-    return "vadclip", "ucf" if two_layers else "xd"
+    return VADCLIP, (UCF if two_layers else XD).name
 
 
 def published_settings(model: str, dataset: str, source: Path) -> Published:
@@ -202,7 +203,7 @@ def load_released(
     from train.prompts import LearnablePrompt
     from train.released_names import load_clip_weights, match_released
 
-    labels = LABEL_SETS[dataset]
+    labels = DATA_SETS[dataset]
     network = build_network(published.architecture)
     alignment = alignment_loss(published.architecture, labels)
     released = match_released(state, network, alignment, str(source))
@@ -225,7 +226,7 @@ def _header(published: Published, dataset: str, *, crop: int, text_weights: str,
     from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
     from train.checkpoint import Header, TrainedOn
 
-    labels, architecture = LABEL_SETS[dataset], published.architecture
+    labels, architecture = DATA_SETS[dataset], published.architecture
     audio = RELEASED_AUDIO if architecture.reads_audio else None
     return Header(
         architecture=architecture,

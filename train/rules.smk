@@ -15,11 +15,11 @@ rule train:
     benchmark:
         f"{BENCHMARKS}/train/{{method}}-{{control}}-seed{{seed}}.tsv"
     wildcard_constraints:
-        method=one_of(TRAINED),
+        method=one_of(conf.trained),
         control="trained|untrained|shuffled",
     conda:
         "../envs/train.yaml"
-    threads: config["train_threads"]
+    threads: conf.train_threads
     resources:
         mem_mb=growing(8000),
         runtime=growing(1440),
@@ -59,7 +59,7 @@ rule curves:
 
 rule released_checkpoint:
     input:
-        lambda wildcards: config["methods"][wildcards.method]["checkpoint"],
+        lambda wildcards: conf.models[wildcards.method].checkpoint,
     output:
         f"{WORK}/checkpoints/{{method}}/{PUBLISHED}.safetensors",
     log:
@@ -67,7 +67,7 @@ rule released_checkpoint:
     benchmark:
         f"{BENCHMARKS}/released_checkpoint/{{method}}.tsv"
     wildcard_constraints:
-        method=one_of(IMPORTED),
+        method=one_of(conf.imported),
     conda:
         "../envs/train.yaml"
     threads: 1
@@ -77,8 +77,8 @@ rule released_checkpoint:
     params:
         settings=lambda wildcards: flags(
             {
-                "dataset": config["dataset"],
-                "scoring_crop": config["methods"][wildcards.method]["scoring_crop"],
+                "dataset": conf.data_set.name,
+                "scoring_crop": conf.models[wildcards.method].scoring_crop,
             }
         ),
     shell:

@@ -7,31 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from extract import command
+from extract.datasets import DataSet, data_set
 from extract.errors import InputError
 from extract.help import command_parser
-from extract.labels import LabelSet, label_set
 from extract.precision import AUTO, resolve, warn_if_emulated
-from train.settings import (
-    BASELINES,
-    Architecture,
-    Branch,
-    Distillation,
-    Fusion,
-    Labels,
-    Measure,
-    Model,
-    Optimiser,
-    Precision,
-    Prompt,
-    Recipe,
-    Sampling,
-    Selection,
-    Stream,
-    check_together,
-)
+from train.fields import add_flags
+from train.methods import METHODS
+from train.settings import Architecture, Recipe, check_together, distils
 
 if TYPE_CHECKING:
     import torch
@@ -60,95 +45,8 @@ def parser() -> argparse.ArgumentParser:
     )
     files.add_argument("--teacher", type=Path, help="checkpoint to distil from (student only)")
     files.add_argument("--catalog", type=Path, help="annotations of the test videos (selection 'released' only)")
-    network = parser.add_argument_group("network")
-    network.add_argument("--model", choices=get_args(Model), required=True, help="which network")
-    network.add_argument(
-        "--layers", type=int, default=Architecture.layers, help="transformer blocks of the temporal adapter"
-    )
-    network.add_argument(
-        "--window", type=int, default=Architecture.window, help="snippets of one block of its attention"
-    )
-    network.add_argument(
-        "--max-snippets",
-        type=int,
-        default=Architecture.max_snippets,
-        help="snippets of one input window",
-    )
-    network.add_argument("--prompt", choices=get_args(Prompt), default=Architecture.prompt, help="audio-visual prompt")
-    network.add_argument("--fusion", choices=get_args(Fusion), default=Architecture.fusion, help="teacher only")
-    network.add_argument("--stream", choices=get_args(Stream), default=Architecture.stream, help="student only")
-    network.add_argument(
-        "--focal",
-        action=argparse.BooleanOptionalAction,
-        default=Architecture.focal,
-        help="focal term of AVadCLIP's alignment loss",
-    )
-    network.add_argument(
-        "--enhancement-blocks",
-        type=int,
-        default=Architecture.enhancement_blocks,
-        help="student only: residual blocks of its enhancement net",
-    )
-    recipe = parser.add_argument_group("recipe")
-    recipe.add_argument("--epochs", type=int, default=Recipe.epochs, help="0 writes the untrained network")
-    recipe.add_argument(
-        "--batch",
-        type=int,
-        default=Recipe.batch,
-        help="samples a step; with paired sampling, normal and abnormal ones each",
-    )
-    recipe.add_argument(
-        "--learning-rate", type=float, default=Recipe.learning_rate, help="learning rate of the first epoch"
-    )
-    recipe.add_argument("--weight-decay", type=float, default=Recipe.weight_decay, help="of the optimiser")
-    recipe.add_argument("--optimiser", choices=get_args(Optimiser), default=Recipe.optimiser, help="which optimiser")
-    recipe.add_argument(
-        "--milestones",
-        type=int,
-        nargs="*",
-        default=Recipe.milestones,
-        help="epochs after which the learning rate is multiplied by 0.1",
-    )
-    recipe.add_argument(
-        "--cosine-epochs", type=int, default=Recipe.cosine_epochs, help="epochs of half a cosine in place of milestones"
-    )
-    recipe.add_argument(
-        "--separation-weight",
-        type=float,
-        default=Recipe.separation_weight,
-        help="weight of the text separation loss",
-    )
-    recipe.add_argument(
-        "--distillation",
-        choices=get_args(Distillation),
-        default=Recipe.distillation,
-        help="form of the loss that ties a student to its teacher",
-    )
-    recipe.add_argument(
-        "--distillation-weight", type=float, default=Recipe.distillation_weight, help="weight of that loss"
-    )
-    recipe.add_argument(
-        "--sampling",
-        choices=get_args(Sampling),
-        default=Recipe.sampling,
-        help="paired: as many normal as abnormal ones in a step",
-    )
-    recipe.add_argument(
-        "--selection", choices=get_args(Selection), default=Recipe.selection, help="which epoch is kept"
-    )
-    recipe.add_argument(
-        "--judge-every", type=int, default=Recipe.judge_every, help="steps between judgements within an epoch"
-    )
-    recipe.add_argument("--branch", choices=get_args(Branch), default=Recipe.branch, help="branch that selects")
-    recipe.add_argument("--measure", choices=get_args(Measure), default=Recipe.measure, help="measure that selects")
-    recipe.add_argument("--labels", choices=get_args(Labels), default=Recipe.labels, help="shuffled: a control")
-    recipe.add_argument(
-        "--precision",
-        choices=(AUTO, *get_args(Precision)),
-        default=Recipe.precision,
-        help="arithmetic of the wide layers; auto: bf16 where the hardware computes it and the method knows it",
-    )
-    recipe.add_argument("--seed", type=int, default=Recipe.seed, help="seed of weights, order and dropout")
+    add_flags(parser.add_argument_group("network"), Architecture)
+    add_flags(parser.add_argument_group("recipe"), Recipe, {"precision": (AUTO,)})
     run = parser.add_argument_group("run")
     run.add_argument("--scoring-crop", type=int, required=True, help="number of the crop that scoring reads")
     run.add_argument("--note", default="", help="text that follows the model into every table")
@@ -164,12 +62,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     settings = vars(arguments) | {"milestones": tuple(arguments.milestones)}
     if arguments.precision == AUTO:
-        knows_bf16 = arguments.model not in BASELINES
-        settings["precision"] = resolve(AUTO, arguments.device) if knows_bf16 else Recipe.precision
+        best = METHODS[arguments.model].precisions[-1]
+        settings["precision"] = resolve(AUTO, arguments.device, on_cpu=best, on_gpu=best)
     architecture = Architecture(**{name.name: settings[name.name] for name in fields(Architecture)})
     recipe = Recipe(**{name.name: settings[name.name] for name in fields(Recipe)})
     check_together(architecture, recipe)
-    _check_companions(arguments)
+    _check_companions(arguments, architecture, recipe)
 
     import torch
 
@@ -186,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = take_device(arguments.device, arguments.threads)
     warn_if_emulated(recipe.precision, device.type)
     with Split(arguments.shards, "train") as split:
-        labels = label_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
+        labels = data_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
         learner, text_weights = build_learner(architecture, labels, arguments.text_weights, recipe.seed, device)
         teacher = _load_teacher(arguments.teacher, split, device)
         generator = torch.Generator().manual_seed(recipe.seed)
@@ -224,19 +122,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     save_checkpoint(arguments.out, replace(header, epoch=progress.kept_epoch), checkpoint_tensors(learner))
 
 
-def _check_companions(arguments: argparse.Namespace) -> None:
-    distils = arguments.model == "student" and arguments.distillation != "none"
-    if distils != (arguments.teacher is not None):
+def _check_companions(arguments: argparse.Namespace, architecture: Architecture, recipe: Recipe) -> None:
+    if distils(architecture, recipe) != (arguments.teacher is not None):
         raise InputError(
             "--teacher: a student needs one unless --distillation is none, and no other model takes one; --model is "
-            f"{arguments.model}, --distillation {arguments.distillation}"
+            f"{architecture.model}, --distillation {recipe.distillation}"
         )
-    if arguments.model not in BASELINES and not arguments.text_weights:
-        raise InputError(f"--text-weights: a {arguments.model} needs CLIP's weights, a file or random:<seed>")
-    if arguments.model in BASELINES and arguments.precision not in (AUTO, Recipe.precision):
-        raise InputError(
-            f"--precision: {arguments.precision} is not for {arguments.model}; the baselines know fp32 alone"
-        )
+    if architecture.tells_classes and not arguments.text_weights:
+        raise InputError(f"--text-weights: a {architecture.model} needs CLIP's weights, a file or random:<seed>")
     if (arguments.selection == "released") != (arguments.catalog is not None):
         raise InputError(f"--catalog: goes with --selection released, which is {arguments.selection}")
 
@@ -261,7 +154,7 @@ def _judge(
     arguments: argparse.Namespace,
     architecture: Architecture,
     recipe: Recipe,
-    labels: LabelSet,
+    labels: DataSet,
     held_out: "Sequence[Entry]",
 ) -> "Iterator[Judge | None]":
     from extract.catalog import read_catalog

@@ -1,27 +1,17 @@
-"""What is trained and how: the settings of a network and of its training, checked once."""
+"""What is trained and how: the settings of a network and of its training, checked once.
 
+Each setting says beside its default what it means and what it may be (`train.fields`): the command line, the
+configuration's schema and the checks here are all made from that.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal
 
 from extract.errors import InputError
+from train.fields import check_fields, setting
+from train.methods import METHODS, Method
 
-Baseline = Literal["deep_mil", "rtfm", "hl_net", "hl_net_audio_visual", "ur_dmu", "clip_tsa", "macil_sd"]
-Model = Literal[
-    "vadclip",
-    "teacher",
-    "student",
-    "deep_mil",
-    "rtfm",
-    "hl_net",
-    "hl_net_audio_visual",
-    "ur_dmu",
-    "clip_tsa",
-    "macil_sd",
-]
-BASELINES: tuple[str, ...] = get_args(Baseline)
-HEARING_BASELINES = ("hl_net_audio_visual", "macil_sd")
-# Their weights are whole only after the mixing at the end of an epoch.
-MIXED_AT_THE_END = ("macil_sd",)
 # Of any size of a network.
 LARGEST = 100_000
 Optimiser = Literal["adamw", "adam", "adagrad"]
@@ -40,133 +30,111 @@ Precision = Literal["fp32", "bf16"]
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network's shape.
+    """A network's shape; a method takes the settings that its record names (`train.methods`) and ignores the others."""
 
-    Attributes:
-        model: ``vadclip``, ``teacher`` (audio-visual AVadCLIP), ``student`` (video-only AVadCLIP), or one of the
-            methods in ``train.baselines``, whose shape is fixed.
-        layers: Transformer blocks of the temporal adapter. The baselines have none and ignore it and what follows, but
-            for ``max_snippets``.
-        window: Snippets of one block of its block-local attention.
-        max_snippets: Snippets of one input window (T).
-        prompt: Form of the audio-visual prompt (paper eq. 5-6): ``released``, ``paper``, or ``none`` without it
-            (Table 4). VadCLIP's is always ``released``.
-        fusion: How the teacher joins its streams: ``adaptive`` (paper eq. 1-3), or what Tables 4 and 5 put in its
-            place. ``none`` reads the video alone.
-        stream: What the student reads: ``video``, or ``audio`` for the audio-only model of Table 6.
-        focal: Whether the alignment loss has AVadCLIP's focal term. VadCLIP's never has.
-        enhancement_blocks: Residual blocks of the student's enhancement net: 3 in the released
-            implementation, 1 in the paper. The other models have none and ignore it.
-    """
-
-    model: Model
-    layers: int = 1
-    window: int = 64
-    max_snippets: int = 256
-    prompt: Prompt = "released"
-    fusion: Fusion = "adaptive"
-    stream: Stream = "video"
-    focal: bool = True
-    enhancement_blocks: int = 3
+    model: str = setting(says="which method", choices=tuple(METHODS))
+    layers: int = setting(1, says="transformer blocks of the temporal adapter", least=1, most=LARGEST)
+    window: int = setting(64, says="snippets of one block of its block-local attention", least=1, most=LARGEST)
+    max_snippets: int = setting(256, says="snippets of one input window (T)", least=1, most=LARGEST)
+    prompt: Prompt = setting(
+        "released",
+        says="form of the audio-visual prompt (paper eq. 5-6); none: without (Table 4); VadCLIP's is always released",
+    )
+    fusion: Fusion = setting(
+        "adaptive",
+        says="how the teacher joins its streams: adaptive (paper eq. 1-3), what Tables 4 and 5 put in its place, or "
+        "none, the video alone",
+    )
+    stream: Stream = setting(
+        "video", says="what the student reads: video, or audio for the audio-only model of Table 6"
+    )
+    focal: bool = setting(True, says="focal term of AVadCLIP's alignment loss; VadCLIP's never has it")
+    enhancement_blocks: int = setting(
+        3,
+        says="residual blocks of the student's enhancement net: 3 in the released implementation, 1 in the paper",
+        least=1,
+        most=LARGEST,
+    )
 
     def __post_init__(self) -> None:
-        _check_choice("model", self.model, get_args(Model))
-        _check_choice("prompt", self.prompt, get_args(Prompt))
-        _check_choice("fusion", self.fusion, get_args(Fusion))
-        _check_choice("stream", self.stream, get_args(Stream))
-        for name in ("layers", "window", "max_snippets", "enhancement_blocks"):
-            _check_at_least(name, getattr(self, name), 1)
-            # A checkpoint of a stranger's names them too, and networks are built by them.
-            if getattr(self, name) > LARGEST:
-                raise InputError(f"{name}: {getattr(self, name)} must be at most {LARGEST}")
-        if self.tells_classes and self.max_snippets % self.window:
+        # A checkpoint of a stranger's names all of these too, and networks are built by them.
+        check_fields(self)
+        if "window" in self.method.shape and self.max_snippets % self.window:
             raise InputError(f"window: {self.window} must divide max_snippets ({self.max_snippets})")
+
+    @property
+    def method(self) -> Method:
+        """The method's record."""
+        return METHODS[self.model]
 
     @property
     def tells_classes(self) -> bool:
         """Whether the network tells which anomaly it is, and so needs CLIP's text tower to be trained."""
-        return self.model not in BASELINES
+        return self.method.tells_classes
 
     @property
     def reads_audio(self) -> bool:
         """Whether the network reads the audio rows."""
-        if self.model == "teacher":
-            return self.fusion != "none"
-        if self.model in HEARING_BASELINES:
-            return True
-        return self.model == "student" and self.stream == "audio"
+        return self.method.reads_audio(self)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained; the defaults are AVadCLIP's on XD-Violence.
+    """How a network is trained; the defaults are AVadCLIP's on XD-Violence."""
 
-    Attributes:
-        epochs: Passes over every (video, crop) pair. 0 saves the untrained network.
-        batch: Samples a step; with ``paired`` sampling, normal and abnormal samples each.
-        learning_rate: The optimiser's.
-        weight_decay: The optimiser's.
-        optimiser: ``adamw``, or what a baseline was trained with.
-        milestones: Epochs after which the learning rate is multiplied by 0.1.
-        cosine_epochs: Epochs after which the learning rate would be 0, falling along half a cosine; it excludes
-            milestones. 0 leaves the fall to them.
-        separation_weight: Weight of the text separation loss.
-        distillation: What the student learns from its teacher: eq. 11 in its ``released`` or ``paper`` form, plain
-            ``mse``, or ``none``, which needs no teacher (Table 6). The other models ignore it.
-        distillation_weight: Its weight (student only).
-        sampling: ``shuffled``: every pair once, shuffled; ``paired``: UCF-Crime's normal and abnormal halves.
-        selection: Which epoch is kept: ``last``; ``validation``, best on a held-out tenth of the training
-            videos; ``released``, best on the TEST set, as the published numbers were made.
-        judge_every: Steps between judgements within an epoch, as UCF-Crime's released code makes them (10: after the
-            11th step, the 21st, ...); 0 judges at the end of an epoch only. Needs selection ``released``.
-        branch: Branch whose score selects the epoch.
-        measure: Measure that selects it on the test set (``ap`` or ``auc``).
-        labels: ``true``, or ``shuffled`` over the training videos: a control that must not learn.
-        precision: Arithmetic of the wide layers: ``fp32``, or ``bf16``, which is quicker on hardware that has it and
-            needs half the memory. What gives the logits of both branches, the losses, the text tower and the weights
-            are fp32 either way. The baselines know fp32 alone.
-        seed: Seed of weights, order and dropout.
-    """
-
-    epochs: int = 10
-    batch: int = 96
-    learning_rate: float = 1e-5
-    weight_decay: float = 0.01
-    optimiser: Optimiser = "adamw"
-    milestones: tuple[int, ...] = (3, 6, 10)
-    cosine_epochs: int = 0
-    separation_weight: float = 1e-4
-    distillation: Distillation = "released"
-    distillation_weight: float = 1e-8
-    sampling: Sampling = "shuffled"
-    selection: Selection = "last"
-    judge_every: int = 0
-    branch: Branch = "alignment"
-    measure: Measure = "ap"
-    labels: Labels = "true"
-    precision: Precision = "fp32"
-    seed: int = 234
+    epochs: int = setting(10, says="passes over every (video, crop) pair; 0 saves the untrained network", least=0)
+    batch: int = setting(96, says="samples a step; with paired sampling, normal and abnormal samples each", least=1)
+    learning_rate: float = setting(1e-5, says="learning rate of the first epoch", above=0)
+    weight_decay: float = setting(0.01, says="of the optimiser", least=0)
+    optimiser: Optimiser = setting("adamw", says="adamw, or what another author's method was trained with")
+    milestones: tuple[int, ...] = setting(
+        (3, 6, 10), says="epochs after which the learning rate is multiplied by 0.1", least=1
+    )
+    cosine_epochs: int = setting(
+        0,
+        says="epochs after which the learning rate would be 0, falling along half a cosine; it excludes milestones",
+        least=0,
+    )
+    separation_weight: float = setting(1e-4, says="weight of the text separation loss", least=0)
+    distillation: Distillation = setting(
+        "released",
+        says="what a student learns from its teacher: eq. 11 in its released or paper form, plain mse, or none, which "
+        "needs no teacher (Table 6)",
+    )
+    distillation_weight: float = setting(1e-8, says="weight of that loss", least=0)
+    sampling: Sampling = setting(
+        "shuffled", says="shuffled: every pair once; paired: UCF-Crime's normal and abnormal halves"
+    )
+    selection: Selection = setting(
+        "last",
+        says="which epoch is kept: last; validation, best on a held-out tenth of the training videos; released, best "
+        "on the TEST set, as the published numbers were made",
+    )
+    judge_every: int = setting(
+        0,
+        says="steps between judgements within an epoch, as UCF-Crime's released code makes them (10: after the 11th "
+        "step, the 21st, ...); needs selection released; 0 judges at the end of an epoch only",
+        least=0,
+    )
+    branch: Branch = setting("alignment", says="branch whose score selects the epoch")
+    measure: Measure = setting("ap", says="measure that selects it on the test set")
+    labels: Labels = setting(
+        "true", says="shuffled: dealt anew over the training videos, a control that must not learn"
+    )
+    precision: Precision = setting(
+        "fp32",
+        says="arithmetic of the wide layers; bf16 is quicker on hardware that has it and needs half the memory. "
+        "Logits, losses, the text tower and the weights are fp32 either way; what tells no classes knows fp32 alone",
+    )
+    seed: int = setting(234, says="seed of weights, order and dropout")
 
     def __post_init__(self) -> None:
-        _check_at_least("epochs", self.epochs, 0)
-        _check_at_least("batch", self.batch, 1)
-        _check_at_least("judge_every", self.judge_every, 0)
-        _check_choice("distillation", self.distillation, get_args(Distillation))
-        _check_choice("optimiser", self.optimiser, get_args(Optimiser))
-        _check_choice("sampling", self.sampling, get_args(Sampling))
-        _check_choice("selection", self.selection, get_args(Selection))
-        _check_choice("branch", self.branch, get_args(Branch))
-        _check_choice("measure", self.measure, get_args(Measure))
-        _check_choice("labels", self.labels, get_args(Labels))
-        _check_choice("precision", self.precision, get_args(Precision))
+        check_fields(self)
         if self.judge_every and self.selection != "released":
             raise InputError(
                 f"judge_every: {self.judge_every} judges within an epoch, which only selection 'released' does; "
                 f"selection is {self.selection!r}, so set it to 0"
             )
-        if self.learning_rate <= 0:
-            raise InputError(f"learning_rate: {self.learning_rate} must be above 0")
-        _check_at_least("cosine_epochs", self.cosine_epochs, 0)
         if self.cosine_epochs and self.milestones:
             raise InputError(f"cosine_epochs: {self.cosine_epochs} excludes milestones; leave the list of them empty")
         if 0 < self.cosine_epochs < self.epochs:
@@ -180,20 +148,24 @@ def check_together(architecture: Architecture, recipe: Recipe) -> None:
     """Check that a network can be trained by a recipe.
 
     Raises:
-        InputError: If the network's weights would be judged where they are not whole.
+        InputError: If the network's weights would be judged where they are not whole, or its method knows no such
+            precision.
     """
-    if recipe.judge_every and architecture.model in MIXED_AT_THE_END:
+    model, method = architecture.model, architecture.method
+    if recipe.judge_every and method.mixed_at_the_end:
         raise InputError(
-            f"judge_every: {architecture.model} mixes its two networks at the end of an epoch, so that its weights "
+            f"judge_every: {model} mixes its two networks at the end of an epoch, so that its weights "
             f"within one are not the method's; {recipe.judge_every} judges within an epoch, set it to 0"
         )
+    if recipe.precision not in method.precisions:
+        raise InputError(f"precision: {recipe.precision} is not for {model}, which knows fp32 alone")
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{name}: {value!r} must be one of {', '.join(choices)}")
+def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Take settings as YAML has them: its lists become the tuples that a frozen data class holds."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
-def _check_at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise InputError(f"{name}: {value} must be at least {least}")
+def distils(architecture: Architecture, recipe: Recipe) -> bool:
+    """Whether a network learns from a teacher too, by this recipe."""
+    return architecture.method.distilled and recipe.distillation != "none"

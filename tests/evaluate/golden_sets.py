@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from extract.catalog import Segment
-from extract.labels import LABEL_SETS
+from extract.datasets import DATA_SETS
 from tests.golden.fixture import class_probabilities, snippet_counts
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ class GoldenSet(NamedTuple):
 
 def golden_set(name: str) -> GoldenSet:
     annotations = json.loads((DATA / name / f"gt_{name}.json").read_text())
-    codes, stride = LABEL_SETS[name].codes, STRIDES[name]
+    codes, stride = DATA_SETS[name].codes, STRIDES[name]
     classes = class_probabilities(snippet_counts(annotations, stride, "open"), len(codes), "open")
     segments = [
         [Segment(label, start, end) for label, (start, end) in zip(video["labels"], video["segments"], strict=True)]

@@ -9,11 +9,11 @@ from matplotlib.image import imread
 from evaluate.curves import compose, edges, main
 from evaluate.scores_file import ScoredVideo, ScoresHeader, write_scores
 from extract.catalog import Segment, Video, write_catalog
+from extract.datasets import DATA_SETS
 from extract.errors import InputError
-from extract.labels import LABEL_SETS
 from tests.extract.media import write_numbered
 
-XD = LABEL_SETS["xd"]
+XD = DATA_SETS["xd"]
 STRIDE = 16
 FRAMES = 100
 SNIPPETS = 7

@@ -16,9 +16,9 @@ from extract import align, audio, visual
 from extract.catalog import Video, write_catalog
 from extract.clip_encoder import ENCODER, load_clip
 from extract.crops import PREPROCESSING
+from extract.datasets import DATA_SETS
 from extract.errors import InputError
 from extract.failures import read_failures
-from extract.labels import LABEL_SETS
 from extract.shard import Encoding
 from extract.wav2clip import ENCODER as AUDIO_ENCODER
 from extract.wav2clip import PREPROCESSING as AUDIO_PREPROCESSING
@@ -60,7 +60,7 @@ def save_model(path: Path, model: str = "teacher", dataset: str = "xd", **change
     architecture = Architecture(model, layers=1, window=2, max_snippets=2)  # type: ignore[arg-type]
     torch.manual_seed(5)
     network = build_network(architecture)
-    labels = LABEL_SETS[dataset]
+    labels = DATA_SETS[dataset]
     header = Header(
         architecture=architecture,
         dataset=dataset,
@@ -127,7 +127,7 @@ def test_scores_are_those_of_the_pipeline(tmp_path: Path) -> None:
     assert len(rows) == 3
     np.testing.assert_allclose(column(rows, "anomaly"), expected.anomaly, atol=1e-6)
     np.testing.assert_allclose(column(rows, "anomaly_alignment"), expected.anomaly_alignment, atol=1e-6)
-    for index, name in enumerate(LABEL_SETS["xd"].prompts):
+    for index, name in enumerate(DATA_SETS["xd"].prompts):
         np.testing.assert_allclose(column(rows, name), expected.classes[:, index], atol=1e-6)
     assert np.ptp(expected.anomaly) > 0.02
 
@@ -141,7 +141,7 @@ def test_seconds_frames_and_segments_end_with_the_video(tmp_path: Path) -> None:
     assert column(rows, "end_seconds").tolist() == [0.64, 1.28, 1.48]
     found = json.loads((tmp_path / "out" / "own.json").read_text())
     assert (found["frames"], found["seconds"], found["model"], found["threshold"]) == (37, 1.48, "teacher", 0.001)
-    assert {segment["class"] for segment in found["segments"]} == set(LABEL_SETS["xd"].prompts[1:])
+    assert {segment["class"] for segment in found["segments"]} == set(DATA_SETS["xd"].prompts[1:])
     for segment in found["segments"]:
         first, after = segment["start_frame"] // STRIDE, -(-segment["end_frame"] // STRIDE)
         assert segment["confidence"] == pytest.approx(column(rows, segment["class"])[first:after].max(), abs=1e-6)

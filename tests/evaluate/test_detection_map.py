@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluate.detection_map import IOU_THRESHOLDS, abnormal_map, detection_ap, released_map
+from evaluate.detection_map import abnormal_map, detection_ap, released_map
+from evaluate.paper_tables import IOU_THRESHOLDS
 from extract.catalog import Segment
 from tests.evaluate.golden_sets import GOLDEN, golden_set, needs_annotations
 

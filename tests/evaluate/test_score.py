@@ -9,15 +9,15 @@ import torch
 
 from evaluate.score import class_columns, main
 from evaluate.scores_file import read_scores
+from extract.datasets import DATA_SETS
 from extract.errors import InputError
-from extract.labels import LABEL_SETS
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL, Encoding, Shard
 from tests.shards import AUDIO, VISUAL, Made, make_shard
 from train.checkpoint import Header, TrainedOn, save_checkpoint
 from train.networks import build_network
 from train.settings import Architecture, Recipe
 
-LABELS = LABEL_SETS["xd"]
+LABELS = DATA_SETS["xd"]
 SNIPPETS = 8
 TEST_VIDEOS = [Made("short#1_label_A", ("A",), 3), Made("long=2_label_G-0-0", ("G",), 19, audio_rows=11)]
 
@@ -184,7 +184,7 @@ def test_shards_without_optional_attributes_are_scored(tmp_path: Path) -> None:
 
 
 def test_a_model_of_seven_classes_reports_the_two_of_cctv() -> None:
-    assert class_columns(LABELS.model_codes, LABEL_SETS["cctv"].codes, "model") == [0, 1]
+    assert class_columns(LABELS.model_codes, DATA_SETS["cctv"].codes, "model") == [0, 1]
 
 
 def test_a_model_that_lacks_a_class_is_refused_by_name() -> None:

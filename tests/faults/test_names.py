@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from extract.catalog import check_video_id, read_catalog
+from extract.datasets import DATA_SETS
 from extract.errors import InputError
-from extract.labels import LABEL_SETS
 from extract.shard import Shard
 from tests.extract.media import write_numbered
 from tests.faults.places import python
@@ -115,7 +115,7 @@ def test_released_features_are_not_read_outside_their_folder_nor_written_outside
     with (tmp_path / "a__0.npy").open("wb") as file:
         np.save(file, np.ones((3, 512), np.float16), allow_pickle=False)
     (tmp_path / "list.csv").write_text("path,label\n../a__0.npy,A\n", encoding="utf-8")
-    assert "A" in LABEL_SETS["xd"].codes
+    assert "A" in DATA_SETS["xd"].codes
     words = ["--list", str(tmp_path / "list.csv"), "--root", str(root), "--out", str(tmp_path / "out")]
     done = python("-m", "extract.released", *words, "--dataset", "xd", "--split", "train", "--stride", "16")
     assert done.returncode != 0

@@ -56,7 +56,7 @@ def test_a_video_scores_the_same_in_any_batch(network: Any) -> None:
 
 @pytest.mark.parametrize("network", [AudioVisualTeacher, VideoStudent])
 def test_the_paper_form_of_the_prompt_changes_the_classes_and_not_the_anomaly_score(network: Any) -> None:
-    released, paper = (network(max_snippets=8, dim=16, prompt_form=form).eval() for form in ("released", "paper"))
+    released, paper = (network(max_snippets=8, dim=16, prompt=form).eval() for form in ("released", "paper"))
     paper.load_state_dict(released.state_dict())
     inputs = batch()
     assert torch.equal(released(*inputs).anomaly_logits, paper(*inputs).anomaly_logits)

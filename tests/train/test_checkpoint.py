@@ -7,8 +7,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from extract.datasets import DATA_SETS
 from extract.errors import InputError
-from extract.labels import LABEL_SETS
 from extract.shard import RELEASED_VISUAL, ShardHeader
 from tests.shards import AUDIO, VISUAL
 from train.checkpoint import Header, TrainedOn, load_checkpoint, read_header, save_checkpoint
@@ -16,7 +16,7 @@ from train.compatibility import mismatches, precision_differences, remedy
 from train.networks import build_network
 from train.settings import Architecture, Recipe
 
-LABELS = LABEL_SETS["xd"]
+LABELS = DATA_SETS["xd"]
 CPU = torch.device("cpu")
 HEADER = Header(
     architecture=Architecture("teacher", layers=1, window=4, max_snippets=8),

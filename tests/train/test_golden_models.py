@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from extract.labels import LABEL_SETS
+from extract.datasets import DATA_SETS
 from tests.golden.fixture import features
 from tests.train.conftest import released_tensors
 from train.avadclip import AudioVisualTeacher, VideoStudent
@@ -75,7 +75,7 @@ def run(model: str, clip: Any, golden: Golden, teacher_features: Tensor | None) 
     alignment: nn.Module = AlignmentLoss() if model.startswith("vadclip") else FocalAlignmentLoss(7)
     weights = match_released(state, network, alignment, model)
     network.load_state_dict(weights.network)
-    prompt = LearnablePrompt(clip, LABEL_SETS["ucf" if model == "vadclip_ucf" else "xd"].prompts)
+    prompt = LearnablePrompt(clip, DATA_SETS["ucf" if model == "vadclip_ucf" else "xd"].prompts)
     prompt.context.data.copy_(weights.context)
     parameters = {released_name(name): parameter for name, parameter in network.named_parameters()}
     parameters["text_prompt_embeddings.weight"] = prompt.context

@@ -11,8 +11,8 @@ import open_clip
 import pytest
 import torch
 
+from extract.datasets import DATA_SETS
 from extract.errors import InputError
-from extract.labels import LABEL_SETS
 from tests.shards import Made, make_shard
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner
@@ -24,7 +24,7 @@ from train.samples import Split, TrainingSamples
 from train.selection import Judge
 from train.settings import Architecture, Precision, Recipe
 
-LABELS = LABEL_SETS["xd"]
+LABELS = DATA_SETS["xd"]
 SNIPPETS = 8
 CPU = torch.device("cpu")
 VIDEOS = [Made(f"v{i}", ("A",) if i % 2 else ("B1",), 6, offset=0.0 if i % 2 else 0.5) for i in range(6)]

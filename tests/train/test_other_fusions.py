@@ -88,7 +88,7 @@ def test_the_audio_only_model_is_the_student_given_sound(batch: tuple[Tensor, ..
 
 def test_without_the_prompt_a_video_does_not_change_the_classes(batch: tuple[Tensor, ...]) -> None:
     visual, _, _, text = batch
-    network = AudioVisualTeacher(T, 1, 4, prompt_form="none").eval()
+    network = AudioVisualTeacher(T, 1, 4, prompt="none").eval()
     embeddings = network.branches.class_embedding(visual, torch.randn(B, T), text)
     assert torch.equal(embeddings[0], embeddings[1])
     torch.testing.assert_close(embeddings[0], text + network.branches.class_embedding.mlp(text))

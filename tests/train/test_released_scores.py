@@ -9,7 +9,7 @@ import pytest
 
 from evaluate.score import main as score
 from evaluate.scores_file import read_scores
-from extract.labels import LABEL_SETS
+from extract.datasets import DATA_SETS
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL, ShardHeader, new_shard
 from tests.golden.fixture import features
 from train.checkpoint import read_header
@@ -28,7 +28,7 @@ def write_features(folder: Path, dataset: str, crop: int) -> list[int]:
             sound = None if header.audio is None else audio
             writer.add(
                 f"video{i}",
-                (LABEL_SETS[dataset].normal,),
+                (DATA_SETS[dataset].normal,),
                 visual[:, None],
                 sound,
                 audio_sounding=0 if sound is None else len(sound),

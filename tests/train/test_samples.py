@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from extract.datasets import DATA_SETS
 from extract.errors import InputError
-from extract.labels import LABEL_SETS
 from extract.shard import Encoding
 from tests.shards import Made, make_shard
 from train.samples import Split, TrainingSamples, batches, paired_order, shuffled_labels, shuffled_order
 from train.windows import average_segments
 
-CODES = LABEL_SETS["xd"].codes
+CODES = DATA_SETS["xd"].codes
 VIDEOS = [
     Made("a_label_B1-G-0", ("B1", "G"), 5),
     Made("b_label_A", ("A",), 12, audio_rows=7),

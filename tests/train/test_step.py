@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.plain_networks import plain_losses, plain_network
-from extract.labels import LABEL_SETS
+from extract.datasets import DATA_SETS
 from train.checkpoint import Checkpoint
 from train.learner import Learner, alignment_loss
 from train.networks import build_network
@@ -19,7 +19,7 @@ from train.settings import Architecture, Recipe
 from train.step import add_gradients, learner_losses
 from train.temporal_adapter import TemporalAdapter
 
-LABELS = LABEL_SETS["xd"]
+LABELS = DATA_SETS["xd"]
 SNIPPETS = 32
 VIDEOS_AT_ONCE = 4
 # More than pass through the network at once; most leave whole windows empty, two leave none.

@@ -4,10 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.machine import QUICK
-from tests.workflow.project import ROOT, copy_project, snakemake, write_config
+from tests.workflow.project import copy_project, snakemake, write_config
 
 
 @pytest.fixture
@@ -63,45 +61,14 @@ def test_with_the_videos_in_place_the_paper_s_table_is_planned(project: Path) ->
     assert (planned["visual"], planned["weights"], planned["train"]) == (80, 2, 9)
 
 
-def test_a_table_of_another_configuration_ends_with_the_command_to_use(project: Path) -> None:
-    done = snakemake(project, "-n", "results/demo_table2.csv")
-    assert done.returncode == 1
-    assert done.stderr.strip().endswith("snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table2.csv")
-
-
-def test_a_table_of_no_configuration_says_so(project: Path) -> None:
-    done = snakemake(project, "-n", "results/mine_table1.csv")
-    assert done.returncode == 1
-    assert "no file config/*.yaml has the name 'mine'" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"stride": "sixteen"}, "key stride: 'sixteen' is not of type 'integer'"),
-        ({"strid": 16}, "'strid' was unexpected"),
-        ({"crops": [0, 10]}, "key crops.1: 10 is greater than the maximum of 9"),
-        ({"selection": "best"}, "key selection: 'best' is not one of"),
-        ({"name": "../demo"}, "key name: '../demo' does not match"),
-        ({"name": "a b; rm -rf c"}, "key name: 'a b; rm -rf c' does not match"),
-        ({"crops": [5]}, "key methods.vadclip.scoring_crop: 0 is not among crops [5]"),
-        ({"methods": {}}, "key methods: "),
-    ],
-)
-def test_a_wrong_setting_is_named(project: Path, change: dict[str, object], message: str) -> None:
-    config = write_config(project, change)
+def test_a_wrong_setting_ends_in_one_line_that_names_file_and_key(project: Path) -> None:
+    config = write_config(project, {"stride": "sixteen"})
     done = snakemake(project, "-n", "--configfile", config)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert config in last
-    assert message in last
-
-
-def test_a_student_without_its_teacher_is_refused(project: Path) -> None:
-    methods = yaml.safe_load((project / "config/demo.yaml").read_text(encoding="utf-8"))["methods"]
-    methods["student"]["teacher"] = "vadclip"
-    done = snakemake(project, "-n", "--configfile", write_config(project, {"methods": methods}))
-    assert "key methods.student.teacher: 'vadclip' is no method whose model is teacher" in done.stderr
+    assert "key stride: 'sixteen' is not of type 'integer'" in last
+    assert "Traceback" not in done.stderr
 
 
 def test_another_configuration_replaces_the_default_and_is_not_merged_into_it(project: Path) -> None:
@@ -129,11 +96,6 @@ def test_the_command_that_a_message_ends_with_works(project: Path) -> None:
     assert jobs(done.stdout)["table"] == 1
 
 
-def test_a_configuration_whose_name_begins_like_another_s_is_still_told_apart(project: Path) -> None:
-    done = snakemake(project, "-n", "results/xd_small_table1.csv")
-    assert "no file config/*.yaml has the name 'xd_small'" in done.stderr
-
-
 def test_the_workflow_draws_its_graph(project: Path) -> None:
     done = snakemake(project, "--dag", "--configfile", "config/demo.yaml")
     assert done.returncode == 0, done.stderr
@@ -146,13 +108,6 @@ def test_nothing_in_the_rules_names_a_gpu_where_the_configuration_stays_on_the_c
     assert on_gpu == {"visual", "audio", "train", "score"}
     done = snakemake(project, "-n", "--configfile", "config/demo.yaml")
     assert "gpu=1" not in done.stdout
-
-
-def test_a_table_that_the_data_set_lacks_is_refused_by_naming_those_it_has(project: Path) -> None:
-    done = snakemake(project, "-n", "--configfile", "config/ucf_demo.yaml", "--", "results/ucf_demo_table2.csv")
-    assert done.returncode == 1
-    assert "the paper has no table 2 of data set ucf, which needs segments with classes" in done.stderr
-    assert "'ucf_demo' makes results/ucf_demo_table1.csv" in done.stderr
 
 
 def test_a_set_without_audio_is_planned_without_the_audio_step(project: Path) -> None:
@@ -171,78 +126,6 @@ def test_released_artefacts_that_are_absent_are_named_with_their_source(project:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("base", "change", "message"),
-    [
-        ("demo", {"videos": None}, "key videos: is missing; features: recomputed needs it"),
-        ("demo", {"released": {"root": "a", "train": "b", "test": "c", "annotations": "d"}}, "key released: has no"),
-        ("xd_released", {"crops": [0]}, "key crops: has no meaning with features: released"),
-        ("demo", {"seeds": None}, "key seeds: is missing; training methods.vadclip needs it"),
-        ("demo", {"audio": None}, "key methods.teacher.architecture.model: this teacher reads audio"),
-        ("ucf", {"videos": {"train": "a", "test": "b", "annotations": "c"}}, "key videos: dataset ucf needs videos,"),
-        ("cctv", {"dataset": "ucf"}, "key videos: dataset ucf needs videos, train, test and annotations"),
-    ],
-)
-def test_keys_that_do_not_go_together_are_named(
-    project: Path, base: str, change: dict[str, object], message: str
-) -> None:
-    done = snakemake(project, "-n", "--configfile", write_config(project, change, base=base))
-    assert done.returncode == 1
-    assert message in done.stderr.strip().splitlines()[-1]
-
-
-def test_judging_within_an_epoch_needs_the_selection_that_judges_on_the_test_set(project: Path) -> None:
-    config = write_config(project, {"selection": "last"}, base="ucf_demo")
-    done = snakemake(project, "-n", "--configfile", config)
-    assert "key methods.vadclip.recipe.judge_every: belongs to selection: released" in done.stderr
-
-
-def test_a_method_of_other_authors_is_not_trained_in_bf16(project: Path) -> None:
-    rtfm = {
-        "rows": {"table1": "RTFM"},
-        "modality": "Visual",
-        "scoring_crop": 0,
-        "architecture": {"model": "rtfm", "max_snippets": 32},
-        "recipe": {"epochs": 1, "batch": 4, "learning_rate": 1e-4, "precision": "bf16"},
-    }
-    config = write_config(project, {"methods": {"rtfm": rtfm}}, base="ucf_demo")
-    done = snakemake(project, "-n", "--configfile", config)
-    assert "key methods.rtfm.recipe.precision: a rtfm knows fp32 alone" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"milestones": [3]}, "recipe.cosine_epochs: excludes milestones; set them to []"),
-        ({"cosine_epochs": 3}, "recipe.cosine_epochs: must not be below epochs (5), or the learning rate would rise"),
-        ({"judge_every": 2}, "recipe.judge_every: a macil_sd is whole only at the end of an epoch"),
-    ],
-)
-def test_a_recipe_that_a_method_cannot_be_trained_by_is_refused(
-    project: Path, change: dict[str, object], message: str
-) -> None:
-    method = {
-        "rows": {"table1": "MACIL-SD"},
-        "modality": "RGB(ViT)+Audio",
-        "scoring_crop": 0,
-        "architecture": {"model": "macil_sd", "max_snippets": 64},
-        "recipe": {"epochs": 5, "batch": 4, "learning_rate": 1e-4, "milestones": [], "cosine_epochs": 6} | change,
-    }
-    config = write_config(project, {"selection": "released", "methods": {"macil_sd": method}, "figure4": None})
-    done = snakemake(project, "-n", "--configfile", config)
-    assert done.returncode == 1
-    assert f"key methods.macil_sd.{message}" in done.stderr
-
-
-@pytest.mark.parametrize(
-    "name", ["config", "demo", "demo_baselines", "ucf", "ucf_demo", "cctv", "cctv_demo", "xd_released"]
-)
-def test_every_configuration_keeps_the_schema(project: Path, name: str) -> None:
-    done = snakemake(project, "-n", "--configfile", f"config/{name}.yaml")
-    assert "key " not in done.stderr
-    assert done.returncode == 0 or "are not in place" in done.stderr
-
-
 def test_the_ablation_tables_train_each_variant_once_for_each_seed(project: Path) -> None:
     tables = [f"results/demo_table{number}.csv" for number in (1, 4, 5, 6)]
     done = snakemake(project, "-n", "--configfile", "config/demo.yaml", "--", *tables)
@@ -252,53 +135,9 @@ def test_the_ablation_tables_train_each_variant_once_for_each_seed(project: Path
     assert (planned["train"], planned["table"]) == (3 * 12, 4)
 
 
-def test_a_table_in_which_no_method_has_a_row_says_so(project: Path) -> None:
-    methods = yaml.safe_load((project / "config/demo.yaml").read_text(encoding="utf-8"))["methods"]
-    config = write_config(project, {"methods": {"vadclip": methods["vadclip"]}, "figure4": None})
-    done = snakemake(project, "-n", "--configfile", config, "--", "results/demo_table5.csv")
-    assert "no method of configuration 'demo' has a row in table 5; it makes results/demo_table1.csv" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("method", "change", "message"),
-    [
-        ("vadclip", {"architecture": {"fusion": "addition"}}, "vadclip.architecture.fusion: a vadclip has none"),
-        ("teacher", {"architecture": {"stream": "audio"}}, "teacher.architecture.stream: a teacher has none"),
-        ("teacher", {"recipe": {"distillation": "mse"}}, "only a student is distilled, not a teacher"),
-        ("student", {"recipe": {"distillation": "none"}}, "student.teacher: a distilled student needs"),
-        ("student", {"architecture": {"fusion": "none"}}, "student.architecture.fusion: a student has none"),
-        ("addition", {"like": "fused"}, "addition.like: 'fused' is no method that is trained and no variant"),
-        ("addition", {"architecture": {"fusion": "late"}}, "'late' is not one of"),
-    ],
-)
-def test_an_impossible_variant_is_refused_when_the_configuration_is_read(
-    project: Path, method: str, change: dict[str, object], message: str
-) -> None:
-    methods = yaml.safe_load((project / "config/demo.yaml").read_text(encoding="utf-8"))["methods"]
-    for key, value in change.items():
-        methods[method][key] = methods[method].get(key, {}) | value if isinstance(value, dict) else value
-    done = snakemake(project, "-n", "--configfile", write_config(project, {"methods": methods}))
-    assert done.returncode == 1
-    assert message in done.stderr.strip().splitlines()[-1]
-
-
-def test_auto_is_resolved_where_the_configuration_is_read(project: Path) -> None:
-    plan = snakemake(project, "-n", "-p", "--configfile", "config/demo.yaml", "--", "work/demo/visual/test-00000.h5")
-    assert plan.returncode == 0, plan.stderr
-    assert "--precision auto" not in plan.stdout
-    assert f"--precision {QUICK}" in plan.stdout
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_encoder_has_a_decoding_process_for_each_thread(path: Path) -> None:
-    configuration = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for encoder in (configuration[stream] for stream in ("visual", "audio") if stream in configuration):
-        assert encoder["workers"] == encoder["threads"]
-
-
 def test_another_number_of_workers_makes_nothing_again(project: Path) -> None:
     rules = (project / "extract/videos.smk").read_text(encoding="utf-8")
-    parameters = re.findall(r"^    params:\n((?:        .*\n|\n)*)", rules, re.MULTILINE)
+    parameters = re.findall(r"^( +)params:\n((?:\1    .*\n|\n)*)", rules, re.MULTILINE)
     assert len(parameters) == rules.count("    params:")
-    assert not any("workers" in found for found in parameters)
+    assert not any("workers" in found for _, found in parameters)
     assert rules.count("--workers {resources.workers}") == 2

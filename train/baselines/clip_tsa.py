@@ -39,20 +39,8 @@ from torch import Tensor, nn
 
 from train.baselines.rtfm import RTFM
 from train.baselines.segments import valid_rows, xavier_weights_zero_biases
-from train.settings import Recipe
 
 SEGMENTS = 32
-RECIPE = Recipe(
-    epochs=7,
-    batch=16,
-    learning_rate=0.001,
-    weight_decay=0.005,
-    milestones=(),
-    sampling="paired",
-    branch="classification",
-    optimiser="adam",
-)
-
 SHARE = 0.95
 DRAWS = 100
 DEVIATION = 0.05

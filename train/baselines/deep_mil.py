@@ -37,20 +37,8 @@ from torch.nn import functional as F
 from train.baselines.segments import paired_halves, resample
 from train.branches import Output, no_class_logits
 from train.samples import Batch
-from train.settings import Recipe
 
 SEGMENTS = 32
-RECIPE = Recipe(
-    epochs=63,
-    batch=30,
-    learning_rate=0.01,
-    weight_decay=0.0,
-    milestones=(),
-    sampling="paired",
-    branch="classification",
-    optimiser="adagrad",
-)
-
 SMOOTHNESS_WEIGHT = 8e-5
 SPARSITY_WEIGHT = 8e-5
 SQUARED_WEIGHTS_WEIGHT = 0.001

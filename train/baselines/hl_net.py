@@ -49,20 +49,8 @@ from train.branches import Output, no_class_logits
 from train.graph_branches import distance_adjacency, similarity_adjacency
 from train.mil import top_k_mean
 from train.samples import Batch
-from train.settings import Recipe
 
 SEGMENTS = 200
-RECIPE = Recipe(
-    epochs=50,
-    batch=128,
-    learning_rate=1e-4,
-    weight_decay=0.0,
-    milestones=(10,),
-    sampling="shuffled",
-    branch="classification",
-    optimiser="adam",
-)
-
 DISTILLATION_WEIGHT = 5.0
 LOOK_BACK = 5
 DROPOUT = 0.6

@@ -55,21 +55,8 @@ from train.baselines.segments import valid_rows
 from train.branches import Output, no_class_logits
 from train.mil import SNIPPETS_PER_INSTANCE, top_k_mean
 from train.samples import Batch
-from train.settings import Recipe
 
 SEGMENTS = 200
-RECIPE = Recipe(
-    epochs=50,
-    batch=128,
-    learning_rate=4e-4,
-    weight_decay=0.0,
-    milestones=(),
-    cosine_epochs=60,
-    sampling="shuffled",
-    branch="classification",
-    optimiser="adam",
-)
-
 WIDTH = 128
 HEADS = 4
 DROPOUT = 0.1

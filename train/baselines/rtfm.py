@@ -40,20 +40,8 @@ from torch.nn import functional as F
 from train.baselines.segments import paired_halves, resample, valid_rows, xavier_weights_zero_biases
 from train.branches import Output, no_class_logits
 from train.samples import Batch
-from train.settings import Recipe
 
 SEGMENTS = 32
-RECIPE = Recipe(
-    epochs=50,
-    batch=32,
-    learning_rate=0.001,
-    weight_decay=0.005,
-    milestones=(),
-    sampling="paired",
-    branch="classification",
-    optimiser="adam",
-)
-
 MARGIN = 100.0
 MAGNITUDE_WEIGHT = 1e-4
 SMOOTHNESS_WEIGHT = 8e-4

@@ -47,20 +47,8 @@ from train.baselines.segments import paired_halves, resample, valid_rows
 from train.branches import Output, no_class_logits
 from train.graph_branches import distance_adjacency
 from train.samples import Batch
-from train.settings import Recipe
 
 SEGMENTS = 200
-RECIPE = Recipe(
-    epochs=20,
-    batch=64,
-    learning_rate=1e-4,
-    weight_decay=5e-5,
-    milestones=(),
-    sampling="paired",
-    branch="classification",
-    optimiser="adam",
-)
-
 WIDTH = 512
 SLOTS = 60
 ROWS_PER_CHOSEN = 16

@@ -14,17 +14,13 @@ from train.baselines import clip_tsa, deep_mil, hl_net, macil_sd, rtfm, ur_dmu
 from train.baselines.interface import Staged
 from train.learner import BaselineLearner
 from train.loop import build_optimizer
+from train.methods import METHODS
+from train.networks import network_class as load
 from train.samples import Batch
+from train.settings import Recipe, as_settings
 
-NETWORKS = [
-    deep_mil.DeepMIL,
-    rtfm.RTFM,
-    hl_net.HLNet,
-    hl_net.HLNetAudioVisual,
-    ur_dmu.URDMU,
-    clip_tsa.CLIPTSA,
-    macil_sd.MACILSD,
-]
+BASELINES = [method for method in METHODS.values() if method.network.startswith("train.baselines.")]
+NETWORKS = [load(method) for method in BASELINES]
 DIM = 128
 every_network = pytest.mark.parametrize("network_class", NETWORKS)
 
@@ -70,11 +66,6 @@ def test_the_docstring_tells_the_number_of_parameters(network_class: type[nn.Mod
     counts = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]{4,}", documented[1])]
     count = sum(parameter.numel() for parameter in network_class().parameters())
     assert count == counts[1 if network_class is hl_net.HLNetAudioVisual else 0]
-
-
-@every_network
-def test_checkpoints_are_selected_by_the_only_branch_there_is(network_class: type[nn.Module]) -> None:
-    assert sys.modules[network_class.__module__].RECIPE.branch == "classification"
 
 
 @every_network
@@ -163,7 +154,7 @@ def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *
         # Half of the abnormal videos change places with half of the normal ones, so that labels tell nothing.
         training = training._replace(labels=training.labels.roll(8, dims=0))
     network = build(network_class)
-    recipe = sys.modules[network_class.__module__].RECIPE
+    recipe = next(Recipe(**as_settings(one.recipe)) for one in BASELINES if load(one) is network_class)
     optimizer = build_optimizer(BaselineLearner(network), replace(recipe, learning_rate=speed * recipe.learning_rate))
     for step in range(steps):
         if isinstance(network, Staged) and step % 10 == 0:

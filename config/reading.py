@@ -1,0 +1,287 @@
+"""Reads a configuration: checks it once, spells out variants, and resolves what depends on the machine.
+
+Every message names the file, the key and the fix.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from config.configuration import Configuration, Encoder, Figure4, FrameLevel, Model, SoundStudy
+from extract.datasets import DATA_SETS, XD
+from extract.errors import InputError
+from extract.precision import AUTO, resolve
+from train.fields import schema_of
+from train.methods import METHODS
+from train.settings import Architecture, Recipe, as_settings, check_together, distils
+
+SCHEMA = Path(__file__).parent / "schema.yaml"
+# Settings of a recipe that are not a model's own: the run, its control or another key gives them.
+GIVEN_ELSEWHERE = ("selection", "branch", "measure", "labels", "seed")
+ALWAYS_NEEDED = {"model", "max_snippets"}
+NEEDED_WHERE_TAKEN = {"layers", "window"}
+NEEDED_OF_A_RECIPE = ("epochs", "batch", "learning_rate")
+
+
+class RefusedKeyError(Exception):
+    """What is wrong with a key, beginning with the key."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key}: {reason}")
+
+
+def read(given: Mapping[str, Any], source: str) -> Configuration:
+    """Turn a configuration into checked settings.
+
+    Args:
+        given: The YAML's content.
+        source: The file, for messages.
+
+    Raises:
+        InputError: Naming file, key and what is wrong with it.
+    """
+    whole = copy.deepcopy(dict(given))
+    try:
+        _check_against_schema(whole)
+        _spell_out_variants(whole["methods"])
+        _check_companions(whole)
+        _check_videos(whole)
+        for name, method in whole["methods"].items():
+            _check_method(whole, f"methods.{name}", method)
+        _check_figure(whole)
+        _check_sound_study(whole)
+        automatic = _resolve_precisions(whole)
+    except RefusedKeyError as refused:
+        raise InputError(f"{source}: key {refused}") from None
+    return _configuration(whole, source, automatic)
+
+
+def schema() -> dict[str, Any]:
+    """Give the schema of a configuration: ``schema.yaml``, and what the settings' own classes say."""
+    whole: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    whole["properties"]["dataset"]["enum"] = list(DATA_SETS)
+    (model,) = whole["properties"]["methods"]["patternProperties"].values()
+    learning = [one.name for one in fields(Recipe) if one.name not in GIVEN_ELSEWHERE]
+    model["properties"]["architecture"] = schema_of(Architecture, [one.name for one in fields(Architecture)])
+    model["properties"]["recipe"] = schema_of(Recipe, learning, {"precision": (AUTO,)})
+    # An untrained network is a control, asked for by its file's name.
+    model["properties"]["recipe"]["properties"]["epochs"]["minimum"] = 1
+    return whole
+
+
+def _check_against_schema(whole: dict[str, Any]) -> None:
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(whole))
+    if error is not None:
+        described = error.schema.get("description")
+        key = ".".join(map(str, error.absolute_path)) or "(top level)"
+        raise RefusedKeyError(key, f"{error.message}{f' ({described})' if described else ''}")
+
+
+def _spell_out_variants(methods: dict[str, Any]) -> None:
+    """Replace every variant by the method that it is like, with what differs, and fill in published recipes."""
+    for method in methods.values():
+        known = METHODS.get(method.get("architecture", {}).get("model", ""))
+        if known and known.recipe and "like" not in method:
+            method["recipe"] = {**copy.deepcopy(dict(known.recipe)), **method.get("recipe", {})}
+    whole = {name: method for name, method in methods.items() if "like" not in method}
+    for name, method in methods.items():
+        if "like" not in method:
+            continue
+        if "recipe" not in whole.get(method["like"], {}):
+            reason = f"{method['like']!r} is no method that is trained and no variant itself"
+            raise RefusedKeyError(f"methods.{name}.like", reason)
+        methods[name] = _spelled_out(whole[method["like"]], method)
+
+
+def _spelled_out(original: dict[str, Any], variant: dict[str, Any]) -> dict[str, Any]:
+    method = {**original, **variant}
+    for part in ("architecture", "recipe"):
+        method[part] = {**original[part], **variant.get(part, {})}
+    if method["recipe"].get("distillation") == "none":
+        method.pop("teacher", None)
+    del method["like"]
+    return method
+
+
+def _check_companions(whole: dict[str, Any]) -> None:
+    """Check which keys go with where the features come from, and with training."""
+    source = whole["features"]
+    needed, idle = ["videos", "crops", "dtype", "visual"], ["released"]
+    if source == "released":
+        needed, idle = ["released"], [*needed, "audio"]
+    for key in needed:
+        if key not in whole:
+            raise RefusedKeyError(key, f"is missing; features: {source} needs it")
+    for key in idle:
+        if key in whole:
+            raise RefusedKeyError(key, f"has no meaning with features: {source}; remove it")
+    trained = [name for name, method in whole["methods"].items() if "checkpoint" not in method]
+    for key in ("text_weights", "seeds", "selection"):
+        if trained and key not in whole:
+            raise RefusedKeyError(key, f"is missing; training methods.{trained[0]} needs it")
+
+
+def _check_videos(whole: dict[str, Any]) -> None:
+    """Check that the videos are described as their data set comes."""
+    keys = set(whole.get("videos", {}))
+    if not keys or keys & {"generate", "list"}:
+        return
+    *first, last = needed = list(DATA_SETS[whole["dataset"]].sources)
+    if keys != set(needed):
+        raise RefusedKeyError("videos", f"dataset {whole['dataset']} needs {', '.join(first)} and {last}")
+
+
+def _check_figure(whole: dict[str, Any]) -> None:
+    for name in whole.get("figure4", {}).get("methods", []):
+        if name not in whole["methods"]:
+            raise RefusedKeyError("figure4.methods", f"{name!r} is no method of this configuration")
+
+
+def _check_sound_study(whole: dict[str, Any]) -> None:
+    """Check that the study's methods can be trained on its data."""
+    for name in whole.get("sound_study", {}).get("methods", []):
+        if "recipe" not in whole["methods"].get(name, {}):
+            raise RefusedKeyError("sound_study.methods", f"{name!r} is no method that this configuration trains")
+        teacher = whole["methods"][name].get("teacher")
+        if teacher and "recipe" not in whole["methods"][teacher]:
+            raise RefusedKeyError("sound_study.methods", f"the teacher of {name!r} is not trained here")
+    if "sound_study" in whole and whole["dataset"] != XD.name:
+        raise RefusedKeyError("sound_study", f"its simulated videos have the classes of dataset {XD.name}")
+    if "sound_study" in whole and whole["selection"] == "released":
+        raise RefusedKeyError("sound_study", "knows selection: last and validation alone")
+
+
+def _check_method(whole: dict[str, Any], key: str, method: dict[str, Any]) -> None:
+    """Check what a schema cannot say: keys that must fit one another."""
+    if "crops" in whole and method["scoring_crop"] not in whole["crops"]:
+        raise RefusedKeyError(f"{key}.scoring_crop", f"{method['scoring_crop']} is not among crops {whole['crops']}")
+    if "checkpoint" not in method:
+        _check_trained(whole, key, method)
+    elif "teacher" in method:
+        raise RefusedKeyError(f"{key}.teacher", "a released checkpoint is not trained; remove it")
+
+
+def _check_trained(whole: dict[str, Any], key: str, method: dict[str, Any]) -> None:
+    given, learning = method["architecture"], method.get("recipe", {})
+    _check_given(key, given, learning)
+    with _prefixed(f"{key}.architecture."):
+        architecture = Architecture(**given)
+    recipe = _recipe(whole, f"{key}.recipe.", architecture, learning)
+    if architecture.reads_audio and whole["features"] != "released" and "audio" not in whole:
+        reason = f"this {architecture.model} reads audio, but the key audio is missing"
+        raise RefusedKeyError(f"{key}.architecture.model", reason)
+    _check_teacher(whole, key, method, distils(architecture, recipe))
+
+
+def _check_given(key: str, architecture: dict[str, Any], recipe: dict[str, Any]) -> None:
+    """Check that all is given that a method needs, and nothing that it does not have."""
+    if "model" not in architecture:
+        raise RefusedKeyError(f"{key}.architecture", "'model' is missing")
+    known = METHODS[architecture["model"]]
+    needed = ALWAYS_NEEDED | (NEEDED_WHERE_TAKEN & set(known.shape))
+    missing = [*sorted(needed - architecture.keys())]
+    if missing:
+        raise RefusedKeyError(f"{key}.architecture", f"{missing[0]!r} is missing")
+    strange = sorted(architecture.keys() - needed - set(known.shape) - ({"focal"} if known.focal else set()))
+    if strange:
+        raise RefusedKeyError(f"{key}.architecture.{strange[0]}", f"a {architecture['model']} has none; remove it")
+    for name in NEEDED_OF_A_RECIPE:
+        if name not in recipe:
+            raise RefusedKeyError(f"{key}.recipe", f"{name!r} is missing")
+    if not known.distilled and {"distillation", "distillation_weight"} & recipe.keys():
+        reason = f"only a student is distilled, not a {architecture['model']}"
+        raise RefusedKeyError(f"{key}.recipe.distillation", reason)
+
+
+def _recipe(whole: dict[str, Any], prefix: str, architecture: Architecture, learning: dict[str, Any]) -> Recipe:
+    given = as_settings(learning) | {"selection": whole["selection"]}
+    if given.get("precision") == AUTO:
+        del given["precision"]
+    with _prefixed(prefix):
+        recipe = Recipe(**given)
+        check_together(architecture, recipe)
+    return recipe
+
+
+def _check_teacher(whole: dict[str, Any], key: str, method: dict[str, Any], is_distilled: bool) -> None:
+    teacher = method.get("teacher")
+    if is_distilled != (teacher is not None):
+        reason = "a distilled student needs the name of its teacher's method, and no other model one"
+        raise RefusedKeyError(f"{key}.teacher", reason)
+    # Which model a released checkpoint holds is seen when it is read.
+    of_teacher = whole["methods"].get(teacher, {})
+    model = METHODS.get(of_teacher.get("architecture", {}).get("model", ""))
+    if teacher is not None and "checkpoint" not in of_teacher and not (model and model.teaches):
+        raise RefusedKeyError(f"{key}.teacher", f"{teacher!r} is no method whose model is teacher")
+
+
+@contextmanager
+def _prefixed(prefix: str) -> Iterator[None]:
+    """Name the place of a setting whose class refused it; its message begins with its name."""
+    try:
+        yield
+    except InputError as error:
+        name, _, reason = str(error).partition(": ")
+        raise RefusedKeyError(f"{prefix}{name}", reason) from None
+
+
+def _resolve_precisions(whole: dict[str, Any]) -> tuple[str, ...]:
+    """Replace every ``precision: auto`` by what this machine computes, so that all files of a run state and have one.
+
+    Returns:
+        The keys that said so.
+    """
+    streams: dict[str, dict[str, str]] = {"visual": {}, "audio": {"on_cpu": "fp32"}}
+    places = [(f"{stream}.precision", whole[stream], limits) for stream, limits in streams.items() if stream in whole]
+    for name, method in whole["methods"].items():
+        if "recipe" in method:
+            best = METHODS[method["architecture"]["model"]].precisions[-1]
+            places.append((f"methods.{name}.recipe.precision", method["recipe"], {"on_cpu": best, "on_gpu": best}))
+    automatic = [(key, place, limits) for key, place, limits in places if place.get("precision") == AUTO]
+    for _, place, limits in automatic:
+        place["precision"] = resolve(AUTO, whole["device"], **limits)
+    return tuple(key for key, _, _ in automatic)
+
+
+def _configuration(whole: dict[str, Any], source: str, automatic: tuple[str, ...]) -> Configuration:
+    """Build the settings from a checked mapping."""
+    figure4, study = whole.get("figure4"), whole.get("sound_study")
+    seeds = tuple(whole.get("seeds", ()))
+    return Configuration(
+        name=whole["name"],
+        source=source,
+        data_set=DATA_SETS[whole["dataset"]],
+        note=whole["note"],
+        videos=whole.get("videos", {}),
+        released=whole.get("released", {}),
+        stride=whole["stride"],
+        crops=tuple(whole.get("crops", ())),
+        dtype=whole.get("dtype", ""),
+        shards=whole["shards"],
+        max_failures=whole["max_failures"],
+        device=whole["device"],
+        visual=Encoder(**whole["visual"]) if "visual" in whole else None,
+        audio=Encoder(**whole["audio"]) if "audio" in whole else None,
+        text_weights=whole.get("text_weights", ""),
+        seeds=seeds,
+        learning_seeds=tuple(whole.get("learning_seeds", seeds)),
+        selection=whole.get("selection", ""),
+        train_threads=whole["train_threads"],
+        models={name: _model(name, method) for name, method in whole["methods"].items()},
+        figure4=Figure4(**as_settings(figure4)) if figure4 else None,
+        sound_study=SoundStudy(**as_settings(study)) if study else None,
+        frame_level=FrameLevel(**whole["frame_level"]),
+        automatic=automatic,
+        whole=whole,
+    )
+
+
+def _model(name: str, method: dict[str, Any]) -> Model:
+    rows = {int(table.removeprefix("table")): row for table, row in method["rows"].items()}
+    return Model(**{**method, "name": name, "rows": rows})

@@ -1,0 +1,240 @@
+"""Spells settings as the words of the commands that the rules call."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from config.configuration import PUBLISHED, Configuration
+from evaluate.paper_tables import TABLES
+from extract.errors import InputError
+
+
+def flags(settings: Mapping[str, Any]) -> str:
+    """Spell settings as command line flags: {"a_b": 1, "c": [2, 3], "d": False} -> --a-b 1 --c 2 3 --no-d."""
+    words = []
+    for key, value in settings.items():
+        name = key.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+            continue
+        words.append(f"--{name}")
+        words.extend(map(str, value) if isinstance(value, list | tuple) else [str(value)])
+    return shlex.join(words)
+
+
+def weights_file(weights: str) -> list[str]:
+    """Give the file that a rule must wait for; none for untrained encoders."""
+    return [] if weights.startswith("random:") else [weights]
+
+
+def generated_sources(configuration: Configuration) -> dict[str, str]:
+    """Give the generated folders and files that the catalog is made from, by the flags that take them."""
+    return {flag: f"{configuration.work}/videos/{name}" for flag, name in configuration.data_set.sources.items()}
+
+
+def catalog_sources(configuration: Configuration) -> dict[str, str]:
+    """Give what the catalog is made from: videos with their lists and annotations, or lists of released features."""
+    if configuration.is_generated:
+        return generated_sources(configuration)
+    given = configuration.released or configuration.videos
+    return {flag: path for flag, path in given.items() if not (configuration.is_released and flag == "root")}
+
+
+def catalog_command(configuration: Configuration) -> str:
+    """Name the module that makes the catalog, and its flags."""
+    sources, name = catalog_sources(configuration), configuration.data_set.name
+    if "list" in sources:
+        return f"extract.own {flags(sources | {'dataset': name})}"
+    return f"extract.{name} {flags(sources)}"
+
+
+def present_sources(configuration: Configuration) -> dict[str, str]:
+    """Give the user's own folders and files as inputs of the catalog.
+
+    Raises:
+        InputError: Naming all that are not there, and where to get them.
+    """
+    sources = catalog_sources(configuration)
+    if configuration.is_generated:
+        return sources
+    own = list(configuration.released.values()) if configuration.is_released else list(sources.values())
+    checkpoints = [configuration.models[name].checkpoint for name in configuration.imported]
+    missing = [path for path in [*own, *checkpoints] if path and not Path(path).exists()]
+    if missing:
+        raise InputError(
+            f"The {'features and checkpoints' if configuration.is_released else 'videos'} of configuration "
+            f"'{configuration.name}' are not in place. Missing: {', '.join(missing)}.\n"
+            f"{configuration.data_set.where_to_get} Put them at these paths, or change the paths in the "
+            "configuration.\n"
+            "To try everything without them: "
+            "snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv"
+        )
+    return sources
+
+
+def no_such_table(configuration: Configuration, other: str, table: str) -> str:
+    """Say how to ask for a table that this configuration does not make.
+
+    Args:
+        configuration: The configuration of this run.
+        other: Name of the configuration that the table was asked of.
+        table: ``table1``, or another last part of a result's name.
+    """
+    target = f"results/{other}_{table}.csv"
+    if other == configuration.name:
+        return f"{target}: {_why_not(configuration, table)}."
+    for path in sorted(Path("config").glob("*.yaml")):
+        if f"name: {other}" in path.read_text(encoding="utf-8").splitlines():
+            return (
+                f"{target} belongs to another configuration. Ask for it with:\n"
+                f"  snakemake --cores 8 --configfile {path} -- {target}"
+            )
+    return (
+        f"{target}: no file config/*.yaml has the name '{other}'. Write one, and ask with:\n"
+        f"  snakemake --cores 8 --configfile config/{other}.yaml -- {target}"
+    )
+
+
+def _why_not(configuration: Configuration, table: str) -> str:
+    name = configuration.name
+    there = ", ".join(f"results/{name}_table{number}.csv" for number in configuration.tables)
+    number = int(table.removeprefix("table")) if table.startswith("table") else 0
+    if number in configuration.data_set.reported:
+        return f"no method of configuration '{name}' has a row in table {number}; it makes {there}"
+    needs = TABLES[number].needs if number in TABLES else ""
+    return (
+        f"the paper has no table {number} of data set {configuration.data_set.name}"
+        f"{f', which needs {needs}' if needs else ''}; configuration '{name}' makes {there}"
+    )
+
+
+def streams_to_align(configuration: Configuration) -> dict[str, str]:
+    """Name the features and failures of each stream that the data set has, by the flag that takes them."""
+    return {
+        f"{stream}{flag}": f"{configuration.work}/{stream}/{{split}}-{{shard}}{suffix}"
+        for stream in configuration.streams
+        for flag, suffix in (("", ".h5"), ("_failures", ".failures.csv"))
+    }
+
+
+def embedding(configuration: Configuration, stream: str) -> str:
+    """Spell how a stream is embedded."""
+    encoder = configuration.visual if stream == "visual" else configuration.audio
+    if encoder is None:
+        return ""
+    sampling = {"stride": configuration.stride, "crops": configuration.crops} if stream == "visual" else {}
+    stored = {"dtype": configuration.dtype, "device": configuration.device}
+    return flags(
+        sampling | stored | {"weights": encoder.weights, "precision": encoder.precision, "batch": encoder.batch}
+    )
+
+
+def training(configuration: Configuration, name: str, control: str, files: Mapping[str, str]) -> str:
+    """Spell a model's architecture and recipe, and the control that it is trained as.
+
+    Args:
+        configuration: The configuration.
+        name: The model.
+        control: ``trained``, ``untrained`` or ``shuffled``.
+        files: Its teacher and the catalog, where it needs them.
+    """
+    model = configuration.models[name]
+    recipe = dict(model.recipe)
+    # What does not select the epoch must not retrain it.
+    if configuration.selection != "last":
+        recipe |= {"branch": configuration.frame_level.branch, "measure": configuration.frame_level.measure}
+    if control == "untrained":
+        recipe["epochs"] = 0
+    if control == "shuffled":
+        recipe["labels"] = "shuffled"
+    return flags(
+        {
+            **model.architecture,
+            **recipe,
+            "selection": configuration.selection,
+            "scoring_crop": model.scoring_crop,
+            "text_weights": configuration.text_weights,
+            "device": configuration.device,
+            "note": configuration.note,
+            **files,
+        }
+    )
+
+
+def training_inputs(configuration: Configuration, name: str, control: str, seed: str) -> dict[str, Any]:
+    """Give what a training run reads: its shards, CLIP's text tower, and the test set where that selects the epoch."""
+    work = configuration.work
+    inputs: dict[str, Any] = {
+        "shards": configuration.shards_of("train"),
+        "failures": f"{work}/failures.csv",
+        "text_weights": weights_file(configuration.text_weights),
+    }
+    if configuration.selection == "released":
+        inputs |= {"test_shards": configuration.shards_of("test"), "catalog": f"{work}/catalog.jsonl"}
+    teacher = configuration.models[name].teacher
+    if teacher:
+        run = f"{control}/seed{seed}" if configuration.models[teacher].is_trained else PUBLISHED
+        inputs["teacher"] = f"{work}/checkpoints/{teacher}/{run}.safetensors"
+    return inputs
+
+
+def measured(configuration: Configuration, table: int) -> str:
+    """Spell every model's row in a table and the metrics files of its runs."""
+    words: list[str] = []
+    for name in configuration.models_in(table):
+        model = configuration.models[name]
+        words += ["--row", f"{name}={model.rows[table]}", "--modality", f"{name}={model.modality}"]
+        if model.unreported:
+            words += ["--unreported", name]
+        for run in configuration.runs_of(name):
+            words += ["--measured", f"{name}={configuration.work}/metrics/{name}/{run}.json"]
+    return shlex.join(words)
+
+
+def table_settings(configuration: Configuration, number: int) -> str:
+    """Spell which numbers a table shows."""
+    frame_level, table = configuration.frame_level, TABLES[number]
+    settings: dict[str, Any] = {"table": number}
+    if table.frame:
+        settings |= {"branch": frame_level.branch, "protocol": frame_level.protocol}
+    if len(table.measures) > 1 and table.frame:
+        settings["measure"] = frame_level.measure
+    return flags(settings)
+
+
+def figure_scores(configuration: Configuration) -> dict[str, str]:
+    """Name the scores that Figure 4 draws, by the model: those of its first run."""
+    methods = configuration.figure4.methods if configuration.figure4 else ()
+    return {name: f"{configuration.work}/scores/{name}/{configuration.runs_of(name)[0]}.h5" for name in methods}
+
+
+def drawn(configuration: Configuration) -> str:
+    """Spell what Figure 4 draws."""
+    words: list[str] = []
+    for name, path in figure_scores(configuration).items():
+        words += ["--scores", f"{next(iter(configuration.models[name].rows.values()))}={path}"]
+    videos: Sequence[str] = configuration.figure4.videos if configuration.figure4 else ()
+    return shlex.join([*words, "--branch", configuration.frame_level.branch, "--video", *videos])
+
+
+def sound_study_data(configuration: Configuration, videos: str, sound: str) -> str:
+    """Spell what one simulated set of the sound study is made of."""
+    study = configuration.sound_study
+    if study is None:
+        return ""
+    named = {name: getattr(study, name) for name in ("test", "snippets", "sight", "seed")}
+    return flags({"train": videos, "sound": sound, **named})
+
+
+def sound_study_inputs(
+    configuration: Configuration, videos: str, sound: str, name: str, control: str, seed: str
+) -> dict[str, Any]:
+    """Give what a training run of the sound study reads."""
+    folder = f"{configuration.work}/sound_study/{videos}-{sound}"
+    teacher = configuration.models[name].teacher
+    return {
+        "shards": [f"{folder}/train-00000.h5"],
+        "text_weights": weights_file(configuration.text_weights),
+        **({"teacher": f"{folder}/{teacher}/{control}/seed{seed}.safetensors"} if teacher else {}),
+    }

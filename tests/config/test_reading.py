@@ -1,0 +1,185 @@
+"""What a person reads whose configuration cannot be run, and what is made of one that can."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from config.configuration import Configuration
+from config.reading import read
+from config.spelling import no_such_table, training
+from extract.errors import InputError
+from tests.machine import QUICK
+from tests.workflow.project import ROOT
+
+CONFIGURATIONS = sorted(path for path in (ROOT / "config").glob("*.yaml") if path.name != "schema.yaml")
+
+
+def content(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / f"config/{name}.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def configured(change: dict[str, object], base: str = "demo") -> Configuration:
+    """Read configuration ``base`` with other top-level keys; ``None`` leaves one out."""
+    changed = content(base) | change
+    if "methods" in change:
+        changed.pop("sound_study", None)  # it trains the methods that were there
+    return read({key: value for key, value in changed.items() if value is not None}, "config/mine.yaml")
+
+
+def refusal(change: dict[str, object], base: str = "demo") -> str:
+    """Give the one line with which a configuration is refused."""
+    with pytest.raises(InputError) as refused:
+        configured(change, base)
+    message = str(refused.value)
+    assert message.startswith("config/mine.yaml: key ")
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stride": "sixteen"}, "key stride: 'sixteen' is not of type 'integer'"),
+        ({"strid": 16}, "'strid' was unexpected"),
+        ({"dataset": "msad"}, "key dataset: 'msad' is not one of ['xd', 'cctv', 'ucf']"),
+        ({"crops": [0, 10]}, "key crops.1: 10 is greater than the maximum of 9"),
+        ({"selection": "best"}, "key selection: 'best' is not one of"),
+        ({"name": "../demo"}, "key name: '../demo' does not match"),
+        ({"name": "a b; rm -rf c"}, "key name: 'a b; rm -rf c' does not match"),
+        ({"name": None}, "'name' is a required property"),
+        ({"crops": [5]}, "key methods.vadclip.scoring_crop: 0 is not among crops [5]"),
+        ({"methods": {}}, "key methods: "),
+    ],
+)
+def test_a_wrong_setting_is_named(change: dict[str, object], message: str) -> None:
+    assert message in refusal(change)
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "message"),
+    [
+        ("demo", {"videos": None}, "key videos: is missing; features: recomputed needs it"),
+        ("demo", {"released": {"root": "a", "train": "b", "test": "c", "annotations": "d"}}, "key released: has no"),
+        ("xd_released", {"crops": [0]}, "key crops: has no meaning with features: released"),
+        ("demo", {"seeds": None}, "key seeds: is missing; training methods.vadclip needs it"),
+        ("demo", {"audio": None}, "key methods.teacher.architecture.model: this teacher reads audio"),
+        ("ucf", {"videos": {"train": "a", "test": "b", "annotations": "c"}}, "key videos: dataset ucf needs videos,"),
+        ("cctv", {"dataset": "ucf"}, "key videos: dataset ucf needs videos, train, test and annotations"),
+        (
+            "ucf_demo",
+            {"selection": "last"},
+            "methods.vadclip.recipe.judge_every: 2 judges within an epoch, which only",
+        ),
+    ],
+)
+def test_keys_that_do_not_go_together_are_named(base: str, change: dict[str, object], message: str) -> None:
+    assert message in refusal(change, base)
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "message"),
+    [
+        ("vadclip", {"architecture": {"fusion": "addition"}}, "vadclip.architecture.fusion: a vadclip has none"),
+        ("vadclip", {"architecture": {"window": 5}}, "vadclip.architecture.window: 5 must divide max_snippets (16)"),
+        ("teacher", {"architecture": {"stream": "audio"}}, "teacher.architecture.stream: a teacher has none"),
+        ("teacher", {"recipe": {"distillation": "mse"}}, "only a student is distilled, not a teacher"),
+        ("teacher", {"recipe": {"learning_rate": 0}}, "key methods.teacher.recipe.learning_rate: 0 is less than or"),
+        ("student", {"recipe": {"distillation": "none"}}, "student.teacher: a distilled student needs"),
+        ("student", {"architecture": {"fusion": "none"}}, "student.architecture.fusion: a student has none"),
+        ("student", {"teacher": "vadclip"}, "key methods.student.teacher: 'vadclip' is no method whose model is teach"),
+        ("addition", {"like": "fused"}, "addition.like: 'fused' is no method that is trained and no variant"),
+        ("addition", {"architecture": {"fusion": "late"}}, "'late' is not one of"),
+    ],
+)
+def test_an_impossible_method_is_refused(method: str, change: dict[str, object], message: str) -> None:
+    methods = content("demo")["methods"]
+    for key, value in change.items():
+        methods[method][key] = methods[method].get(key, {}) | value if isinstance(value, dict) else value
+    assert message in refusal({"methods": methods})
+
+
+def baseline(model: str, recipe: dict[str, object]) -> dict[str, object]:
+    method = {
+        "rows": {"table1": "Row"},
+        "modality": "RGB(ViT)+Audio",
+        "scoring_crop": 0,
+        "architecture": {"model": model, "max_snippets": 64},
+        "recipe": recipe,
+    }
+    return {"methods": {model: method}, "figure4": None}
+
+
+@pytest.mark.parametrize(
+    ("model", "recipe", "message"),
+    [
+        ("rtfm", {"precision": "bf16"}, "recipe.precision: bf16 is not for rtfm, which knows fp32 alone"),
+        ("macil_sd", {"milestones": [3]}, "recipe.cosine_epochs: 60 excludes milestones; leave the list of them empty"),
+        ("macil_sd", {"cosine_epochs": 3}, "recipe.cosine_epochs: 3 must not be below epochs (50), or the learning"),
+        ("macil_sd", {"judge_every": 2}, "recipe.judge_every: macil_sd mixes its two networks at the end of an epoch"),
+        ("rtfm", {"epochs": 0}, "recipe.epochs: 0 is less than the minimum of 1"),
+    ],
+)
+def test_a_recipe_that_a_method_cannot_be_trained_by_is_refused(
+    model: str, recipe: dict[str, object], message: str
+) -> None:
+    assert f"key methods.{model}.{message}" in refusal(baseline(model, recipe) | {"selection": "released"})
+
+
+def test_a_method_of_other_authors_comes_with_its_published_recipe() -> None:
+    given = configured(baseline("rtfm", {"epochs": 7}))
+    words = training(given, "rtfm", "trained", {})
+    # Tian et al. 2021 as released: Adam, 1e-3, weight decay 5e-3, 32 normal and 32 abnormal videos a step.
+    for flag in ("--epochs 7", "--batch 32", "--learning-rate 0.001", "--weight-decay 0.005", "--sampling paired"):
+        assert flag in words
+
+
+def test_a_variant_is_spelled_out_and_leaves_its_original_alone() -> None:
+    models = configured({}).models
+    assert models["addition"].architecture == models["teacher"].architecture | {"fusion": "addition"}
+    assert "fusion" not in models["teacher"].architecture
+    assert models["audio_undistilled"].teacher is None
+    assert models["audio_distilled"].teacher == "teacher"
+
+
+def test_auto_is_resolved_where_the_configuration_is_read() -> None:
+    given = configured({})
+    assert given.automatic == ("visual.precision",)
+    assert given.visual is not None
+    assert given.visual.precision == QUICK
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_every_configuration_that_comes_with_the_project_can_be_read(path: Path) -> None:
+    given = read(content(path.stem), str(path))
+    for encoder in filter(None, (given.visual, given.audio)):
+        # A decoding process for each thread.
+        assert encoder.workers == encoder.threads
+
+
+def test_reading_changes_nothing_of_what_was_given() -> None:
+    given = content("demo")
+    read(given, "config/demo.yaml")
+    assert given == content("demo")
+
+
+def test_a_table_that_is_not_made_says_why_and_which_are() -> None:
+    ucf = configured({}, "ucf_demo")
+    assert no_such_table(ucf, "ucf_demo", "table2") == (
+        "results/ucf_demo_table2.csv: the paper has no table 2 of data set ucf, which needs segments with classes; "
+        "configuration 'ucf_demo' makes results/ucf_demo_table1.csv."
+    )
+    alone = configured({"methods": {"vadclip": content("demo")["methods"]["vadclip"]}, "figure4": None})
+    assert no_such_table(alone, "demo", "table5") == (
+        "results/demo_table5.csv: no method of configuration 'demo' has a row in table 5; it makes "
+        "results/demo_table1.csv, results/demo_table2.csv."
+    )
+
+
+def test_a_table_of_no_configuration_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert "no file config/*.yaml has the name 'mine'" in no_such_table(configured({}), "mine", "table1")
+    # One whose name begins like another's is still told apart.
+    assert "no file config/*.yaml has the name 'xd_small'" in no_such_table(configured({}), "xd_small", "table1")
