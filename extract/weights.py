@@ -82,7 +82,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         raise InputError(f"weights {path}: must hold a plain state dict, tensors by name")
     for name, value in state.items():
         # A few numbers can be declared to be any number of them, and are made so when they are copied.
-        if value.layout is not torch.strided or value.untyped_storage().nbytes() < value.nbytes:
+        if value.layout is not torch.strided:
+            raise InputError(f"weights {path}: tensor {name} is sparse; store it as a plain tensor")
+        if value.untyped_storage().nbytes() < value.nbytes:
             raise InputError(
                 f"weights {path}: tensor {name} declares numbers that are not stored; fetch the file again"
             )

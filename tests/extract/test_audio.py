@@ -126,5 +126,5 @@ def test_a_catalog_that_lost_a_video_is_named(catalog: Path, tmp_path: Path) -> 
 
 def test_an_absent_or_foreign_work_file_is_named(tmp_path: Path) -> None:
     catalog = catalog_of(tmp_path / "all", [])
-    with pytest.raises(InputError, match=r"visual\.h5: no readable HDF5 file"):
+    with pytest.raises(InputError, match=r"visual\.h5: no such file; run the visual step again"):
         run_audio(catalog)
