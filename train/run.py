@@ -137,7 +137,10 @@ def parser() -> argparse.ArgumentParser:
         "--selection", choices=get_args(Selection), default=Recipe.selection, help="which epoch is kept"
     )
     recipe.add_argument(
-        "--judge-every", type=int, default=Recipe.judge_every, help="steps between judgements within an epoch"
+        "--judge-every",
+        type=int,
+        default=Recipe.judge_every,
+        help="steps between judgements within an epoch, whose end is then not judged; 0 judges the end alone",
     )
     recipe.add_argument("--branch", choices=get_args(Branch), default=Recipe.branch, help="branch that selects")
     recipe.add_argument("--measure", choices=get_args(Measure), default=Recipe.measure, help="measure that selects")

@@ -118,7 +118,8 @@ class Recipe:
         selection: Which epoch is kept: ``last``; ``validation``, best on a held-out tenth of the training
             videos; ``released``, best on the TEST set, as the published numbers were made.
         judge_every: Steps between judgements within an epoch, as UCF-Crime's released code makes them (10: after the
-            11th step, the 21st, ...); 0 judges at the end of an epoch only. Needs selection ``released``.
+            11th step, the 21st, ...), which never judges the end of an epoch; 0 judges at the end only. Needs selection
+            ``released``.
         branch: Branch whose score selects the epoch.
         measure: Measure that selects it on the test set (``ap`` or ``auc``).
         labels: ``true``, or ``shuffled`` over the training videos: a control that must not learn.
