@@ -66,6 +66,7 @@ GENERATED_SOURCES = {
         "train": "train",
         "test": "test",
         "annotations": "annotations_multiclasses.txt",
+        "frame_annotations": "annotations.txt",
     },
     "cctv": {"train": "train", "test": "test", "annotations": "annotations_cctv.txt"},
     "ucf": {

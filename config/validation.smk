@@ -110,6 +110,14 @@ def check_sound_study(settings):
 
 def check_videos(settings):
     """Check that the videos are described as their data set comes."""
+    for part in ("videos", "released"):
+        if settings["dataset"] != "xd" and "frame_annotations" in settings.get(
+            part, {}
+        ):
+            refuse(
+                f"{part}.frame_annotations",
+                f"only xd has such a file, not {settings['dataset']}; remove it",
+            )
     keys = set(settings.get("videos", {}))
     if not keys or keys & {"generate", "list"}:
         return

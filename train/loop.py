@@ -199,7 +199,7 @@ def _refuse_unjudged(steps: int, judge_every: int) -> None:
     if judge_every >= steps > 0:
         raise InputError(
             f"judge_every: {judge_every} judges first after step {judge_every + 1}, but an epoch has {steps} "
-            f"{'step' if steps == 1 else 'steps'} and its end is not judged; lower it, or set it to 0 to judge at the end"
+            f"{'step' if steps == 1 else 'steps'} and its end is not judged; lower it, or set it to 0 to judge the end"
         )
 
 

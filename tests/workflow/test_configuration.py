@@ -44,7 +44,7 @@ def test_without_the_videos_one_message_says_what_where_and_how_else(project: Pa
     assert done.returncode == 1
     message = done.stderr[done.stderr.index("The videos") :]
     for expected in (
-        "data/xd/train, data/xd/test, data/xd/annotations_multiclasses.txt",
+        "data/xd/train, data/xd/test, data/xd/annotations_multiclasses.txt, data/xd/annotations.txt",
         "https://roc-ng.github.io/XD-Violence/",
         "snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv",
     ):
@@ -56,6 +56,7 @@ def test_with_the_videos_in_place_the_paper_s_table_is_planned(project: Path) ->
     (project / "data/xd/train").mkdir(parents=True)
     (project / "data/xd/test").mkdir()
     (project / "data/xd/annotations_multiclasses.txt").touch()
+    (project / "data/xd/annotations.txt").touch()
     (project / "weights").mkdir()
     done = snakemake(project, "-n", "results/xd_table1.csv")
     assert done.returncode == 0, done.stderr
@@ -177,6 +178,11 @@ def test_released_artefacts_that_are_absent_are_named_with_their_source(project:
         ("demo", {"videos": None}, "key videos: is missing; features: recomputed needs it"),
         ("demo", {"released": {"root": "a", "train": "b", "test": "c", "annotations": "d"}}, "key released: has no"),
         ("xd_released", {"crops": [0]}, "key crops: has no meaning with features: released"),
+        (
+            "cctv",
+            {"videos": {"train": "a", "test": "b", "annotations": "c", "frame_annotations": "d"}},
+            "key videos.frame_annotations: only xd has such a file, not cctv; remove it",
+        ),
         ("demo", {"seeds": None}, "key seeds: is missing; training methods.vadclip needs it"),
         ("demo", {"audio": None}, "key methods.teacher.architecture.model: this teacher reads audio"),
         ("ucf", {"videos": {"train": "a", "test": "b", "annotations": "c"}}, "key videos: dataset ucf needs videos,"),
