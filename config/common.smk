@@ -241,13 +241,23 @@ def train_inputs(wildcards):
     return inputs
 
 
+def scoring_of(method):
+    """Give how a method is scored, where the configuration says so."""
+    names = ("scoring_crop", "scoring_window", "scoring_classes")
+    return {name: method[name] for name in names if name in method}
+
+
 def train_settings(wildcards, input):
     """Spell a method's architecture and recipe, and the control that it is trained as."""
     method = config["methods"][wildcards.method]
     recipe = dict(method["recipe"])
     # What does not select the epoch must not retrain it.
-    if config["selection"] != "last":
-        recipe |= {name: config["frame_level"][name] for name in ("branch", "measure")}
+    if config["selection"] == "last":
+        recipe.pop("branch", None)
+    else:
+        recipe = {
+            name: config["frame_level"][name] for name in ("branch", "measure")
+        } | recipe
     if wildcards.control == "untrained":
         recipe["epochs"] = 0
     if wildcards.control == "shuffled":
@@ -256,7 +266,7 @@ def train_settings(wildcards, input):
         **method["architecture"],
         **recipe,
         "selection": config["selection"],
-        "scoring_crop": method["scoring_crop"],
+        **scoring_of(method),
         "text_weights": config["text_weights"],
         "device": config["device"],
         "note": config["note"],

@@ -189,6 +189,12 @@ def check_trained(settings, key, method):
             f"{key}.architecture.window",
             f"must divide max_snippets ({architecture['max_snippets']})",
         )
+    window = method.get("scoring_window", 0)
+    if window and (model not in OWN_TO_MODEL or architecture["max_snippets"] % window):
+        refuse(
+            f"{key}.scoring_window",
+            f"must divide max_snippets ({architecture['max_snippets']}) of a vadclip, teacher or student",
+        )
     reads_audio = (
         model in HEARING_BASELINES
         or (model == "teacher" and architecture.get("fusion") != "none")

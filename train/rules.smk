@@ -78,7 +78,7 @@ rule released_checkpoint:
         settings=lambda wildcards: flags(
             {
                 "dataset": config["dataset"],
-                "scoring_crop": config["methods"][wildcards.method]["scoring_crop"],
+                **scoring_of(config["methods"][wildcards.method]),
             }
         ),
     shell:

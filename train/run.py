@@ -28,9 +28,11 @@ from train.settings import (
     Prompt,
     Recipe,
     Sampling,
+    ScoringClasses,
     Selection,
     Stream,
     check_together,
+    scoring_codes,
 )
 
 if TYPE_CHECKING:
@@ -154,6 +156,15 @@ def parser() -> argparse.ArgumentParser:
     recipe.add_argument("--seed", type=int, default=Recipe.seed, help="seed of weights, order and dropout")
     run = parser.add_argument_group("run")
     run.add_argument("--scoring-crop", type=int, required=True, help="number of the crop that scoring reads")
+    run.add_argument(
+        "--scoring-window", type=int, default=0, help="attention window to score with; 0: the one that is trained with"
+    )
+    run.add_argument(
+        "--scoring-classes",
+        choices=get_args(ScoringClasses),
+        default="trained",
+        help="prompts to score with: all that are trained with, or those of the data set's own classes alone",
+    )
     run.add_argument("--note", default="", help="text that follows the model into every table")
     run.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
@@ -210,6 +221,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             text_weights=text_weights,
             scoring_crop=arguments.scoring_crop,
             note=arguments.note,
+            scoring_window=arguments.scoring_window,
+            scoring_classes=scoring_codes(labels, arguments.scoring_classes),
         )
         with exact_arithmetic(), _judge(arguments, architecture, recipe, labels, held_out) as judge:
             progress = train(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from extract.errors import InputError
+from extract.labels import LabelSet
 
 Baseline = Literal["deep_mil", "rtfm", "hl_net", "hl_net_audio_visual", "ur_dmu", "clip_tsa", "macil_sd"]
 Model = Literal[
@@ -35,6 +36,7 @@ Sampling = Literal["shuffled", "paired"]
 Branch = Literal["classification", "alignment"]
 Measure = Literal["ap", "auc"]
 Labels = Literal["true", "shuffled"]
+ScoringClasses = Literal["trained", "dataset"]
 Precision = Literal["fp32", "bf16"]
 
 
@@ -188,6 +190,16 @@ def check_together(architecture: Architecture, recipe: Recipe) -> None:
             f"judge_every: {architecture.model} mixes its two networks at the end of an epoch, so that its weights "
             f"within one are not the method's; {recipe.judge_every} judges within an epoch, set it to 0"
         )
+
+
+def scoring_codes(labels: LabelSet, choice: str) -> tuple[str, ...]:
+    """Give the label codes whose prompts scoring uses, or none where these are all.
+
+    Args:
+        labels: The label set that is trained on.
+        choice: ``trained`` for all that are trained with, ``dataset`` for the data set's own classes alone.
+    """
+    return labels.codes if choice == "dataset" and labels.codes != labels.model_codes else ()
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

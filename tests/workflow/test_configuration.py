@@ -203,6 +203,32 @@ def test_judging_within_an_epoch_needs_the_selection_that_judges_on_the_test_set
     assert "key methods.vadclip.recipe.judge_every: belongs to selection: released" in done.stderr
 
 
+def test_the_released_recipe_of_cctv_s_teacher_differs_from_the_sound_one_as_its_code_does(project: Path) -> None:
+    for name in ("train", "test"):
+        (project / "data/cctv" / name).mkdir(parents=True)
+    (project / "data/cctv/annotations_cctv.txt").touch()
+    planned = snakemake(project, "-n", "-p", "--configfile", "config/cctv.yaml", "--", "results/cctv_table3.csv")
+    assert planned.returncode == 0, planned.stderr
+    commands = {
+        method: next(line for line in planned.stdout.splitlines() if f"partial/train/{method}-trained" in line)
+        for method in ("teacher", "teacher_released")
+    }
+    assert "--epochs 1 " in commands["teacher_released"]
+    assert "--scoring-window 64 --scoring-classes dataset" in commands["teacher_released"]
+    assert "--epochs 10 " in commands["teacher"]
+    assert "--scoring-window" not in commands["teacher"]
+    assert "--window 4 " in commands["teacher"]
+    assert "--window 4 " in commands["teacher_released"]
+    assert "--branch" not in commands["teacher_released"]
+
+
+def test_a_window_that_cannot_be_scored_with_is_refused(project: Path) -> None:
+    methods = yaml.safe_load((project / "config/cctv.yaml").read_text(encoding="utf-8"))["methods"]
+    methods["teacher"]["scoring_window"] = 60
+    done = snakemake(project, "-n", "--configfile", write_config(project, {"methods": methods}, base="cctv"))
+    assert "key methods.teacher.scoring_window: must divide max_snippets (256)" in done.stderr
+
+
 def test_a_method_of_other_authors_is_not_trained_in_bf16(project: Path) -> None:
     rtfm = {
         "rows": {"table1": "RTFM"},
