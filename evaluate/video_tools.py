@@ -18,6 +18,7 @@ from train.checkpoint import Checkpoint, load_for_scoring
 # The type that the pipeline stores features in; the last bits of scores depend on it.
 STORED = "float16"
 AUDIO_BATCH = 32
+RANDOM_WEIGHTS = "random weights"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Model:
         """What a reader of its results has to know, one sentence each."""
         origin = self.provenance
         return [
-            *(["random weights"] if "random:" in origin.weights else []),
+            *([RANDOM_WEIGHTS] if "random:" in origin.weights else []),
             *(f"mismatch allowed: {sentence}" for sentence in origin.mismatch),
             *([origin.note] if origin.note else []),
         ]
