@@ -59,6 +59,8 @@ class Model:
         modality: What it reads, in words.
         scoring_crop: Number of the crop that scoring reads.
         unreported: Whether the paper's tables lack its rows.
+        scoring_window: Attention window that scoring uses in place of the network's.
+        scoring_classes: Whose prompts scoring reads, where the configuration says so.
         checkpoint: The authors' file, of a model that is not trained.
         teacher: Name of the model that it is distilled from.
         architecture: What the configuration says of its network, in the order in which command lines repeat it.
@@ -70,10 +72,18 @@ class Model:
     modality: str
     scoring_crop: int
     unreported: bool = False
+    scoring_window: int | None = None
+    scoring_classes: str | None = None
     checkpoint: str | None = None
     teacher: str | None = None
     architecture: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def scoring(self) -> dict[str, Any]:
+        """How it is scored, as far as the configuration says so."""
+        named = {name: getattr(self, name) for name in ("scoring_crop", "scoring_window", "scoring_classes")}
+        return {name: value for name, value in named.items() if value is not None}
 
     @property
     def is_trained(self) -> bool:

@@ -23,7 +23,7 @@ from train.settings import Architecture, Recipe, as_settings, check_together, di
 
 SCHEMA = Path(__file__).parent / "schema.yaml"
 # Settings of a recipe that are not a model's own: the run, its control or another key gives them.
-GIVEN_ELSEWHERE = ("selection", "branch", "measure", "labels", "seed")
+GIVEN_ELSEWHERE = ("selection", "measure", "labels", "seed")
 ALWAYS_NEEDED = {"model", "max_snippets"}
 NEEDED_WHERE_TAKEN = {"layers", "window"}
 NEEDED_OF_A_RECIPE = ("epochs", "batch", "learning_rate")
@@ -129,10 +129,16 @@ def _check_companions(whole: dict[str, Any]) -> None:
 
 def _check_videos(whole: dict[str, Any]) -> None:
     """Check that the videos are described as their data set comes."""
-    keys = set(whole.get("videos", {}))
+    data_set = DATA_SETS[whole["dataset"]]
+    optional = {name for one in DATA_SETS.values() for name in one.optional_sources}
+    for part in ("videos", "released"):
+        for name in sorted(optional & set(whole.get(part, {})) - set(data_set.optional_sources)):
+            having = ", ".join(one.name for one in DATA_SETS.values() if name in one.optional_sources)
+            raise RefusedKeyError(f"{part}.{name}", f"only {having} has such a file, not {data_set.name}; remove it")
+    keys = set(whole.get("videos", {})) - optional
     if not keys or keys & {"generate", "list"}:
         return
-    *first, last = needed = list(DATA_SETS[whole["dataset"]].sources)
+    *first, last = needed = list(data_set.sources)
     if keys != set(needed):
         raise RefusedKeyError("videos", f"dataset {whole['dataset']} needs {', '.join(first)} and {last}")
 
@@ -172,6 +178,10 @@ def _check_trained(whole: dict[str, Any], key: str, method: dict[str, Any]) -> N
     _check_given(key, given, learning)
     with _prefixed(f"{key}.architecture."):
         architecture = Architecture(**given)
+    window = method.get("scoring_window", 0)
+    if window and ("window" not in architecture.method.shape or architecture.max_snippets % window):
+        reason = f"must divide max_snippets ({architecture.max_snippets}) of a method that has a window"
+        raise RefusedKeyError(f"{key}.scoring_window", reason)
     recipe = _recipe(whole, f"{key}.recipe.", architecture, learning)
     if architecture.reads_audio and whole["features"] != "released" and "audio" not in whole:
         reason = f"this {architecture.model} reads audio, but the key audio is missing"

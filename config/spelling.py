@@ -30,7 +30,8 @@ def weights_file(weights: str) -> list[str]:
 
 def generated_sources(configuration: Configuration) -> dict[str, str]:
     """Give the generated folders and files that the catalog is made from, by the flags that take them."""
-    return {flag: f"{configuration.work}/videos/{name}" for flag, name in configuration.data_set.sources.items()}
+    made = {**configuration.data_set.sources, **configuration.data_set.optional_sources}
+    return {flag: f"{configuration.work}/videos/{name}" for flag, name in made.items()}
 
 
 def catalog_sources(configuration: Configuration) -> dict[str, str]:
@@ -141,9 +142,10 @@ def training(configuration: Configuration, name: str, control: str, files: Mappi
     """
     model = configuration.models[name]
     recipe = dict(model.recipe)
+    branch = recipe.pop("branch", configuration.frame_level.branch)
     # What does not select the epoch must not retrain it.
     if configuration.selection != "last":
-        recipe |= {"branch": configuration.frame_level.branch, "measure": configuration.frame_level.measure}
+        recipe |= {"branch": branch, "measure": configuration.frame_level.measure}
     if control == "untrained":
         recipe["epochs"] = 0
     if control == "shuffled":
@@ -153,7 +155,7 @@ def training(configuration: Configuration, name: str, control: str, files: Mappi
             **model.architecture,
             **recipe,
             "selection": configuration.selection,
-            "scoring_crop": model.scoring_crop,
+            **model.scoring,
             "text_weights": configuration.text_weights,
             "device": configuration.device,
             "note": configuration.note,

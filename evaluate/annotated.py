@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluate.scores_file import UNKNOWN_FRAMES, ScoredVideo, ScoresHeader, read_scores
-from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog
+from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog, released_truth
 from extract.errors import InputError
 
 
@@ -16,10 +16,16 @@ class Annotated:
     Attributes:
         scores: Its scores.
         segments: Its annotated events.
+        released: What makes its frames abnormal in protocol ``released``; ``None`` where its events do.
     """
 
     scores: ScoredVideo
     segments: tuple[Segment, ...]
+    released: tuple[Segment, ...] | None = None
+
+    def frame_truth(self, protocol: str) -> tuple[Segment, ...]:
+        """Give what makes its frames abnormal in a protocol, ``released`` or ``exact``."""
+        return self.segments if self.released is None or protocol != "released" else self.released
 
 
 def read_test_videos(catalog: Path) -> dict[str, Video]:
@@ -47,11 +53,13 @@ def read_annotated(path: Path, tests: Mapping[str, Video], catalog: Path) -> tup
     annotated = []
     for video_id, scores in scored.items():
         try:
-            segments = ground_truth(tests[video_id], header.classes[0], len(scores.anomaly) * header.stride)
+            frames = len(scores.anomaly) * header.stride
+            segments = ground_truth(tests[video_id], header.classes[0], frames)
+            released = released_truth(tests[video_id], header.classes[0], frames)
         except InputError as error:
             raise InputError(f"{catalog}: {error}") from None
         check_labels((one.label for one in segments), header.classes, f"{catalog}: {video_id!r}: field segments")
-        annotated.append(Annotated(scores, segments))
+        annotated.append(Annotated(scores, segments, released))
     return header, annotated
 
 

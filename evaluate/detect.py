@@ -3,7 +3,11 @@
 A video is decoded, embedded and scored in one go, by the same functions as the data sets and with the checkpoint's own
 stride and crop. For ``VIDEO`` the folder ``--out`` then holds ``<id>.csv`` (a line a snippet), ``<id>.json`` (the
 detected segments and how they came about) and the figure ``<id>.png`` and ``<id>.svg``. Of a folder every video below
-it is done; those that fail are listed in ``failures.csv``. Nothing is downloaded.
+it is done: ``detections.csv`` lists the segments of all, ``failures.csv`` the videos that failed. Nothing is
+downloaded.
+
+The anomaly says whether something happens: a segment is where either branch reaches ``--threshold``. The classes say
+what it is: where none reaches ``--class-threshold``, the segment is called "anomaly" and the likeliest are named.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from extract import command
 from extract.catalog import check_video_id
@@ -28,6 +32,19 @@ if TYPE_CHECKING:
 
 STAGE = "detect"
 FAILURES = "failures.csv"
+DETECTIONS = "detections.csv"
+
+
+class Thresholds(NamedTuple):
+    """From where on something is said.
+
+    Attributes:
+        anomaly: Least anomaly of a segment.
+        named: Least probability of a class for a segment to have its name.
+    """
+
+    anomaly: float
+    named: float
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +52,8 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "evaluate.detect",
         __doc__,
-        writes="ID.csv, ID.json, ID.png and ID.svg of each video into --out, and for a folder of videos failures.csv",
+        writes="ID.csv, ID.json, ID.png and ID.svg of each video into --out, and for a folder of videos detections.csv "
+        "and failures.csv",
     )
     parser.add_argument("videos", type=Path, metavar="VIDEO|FOLDER", help="a video, or a folder searched to any depth")
     parser.add_argument(
@@ -53,7 +71,13 @@ def parser() -> argparse.ArgumentParser:
         "--threshold",
         type=float,
         default=0.5,
-        help="least probability of a class for a segment; lower finds more, and more that is wrong",
+        help="least anomaly of a segment; lower finds more, and more that is wrong",
+    )
+    parser.add_argument(
+        "--class-threshold",
+        type=float,
+        default=0.5,
+        help="least probability of a class for a segment to have its name; below it is called anomaly",
     )
     parser.add_argument(
         "--precision",
@@ -77,12 +101,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     if arguments.threads < 1:
         raise InputError(f"--threads: {arguments.threads} must be at least 1")
-    if not 0 < arguments.threshold <= 1:
-        raise InputError(f"--threshold: {arguments.threshold} must be above 0 and at most 1")
+    for flag, value in (("--threshold", arguments.threshold), ("--class-threshold", arguments.class_threshold)):
+        if not 0 < value <= 1:
+            raise InputError(f"{flag}: {value} must be above 0 and at most 1")
     found = videos_below(arguments.videos)
 
     import torch
 
+    from evaluate.detection_files import detections_csv
     from evaluate.video_tools import Choice, load_tools
     from extract.device import take_device
     from extract.progress import track
@@ -101,13 +127,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     tools = load_tools(choice, take_device(arguments.device, arguments.threads))
     for remark in tools.model.remarks:
         print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
+    thresholds = Thresholds(arguments.threshold, arguments.class_threshold)
+    detections: dict[str, list[dict[str, Any]]] = {}
     failures: list[Failure] = []
     for video_id, paths in track(found.items(), label=STAGE, total=len(found), unit="videos"):
-        failure = _detect(video_id, paths, tools, arguments.threshold, arguments.out)
-        if failure is not None:
-            failures.append(failure)
-            print(f"{STAGE}: {video_id}: {failure.reason}", file=sys.stderr)
+        result = _detect(video_id, paths, tools, thresholds, arguments.out)
+        if isinstance(result, Failure):
+            failures.append(result)
+            print(f"{STAGE}: {video_id}: {result.reason}", file=sys.stderr)
+        else:
+            detections[video_id] = result
     if arguments.videos.is_dir():
+        write_text(arguments.out / DETECTIONS, detections_csv(detections))
         write_failures(arguments.out / FAILURES, failures)
     if failures:
         raise InputError(f"{len(failures)} of {len(found)} videos failed: {describe(failures)}")
@@ -121,8 +152,9 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
     """
     if path.is_dir():
         found = files_by_stem(path)
-        if Path(FAILURES).stem in found:
-            raise InputError(f"{found[Path(FAILURES).stem][0]}: its results would replace {FAILURES}; rename the video")
+        for name in (FAILURES, DETECTIONS):
+            if Path(name).stem in found:
+                raise InputError(f"{found[Path(name).stem][0]}: its results would replace {name}; rename the video")
         return found
     if not path.is_file():
         raise InputError(f"{path}: no such video or folder")
@@ -132,11 +164,13 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
         raise InputError(f"{path}: {error}") from None
 
 
-def _detect(video_id: str, paths: Sequence[Path], tools: Tools, threshold: float, out: Path) -> Failure | None:
-    """Do one video and write its files; give the reason if it failed."""
-    from evaluate.detection_files import compose, detections_json, scores_csv
+def _detect(
+    video_id: str, paths: Sequence[Path], tools: Tools, thresholds: Thresholds, out: Path
+) -> Failure | list[dict[str, Any]]:
+    """Do one video and write its files; give its segments, or the reason if it failed."""
+    from evaluate.detection_files import anomaly_of, compose, detections_json, scores_csv, segments_of
     from evaluate.figure import draw
-    from evaluate.segments import detect_segments
+    from evaluate.segments import detect_events
     from evaluate.thumbnails import glimpse
     from evaluate.video_scoring import score_video
     from extract.audio_track import UnreadableAudio
@@ -152,11 +186,19 @@ def _detect(video_id: str, paths: Sequence[Path], tools: Tools, threshold: float
         return Failure(video_id, STAGE, f"{paths[0]}: {error}")
     for note in scored.notes:
         print(f"{STAGE}: {video_id}: {note}", file=sys.stderr)
-    found = detect_segments(scored.scores.classes, range(1, len(scored.model.codes)), threshold)
-    draw(compose(scored, found, thumbnails), out / f"{video_id}.png", out / f"{video_id}.svg")
+    anomaly, columns = anomaly_of(scored), range(1, len(scored.model.codes))
+    found = detect_events(anomaly, scored.scores.classes, columns, thresholds.anomaly, thresholds.named)
+    segments = segments_of(scored, found)
+    if not segments:
+        print(
+            f"{STAGE}: {video_id}: no segment; its anomaly reaches {anomaly.max():.3f}, and --threshold is "
+            f"{thresholds.anomaly:g}",
+            file=sys.stderr,
+        )
+    draw(compose(scored, found, thumbnails, thresholds.anomaly), out / f"{video_id}.png", out / f"{video_id}.svg")
     write_text(out / f"{video_id}.csv", scores_csv(scored))
-    write_text(out / f"{video_id}.json", detections_json(scored, found, threshold))
-    return None
+    write_text(out / f"{video_id}.json", detections_json(scored, segments, thresholds.anomaly, thresholds.named))
+    return segments
 
 
 if __name__ == "__main__":

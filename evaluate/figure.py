@@ -38,6 +38,7 @@ WIDTH = 10.0
 CHARACTER = 0.08
 RIGHT = 0.95
 TOP = 0.45
+WARNING = 0.25
 CURVE = 1.9
 LEGEND = 0.36
 GAP = 0.14
@@ -108,6 +109,8 @@ class Drawing:
         marks_are: What they are, for the legend, for example ``ground truth``.
         thumbnails: RGB pictures [H, W, 3] uint8, each from the middle of one of as many equal parts of the time;
             may be empty.
+        threshold: Height of a line across the curves, from which on the marks begin; ``None`` for none.
+        warning: What a reader must know before believing it, below the title; empty for nothing.
     """
 
     title: str
@@ -118,6 +121,8 @@ class Drawing:
     marks: Sequence[Mark]
     marks_are: str
     thumbnails: Sequence[NDArray[np.uint8]]
+    threshold: float | None = None
+    warning: str = ""
 
 
 def draw(drawing: Drawing, png: Path, svg: Path) -> None:
@@ -142,7 +147,8 @@ def _figure(drawing: Drawing) -> Figure:
     wide = WIDTH - left - RIGHT
     map_height = max(LEAST_MAP, ROW * len(drawing.class_map.names))
     strip = _strip_height(drawing.thumbnails, wide)
-    height = BOTTOM + map_height + GAP + CURVE + LEGEND + strip + TOP
+    top = TOP + (WARNING if drawing.warning else 0)
+    height = BOTTOM + map_height + GAP + CURVE + LEGEND + strip + top
     figure = Figure(figsize=(WIDTH, height))
 
     def box(x: float, y: float, width: float, tall: float) -> Axes:
@@ -162,6 +168,10 @@ def _figure(drawing: Drawing) -> Figure:
         axes.set_axis_off()
     title = figure.text(left / WIDTH, 1 - 0.15 / height, _shortened(drawing.title), va="top", parse_math=False)
     title.set_fontsize(_fitting(TITLE_SIZE, title.get_window_extent().width / figure.dpi * TITLE_SIZE / SIZE, wide))
+    if drawing.warning:
+        figure.text(
+            left / WIDTH, 1 - TOP / height, drawing.warning, va="top", color=COLOURS[1], weight="bold", parse_math=False
+        )
     return figure
 
 
@@ -177,6 +187,8 @@ def _draw_curves(axes: Axes, drawing: Drawing) -> None:
         axes.axvspan(start, end, color=MARK, alpha=SHADE, linewidth=0)
     for curve, colour, dashes in zip(drawing.curves, COLOURS, DASHES, strict=False):
         axes.stairs(curve.values, curve.edges, baseline=None, color=colour, linestyle=dashes, linewidth=1.6)
+    if drawing.threshold is not None:
+        axes.axhline(drawing.threshold, color="black", linestyle="dotted", linewidth=1)
     axes.set_xlim(0, drawing.end)
     # Room for lines that lie on 0 or 1.
     axes.set_ylim(-0.03, 1.03)
@@ -197,6 +209,9 @@ def _add_legend(axes: Axes, drawing: Drawing, size: float) -> Legend:
         for _, colour, dashes in zip(drawing.curves, COLOURS, DASHES, strict=False)
     ]
     names = [curve.name for curve in drawing.curves]
+    if drawing.threshold is not None:
+        lines.append(Line2D([], [], color="black", linestyle="dotted", linewidth=1))
+        names.append(f"threshold {drawing.threshold:g}")
     if drawing.marks:
         lines.append(Patch(facecolor=MARK, alpha=SHADE))
         names.append(drawing.marks_are)

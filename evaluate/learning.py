@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract import command
-from extract.catalog import Segment, Video, ground_truth, read_catalog
+from extract.catalog import Segment, Video, read_catalog, released_truth
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
@@ -211,7 +211,8 @@ def _average_precision(
     from train.frame_ap import average_precision, join_frames
 
     segments: list[tuple[Segment, ...]] = [
-        ground_truth(video, normal, len(scores.anomaly) * stride) for video, scores in zip(videos, scored, strict=True)
+        released_truth(video, normal, len(scores.anomaly) * stride)
+        for video, scores in zip(videos, scored, strict=True)
     ]
     joined = join_frames([getattr(video, BRANCHES[branch]) for video in scored], segments, normal=normal, stride=stride)
     positive_rate = joined.counts[joined.labels].sum() / joined.counts.sum()

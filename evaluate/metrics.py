@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extract import command
-from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog
+from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog, released_truth
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
@@ -51,8 +51,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
     """Measure a scores file against a catalog.
 
-    A test video without scores is listed in ``missing`` and counts in no metric, neither its frames nor its
-    segments. Normal videos without ``segments`` count as one normal segment of T * stride frames.
+    Frame level, ``released`` takes a video's ``released_frames`` for what is abnormal, where the catalog has them;
+    ``exact`` and the mAP take its ``segments``. A test video without scores is listed in ``missing`` and counts in no
+    metric, neither its frames nor its segments. Normal videos without ``segments`` count as one normal segment of
+    T * stride frames.
 
     Args:
         scores_path: Scores of the catalog's test videos (HDF5).
@@ -83,6 +85,10 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
         _segments(video, normal, len(scores.anomaly) * stride, catalog_path)
         for video, scores in zip(present, videos, strict=True)
     ]
+    truth = [
+        released_truth(video, normal, len(scores.anomaly) * stride)
+        for video, scores in zip(present, videos, strict=True)
+    ]
     for video, scores in zip(present, videos, strict=True):
         _warn_of_cut_segments(video, scores, stride, catalog_path)
     detection = None
@@ -93,8 +99,8 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
         "version": VERSION,
         "videos": len(tests),
         "missing": [video.video_id for video in tests if video.video_id not in scored],
-        "classification": _frame_level(videos, "anomaly", segments, normal, stride),
-        "alignment": _frame_level(videos, "anomaly_alignment", segments, normal, stride),
+        "classification": _frame_level(videos, "anomaly", truth, segments, normal, stride),
+        "alignment": _frame_level(videos, "anomaly_alignment", truth, segments, normal, stride),
         "map": {
             "released": _by_threshold(released_map(detection).tolist() if detection else UNDEFINED),
             "abnormal": _by_threshold(abnormal_map(detection).tolist() if detection else UNDEFINED),
@@ -145,14 +151,19 @@ def _warn_of_cut_segments(video: Video, scores: "ScoredVideo", stride: int, cata
 
 
 def _frame_level(
-    videos: "Sequence[ScoredVideo]", branch: str, segments: Sequence[Sequence[Segment]], normal: str, stride: int
+    videos: "Sequence[ScoredVideo]",
+    branch: str,
+    truth: Sequence[Sequence[Segment]],
+    segments: Sequence[Sequence[Segment]],
+    normal: str,
+    stride: int,
 ) -> dict[str, Any]:
     from evaluate.frame_level import frame_metrics
     from evaluate.scores_file import UNKNOWN_FRAMES
 
     scores = [getattr(video, branch) for video in videos]
     frames = [video.frames for video in videos]
-    released = frame_metrics(scores, segments, normal=normal, stride=stride)
+    released = frame_metrics(scores, truth, normal=normal, stride=stride)
     if UNKNOWN_FRAMES in frames:
         return {"released": _in_percent(released), "exact": None}
     exact = frame_metrics(scores, segments, normal=normal, stride=stride, frames=frames)

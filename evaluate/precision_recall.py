@@ -69,14 +69,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             header, videos = read_annotated(path, tests, arguments.catalog)
             frames = counted_frames(videos, header.stride, arguments.protocol, path)
             try:
-                curves[run] = compute(videos, BRANCHES[arguments.branch], header.classes[0], header.stride, frames)
+                curves[run] = compute(
+                    videos, BRANCHES[arguments.branch], header.classes[0], header.stride, frames, arguments.protocol
+                )
             except InputError as error:
                 raise InputError(f"{arguments.catalog}: {error}") from None
         draw(arguments.out / f"{method}.svg", f"{method}: {arguments.branch} branch", curves)
 
 
 def compute(
-    videos: Sequence[Annotated], score: str, normal: str, stride: int, frames: Sequence[int]
+    videos: Sequence[Annotated], score: str, normal: str, stride: int, frames: Sequence[int], protocol: str
 ) -> PrecisionRecall:
     """Compute the precision-recall curve over the frames of all videos.
 
@@ -86,6 +88,7 @@ def compute(
         normal: Code of the normal class.
         stride: Frames a snippet.
         frames: Frames of each video that count.
+        protocol: Whose truth of a frame counts, ``released`` or ``exact``.
 
     Raises:
         InputError: If no frame is abnormal, because recall is then undefined.
@@ -95,7 +98,7 @@ def compute(
     from train.frame_ap import average_precision, join_frames
 
     scores = [getattr(video.scores, score) for video in videos]
-    segments = [video.segments for video in videos]
+    segments = [video.frame_truth(protocol) for video in videos]
     joined = join_frames(scores, segments, normal=normal, stride=stride, frames=frames)
     if not joined.labels.any():
         raise InputError("no frame of the scored test videos is abnormal; a precision-recall curve needs some")

@@ -49,17 +49,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     from evaluate.scores_file import ScoresHeader, write_scores
     from extract.datasets import data_set
     from extract.device import exact_arithmetic, take_device
-    from train.checkpoint import load_checkpoint
+    from train.checkpoint import load_for_scoring
     from train.samples import Split
 
     torch.set_num_threads(arguments.threads)
-    checkpoint = load_checkpoint(arguments.checkpoint, take_device(arguments.device, arguments.threads))
+    checkpoint = load_for_scoring(arguments.checkpoint, take_device(arguments.device, arguments.threads))
     crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
     with Split(arguments.shards, "test") as split:
         labels = data_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
         tells_classes = checkpoint.header.architecture.tells_classes
         where = f"{arguments.checkpoint}: classes"
-        columns = class_columns(checkpoint.header.classes, labels.codes, where) if tells_classes else None
+        columns = class_columns(checkpoint.header.scored_classes, labels.codes, where) if tells_classes else None
         mismatch = check_match(checkpoint, split.header, arguments.checkpoint, allowed=arguments.allow_mismatch)
         header = ScoresHeader(
             split.header.stride,
@@ -168,7 +168,8 @@ def _spelled(header: "Header") -> str:
         return architecture.model
     parts = [
         f"{architecture.layers} layers",
-        f"attention window {architecture.window}",
+        f"attention window {architecture.window}"
+        + (f" (scored with {header.scoring_window})" if header.scoring_window else ""),
         f"{architecture.max_snippets} snippets",
         f"prompt {architecture.prompt}",
     ]
@@ -180,6 +181,8 @@ def _spelled(header: "Header") -> str:
         parts += [f"distillation {recipe.distillation}"]
     if method.focal:
         parts += ["focal term" if architecture.focal else "no focal term"]
+    if header.scoring_classes:
+        parts += [f"scored with {len(header.scoring_classes)} of {len(header.classes)} prompts"]
     return f"{architecture.model}: {', '.join(parts)}"
 
 

@@ -1,4 +1,4 @@
-"""From class curves to segments: when something happened, what it was, and how sure the model is."""
+"""From curves to segments: when something happened, what it was, and how sure the model is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +14,57 @@ class Detection:
     """A detected segment.
 
     Attributes:
-        column: Column of its class.
+        column: Column of its class; ``None`` where something happens and no class is clear.
         first: First snippet.
         after: First snippet after it.
-        confidence: Highest probability of the class within it.
+        confidence: Highest probability of the class within it; of the anomaly where no class is clear.
     """
 
-    column: int
+    column: int | None
     first: int
     after: int
     confidence: float
+
+
+def detect_events(
+    anomaly: NDArray[np.float32],
+    classes: NDArray[np.float32],
+    columns: Sequence[int],
+    threshold: float,
+    class_threshold: float,
+) -> list[Detection]:
+    """Find when something happens by the anomaly, and what it is by the classes.
+
+    Something happens in every run of snippets whose anomaly reaches ``threshold``. Within it a class is clear where
+    ``detect_segments`` finds it; what no clear class covers is a segment without one. So every snippet from
+    ``threshold`` on is in a segment, and no other.
+
+    Args:
+        anomaly: Anomaly scores, [T] in 0..1.
+        classes: Class probabilities, [T, C].
+        columns: Columns that can be what happened, usually all but the normal class.
+        threshold: Least anomaly of a segment, above 0 and at most 1. Lower finds more, and more that is wrong.
+        class_threshold: Least probability at which a segment is named by a class, likewise.
+
+    Returns:
+        The segments by time, the surer first where two begin together.
+    """
+    clear = detect_segments(classes, columns, class_threshold)
+    found = []
+    for begin, end in _runs(anomaly >= threshold):
+        unnamed = np.ones(end - begin, np.bool_)
+        for one in clear:
+            first, after = max(one.first, begin), min(one.after, end)
+            if first >= after:
+                continue
+            confidence = float(classes[first:after, one.column].max())
+            if confidence >= class_threshold:
+                found.append(Detection(one.column, first, after, confidence))
+                unnamed[first - begin : after - begin] = False
+        for first, after in _runs(unnamed):
+            happens = float(anomaly[begin + first : begin + after].max())
+            found.append(Detection(None, begin + first, begin + after, happens))
+    return sorted(found, key=lambda one: (one.first, -one.confidence, -1 if one.column is None else one.column))
 
 
 def detect_segments(classes: NDArray[np.float32], columns: Sequence[int], threshold: float) -> list[Detection]:
@@ -51,7 +92,7 @@ def detect_segments(classes: NDArray[np.float32], columns: Sequence[int], thresh
             confidence = float(curve[first:after].max())
             if confidence >= threshold:
                 found.append(Detection(column, first, after, confidence))
-    return sorted(found, key=lambda one: (one.first, -one.confidence, one.column))
+    return sorted(found, key=lambda one: (one.first, -one.confidence, one.column or 0))
 
 
 def _runs(inside: NDArray[np.bool_]) -> list[tuple[int, int]]:

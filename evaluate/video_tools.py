@@ -13,11 +13,12 @@ from extract.errors import InputError
 from extract.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.shard import Encoding, ShardHeader
 from extract.visual import VisualSettings
-from train.checkpoint import Checkpoint, load_checkpoint
+from train.checkpoint import Checkpoint, load_for_scoring
 
 # The type that the pipeline stores features in; the last bits of scores depend on it.
 STORED = "float16"
 AUDIO_BATCH = 32
+RANDOM_WEIGHTS = "random weights"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Model:
         """What a reader of its results has to know, one sentence each."""
         origin = self.provenance
         return [
-            *(["random weights"] if "random:" in origin.weights else []),
+            *([RANDOM_WEIGHTS] if "random:" in origin.weights else []),
             *(f"mismatch allowed: {sentence}" for sentence in origin.mismatch),
             *([origin.note] if origin.note else []),
         ]
@@ -139,7 +140,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
 
 
 def _load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
-    checkpoint = load_checkpoint(path, device)
+    checkpoint = load_for_scoring(path, device)
     if not checkpoint.header.architecture.tells_classes:
         raise InputError(
             f"{path}: a {checkpoint.header.architecture.model} scores how anomalous a snippet is and tells no classes, "
@@ -177,7 +178,7 @@ def _precision(requested: str, trained_on: Encoding | None, device: torch.device
 def _ready(checkpoint: Checkpoint, features: ShardHeader, path: Path, *, allowed: bool) -> Model:
     header = checkpoint.header
     labels = data_set(header.dataset, f"{path}: header: dataset")
-    columns = class_columns(header.classes, labels.codes, f"{path}: classes")
+    columns = class_columns(header.scored_classes, labels.codes, f"{path}: classes")
     mismatch = check_match(checkpoint, features, path, allowed=allowed)
     return Model(
         checkpoint, labels.codes, columns, provenance(checkpoint, features, header.scoring_crop, tuple(mismatch))

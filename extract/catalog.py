@@ -5,8 +5,10 @@ JSON Lines, one object a video, in the order in which everything later is joined
     {"video_id": "x__#1_label_B1-0-0", "split": "test", "path": "data/x__#1_label_B1-0-0.mp4",
      "labels": ["B1"], "segments": [{"label": "B1", "start": 96, "end": 2125}], "frames": 3038, "fps": 24.0}
 
-``segments`` belong to test videos and count frames, half open. ``segments``, ``frames`` and ``fps`` may
-be left out. Unknown fields are ignored, so that other tools may add their own.
+``segments`` belong to test videos and count frames, half open. ``released_frames`` (``[[96, 2125]]``) are a test
+video's abnormal frames as the published evaluation counts them, where these come from another file than the events.
+``segments``, ``released_frames``, ``frames`` and ``fps`` may be left out. Unknown fields are ignored, so that other
+tools may add their own.
 """
 
 import json
@@ -26,6 +28,8 @@ SPLITS = ("train", "test")
 MOST_ID_BYTES = 200
 # More than a year of video; larger ones would not fit arrays.
 MOST_FRAMES = 1_000_000_000
+# Label of what is abnormal and no more is said of it.
+UNNAMED = "abnormal"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class Video:
         segments: Annotated events of a test video; ``None`` where the catalog says nothing.
         frames: Number of frames, ``None`` if unknown.
         fps: Frames per second, ``None`` if unknown.
+        released_frames: Abnormal stretches (start, end) of a test video as the published evaluation counts its frames;
+            ``None`` where they are those of ``segments``.
     """
 
     video_id: str
@@ -65,6 +71,7 @@ class Video:
     segments: tuple[Segment, ...] | None = None
     frames: int | None = None
     fps: float | None = None
+    released_frames: tuple[tuple[int, int], ...] | None = None
 
 
 def check_video_id(video_id: str) -> str:
@@ -148,6 +155,26 @@ def ground_truth(video: Video, normal: str, frames: int) -> tuple[Segment, ...]:
     )
 
 
+def released_truth(video: Video, normal: str, frames: int) -> tuple[Segment, ...]:
+    """Give what makes a test video's frames abnormal where they are counted as published (protocol ``released``).
+
+    Args:
+        video: A test video.
+        normal: Code of the normal class.
+        frames: Length of the video in frames.
+
+    Returns:
+        ``video.released_frames``, labelled ``UNNAMED``; where the catalog has none, what ``ground_truth`` gives.
+
+    Raises:
+        InputError: As ``ground_truth`` does.
+    """
+    events = ground_truth(video, normal, frames)
+    if video.released_frames is None:
+        return events
+    return tuple(Segment(UNNAMED, start, end) for start, end in video.released_frames)
+
+
 def part(videos: Sequence[Item], index: int, parts: int) -> Sequence[Item]:
     """Cut ``videos`` into ``parts`` consecutive pieces whose sizes differ by at most one; give piece ``index``."""
     return videos[len(videos) * index // parts : len(videos) * (index + 1) // parts]
@@ -185,6 +212,7 @@ def _parse_video(line: str) -> Video:
         segments=_parse_segments(fields),
         frames=_optional_number(fields, "frames", whole=True),
         fps=_optional_number(fields, "fps", whole=False),
+        released_frames=_parse_stretches(fields, "released_frames"),
     )
 
 
@@ -200,6 +228,18 @@ def _parse_segments(fields: dict[str, Any]) -> tuple[Segment, ...] | None:
             raise InputError(f"field segments: {label} [{start}, {end}) must satisfy 0 <= start < end <= {MOST_FRAMES}")
         segments.append(Segment(label, start, end))
     return tuple(segments)
+
+
+def _parse_stretches(fields: dict[str, Any], name: str) -> tuple[tuple[int, int], ...] | None:
+    if fields.get(name) is None:
+        return None
+    stretches = []
+    for entry in _field(fields, name, list):
+        whole = isinstance(entry, list) and len(entry) == 2 and all(type(value) is int for value in entry)
+        if not whole or not 0 <= entry[0] < entry[1] <= MOST_FRAMES:
+            raise InputError(f"field {name} must be a list of [start, end) with 0 <= start < end <= {MOST_FRAMES}")
+        stretches.append((entry[0], entry[1]))
+    return tuple(stretches)
 
 
 def _field(fields: dict[str, Any], name: str, kind: type) -> Any:
@@ -229,6 +269,8 @@ def _as_json(video: Video) -> dict[str, Any]:
     }
     if video.segments is not None:
         fields["segments"] = [{"label": s.label, "start": s.start, "end": s.end} for s in video.segments]
+    if video.released_frames is not None:
+        fields["released_frames"] = [list(stretch) for stretch in video.released_frames]
     if video.frames is not None:
         fields["frames"] = video.frames
     if video.fps is not None:

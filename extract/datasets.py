@@ -20,6 +20,7 @@ class DataSet:
         has_sound: Whether its videos have a sound track.
         sources: What its catalog is made from, by the flag of ``python -m extract.<name>``, and the name that the
             generated demo gives to it.
+        optional_sources: What it may be made from besides, likewise.
         where_to_get: Where its videos and released features come from, for the message of who has none.
         reported: Its tables, by the number that the paper gives them (`evaluate.paper_tables`), and the file of
             ``evaluate/reported`` that holds the paper's rows.
@@ -33,6 +34,7 @@ class DataSet:
     sources: Mapping[str, str]
     where_to_get: str
     reported: Mapping[int, str] = field(default_factory=dict)
+    optional_sources: Mapping[str, str] = field(default_factory=dict)
     has_sound: bool = True
 
     @property
@@ -70,6 +72,8 @@ XD = DataSet(
     where_to_get="XD-Violence comes from its authors' page, https://roc-ng.github.io/XD-Violence/; released features, "
     "lists and checkpoints from the pages of VadCLIP (https://github.com/nwpu-zxr/VadCLIP) and AVadCLIP.",
     reported={number: f"xd_table{number}" for number in (1, 2, 4, 5, 6)},
+    # The published frame-level numbers count the frames of this one.
+    optional_sources={"frame_annotations": "annotations.txt"},
 )
 CCTV = DataSet(
     name="cctv",

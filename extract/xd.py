@@ -1,11 +1,14 @@
 """``python -m extract.xd``: the catalog of XD-Violence, from its folders or lists and its annotation file.
 
 Labels come from the file names, ``<source>__#<from>_<to>_label_<L1>-<L2>-<L3>.mp4``; events from
-``annotations_multiclasses.txt``, ``<name> <code> <start> <end> [<code> <start> <end> ...]`` in frames.
+``annotations_multiclasses.txt``, ``<name> <code> <start> <end> [<code> <start> <end> ...]`` in frames. The published
+frame-level numbers were made from another file, ``annotations.txt``, ``<name> <start> <end> [...]``, which differs in
+five videos: ``--frame-annotations`` takes it into the catalog as what protocol ``released`` counts.
 """
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from extract import command
@@ -36,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--train", type=Path, required=True, metavar="SRC", help=source.format("training"))
     parser.add_argument("--test", type=Path, required=True, metavar="SRC", help=source.format("test"))
     parser.add_argument("--annotations", type=Path, required=True, help="annotations_multiclasses.txt")
+    parser.add_argument(
+        "--frame-annotations", type=Path, help="annotations.txt, the abnormal frames that protocol released counts"
+    )
     parser.add_argument("--out", type=Path, required=True, help="catalog to write (JSON Lines)")
     return parser
 
@@ -48,7 +54,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     refuse_repeated([*train, *test])
     refuse_absent(segments, {video.video_id for video in test}, arguments.annotations, arguments.test)
     videos = [Video(video.video_id, "train", video.path, _labels(video)) for video in train]
-    videos += [_test_video(video, segments, arguments.annotations) for video in test]
+    tests = [_test_video(video, segments, arguments.annotations) for video in test]
+    if arguments.frame_annotations is None:
+        say(
+            f"{arguments.annotations}: its frames count in protocol released too; the published numbers were made with "
+            "those of annotations.txt (--frame-annotations)"
+        )
+    else:
+        spans = read_frame_annotations(arguments.frame_annotations)
+        refuse_absent(spans, {video.video_id for video in test}, arguments.frame_annotations, arguments.test)
+        tests = [_with_frames(video, spans, arguments.frame_annotations) for video in tests]
+    videos += tests
     write_catalog(arguments.out, videos)
     print(f"{arguments.out}: {len(train)} train and {len(test)} test videos")
 
@@ -82,7 +98,27 @@ def read_annotations(path: Path) -> dict[str, tuple[Segment, ...]]:
     Raises:
         InputError: Naming the line, if it is malformed or names an unknown code, or a video stands there twice.
     """
-    segments: dict[str, tuple[Segment, ...]] = {}
+    return {video_id: _parse_events(fields, where) for video_id, fields, where in _annotated(path)}
+
+
+def read_frame_annotations(path: Path) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Read ``annotations.txt``.
+
+    Args:
+        path: The file; read as ``read_annotations`` does.
+
+    Returns:
+        The abnormal stretches (start, end) of every listed video, in frames.
+
+    Raises:
+        InputError: Naming the line, if it is malformed or a video stands there twice.
+    """
+    return {video_id: _parse_stretches(fields, where) for video_id, fields, where in _annotated(path)}
+
+
+def _annotated(path: Path) -> list[tuple[str, list[str], str]]:
+    """Give the name, the fields after it and the place of each line."""
+    lines: dict[str, tuple[str, list[str], str]] = {}
     repaired = []
     for number, line in read_lines(path, "it is part of XD-Violence's download"):
         fields = line.split()
@@ -90,11 +126,22 @@ def read_annotations(path: Path) -> dict[str, tuple[Segment, ...]]:
         video_id = fields[0].removesuffix(".mp4")
         if video_id != fields[0]:
             repaired.append(number)
-        if video_id in segments:
+        if video_id in lines:
             raise InputError(f"{where}: {video_id!r} stands there twice")
-        segments[video_id] = _parse_events(fields[1:], where)
+        lines[video_id] = (video_id, fields[1:], where)
     report(path, repaired, "with .mp4 after the name, which is dropped")
-    return segments
+    return list(lines.values())
+
+
+def _parse_stretches(fields: Sequence[str], where: str) -> tuple[tuple[int, int], ...]:
+    if fields and not fields[0].isdecimal():
+        raise InputError(
+            f"{where}: the name is followed by {fields[0]!r} and not by a frame, as in annotations_multiclasses.txt; "
+            "annotations.txt is needed"
+        )
+    if not fields or len(fields) % 2:
+        raise InputError(f"{where}: after the name must follow pairs of start and end")
+    return tuple(frame_span(start, end, f"{where}: from") for start, end in zip(fields[::2], fields[1::2], strict=True))
 
 
 def _parse_events(fields: Sequence[str], where: str) -> tuple[Segment, ...]:
@@ -134,6 +181,18 @@ def _test_video(video: SourceVideo, segments: Mapping[str, tuple[Segment, ...]],
     if unnamed:
         say(f"{annotations}: {video.video_id!r} has events {', '.join(unnamed)} that its name does not say; kept")
     return Video(video.video_id, "test", video.path, labels, events)
+
+
+def _with_frames(video: Video, spans: Mapping[str, tuple[tuple[int, int], ...]], path: Path) -> Video:
+    stretches = spans.get(video.video_id)
+    normal = video.labels == (LABELS.normal,)
+    if normal and stretches:
+        raise InputError(f"{path}: annotates {video.video_id!r}, but its name says that it is normal; mend one of them")
+    if not normal and not stretches:
+        raise InputError(
+            f"{path}: test video {video.video_id!r} is labelled {'-'.join(video.labels)} but has no line there"
+        )
+    return replace(video, released_frames=stretches)
 
 
 if __name__ == "__main__":

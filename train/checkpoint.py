@@ -3,14 +3,15 @@
 Metadata: one entry, ``header``, a JSON object with ``format`` = "avadclip-checkpoint", ``version`` = 1,
 ``architecture``, ``dataset``, ``classes`` (label codes in column order), ``prompts``, ``recipe``, ``epoch`` (the one
 that was kept; -1 unknown), ``trained_on`` (stride, crops, note and the encoder, weights, precision and preprocessing of
-both streams of the training shards), ``text_weights``, ``scoring_crop`` and ``note``.
+both streams of the training shards), ``text_weights``, ``scoring_crop``, ``note``, and, where scoring is to differ from
+training, ``scoring_window`` and ``scoring_classes``.
 
 Tensors: ``network.*``, ``text`` [C, D] (the class embeddings of the learnable prompt, stored so that scoring needs
 none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ class Header:
         text_weights: Identity of CLIP's weights behind ``text``.
         scoring_crop: Number of the crop that scoring reads.
         note: Free text for the tables, for example ``demo recipe``.
+        scoring_window: Attention window to score with, where it is not the one that was trained with; 0 if it is.
+        scoring_classes: Label codes whose prompts scoring uses, where these are not all; the first is normal.
     """
 
     architecture: Architecture
@@ -83,6 +86,28 @@ class Header:
     text_weights: str
     scoring_crop: int
     note: str
+    scoring_window: int = 0
+    scoring_classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = self.architecture
+        if self.scoring_window and not (shape.tells_classes and 0 < self.scoring_window <= shape.max_snippets):
+            raise InputError(
+                f"scoring_window: {self.scoring_window} is not for a {shape.model} of {shape.max_snippets} snippets"
+            )
+        if self.scoring_window and shape.max_snippets % self.scoring_window:
+            raise InputError(f"scoring_window: {self.scoring_window} must divide max_snippets ({shape.max_snippets})")
+        strange = [code for code in self.scoring_classes if code not in self.classes]
+        if strange or (self.scoring_classes and self.scoring_classes[0] != self.classes[0]):
+            raise InputError(
+                f"scoring_classes: {', '.join(self.scoring_classes)} must be some of {', '.join(self.classes)}, the "
+                "normal class first"
+            )
+
+    @property
+    def scored_classes(self) -> tuple[str, ...]:
+        """Label codes of the columns that scoring gives."""
+        return self.scoring_classes or self.classes
 
 
 @dataclass(frozen=True)
@@ -149,7 +174,7 @@ def read_header(path: Path) -> Header:
 
 
 def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
-    """Load a checkpoint for scoring or as a teacher.
+    """Load a checkpoint as it was trained, for example as a teacher.
 
     Args:
         path: The safetensors file.
@@ -173,6 +198,30 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
     network = build_network(header.architecture)
     network.load_state_dict(state)
     return Checkpoint(header, network.to(device).eval(), text.to(device), file_sha256(path))
+
+
+def load_for_scoring(path: Path, device: torch.device) -> Checkpoint:
+    """Load a checkpoint as its scores are to be made: with ``scoring_window`` and the prompts of ``scoring_classes``.
+
+    Args:
+        path: The safetensors file.
+        device: Where the network and ``text`` go.
+
+    Returns:
+        The header as it stands in the file, with a network and ``text`` [scored classes, D] to score with.
+
+    Raises:
+        InputError: As ``load_checkpoint`` does.
+    """
+    checkpoint = load_checkpoint(path, device)
+    header = checkpoint.header
+    if header.scoring_window:
+        # No parameter depends on the window.
+        network = build_network(replace(header.architecture, window=header.scoring_window))
+        network.load_state_dict(checkpoint.network.state_dict())
+        checkpoint = replace(checkpoint, network=network.to(device).eval())
+    columns = [header.classes.index(code) for code in header.scored_classes]
+    return replace(checkpoint, text=checkpoint.text[columns])
 
 
 def _check_state(path: Path, network: nn.Module, state: dict[str, Tensor]) -> None:
@@ -210,6 +259,8 @@ def _parse_header(values: dict[str, Any]) -> Header:
         text_weights=str(values["text_weights"]),
         scoring_crop=int(values["scoring_crop"]),
         note=str(values.get("note", "")),
+        scoring_window=int(values.get("scoring_window", 0)),
+        scoring_classes=tuple(values.get("scoring_classes", ())),
     )
 
 

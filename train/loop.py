@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from extract.errors import InputError
 from extract.files import replaced_path
 from extract.progress import say, track
 from extract.weights import UNREADABLE
@@ -64,8 +65,8 @@ def train(
         samples: The training (video, crop) pairs.
         recipe: How to train.
         teacher: Whose fused features a student imitates; ``None`` for the others.
-        judge: Scores each epoch for selection, and between its steps where ``recipe.judge_every`` says so; ``None``
-            keeps the last.
+        judge: Scores the network for selection: after each epoch, or only between its steps where
+            ``recipe.judge_every`` says so; ``None`` keeps the last.
         device: Where to train.
         partial: Folder of the training state, written after every epoch; a run that was killed goes on
             from there and ends with the numbers it would have had.
@@ -75,6 +76,9 @@ def train(
 
     Returns:
         What was kept.
+
+    Raises:
+        InputError: If an epoch is too short for ``recipe.judge_every``.
     """
     optimizer = build_optimizer(learner, recipe)
     progress = _resume(partial / STATE_FILE, identity, learner, optimizer)
@@ -87,20 +91,25 @@ def train(
             epoch_seed = recipe.seed * 1_000_003 + epoch
             torch.manual_seed(epoch_seed)
             order = _epoch_order(samples, recipe, torch.Generator().manual_seed(epoch_seed))
+            _refuse_unjudged(len(order), recipe.judge_every)
             set_learning_rates(optimizer, recipe, epoch)
             if staged:
                 staged.start_epoch(epoch)
             sums: dict[str, Tensor] = {}
+            scores: list[float] = []
             for step, batch in enumerate(batches(samples, order)):
                 losses = train_step(learner, batch.to(device), recipe, optimizer, teacher)
                 sums = {name: sums.get(name, 0) + loss for name, loss in losses.items()}
                 if judge and _judged_after(step, recipe.judge_every):
-                    _keep_if_best(progress, epoch + 1, _judge(learner, judge), learner)
+                    scores.append(_judge(learner, judge))
+                    _keep_if_best(progress, epoch + 1, scores[-1], learner)
             if staged:
                 staged.end_epoch()
 
-            score = _judge(learner, judge) if judge else float(epoch)
-            _keep_if_best(progress, epoch + 1, score, learner)
+            # The released code that judges within an epoch never looks at its end.
+            if not recipe.judge_every:
+                scores.append(_judge(learner, judge) if judge else float(epoch))
+                _keep_if_best(progress, epoch + 1, scores[-1], learner)
             if recipe.selection == "released":
                 # The released code sets the weights back to the best epoch, but not the optimizer.
                 learner.set_learned_state(progress.kept)
@@ -108,7 +117,7 @@ def train(
 
             _save(partial / STATE_FILE, identity, progress, learner, optimizer)
             values = {name: float(value) / len(order) for name, value in sums.items()}
-            values |= {"selection_score": score} if judge else {}
+            values |= {"selection_score": max(scores)} if judge else {}
             _report(writer, label, progress, values | {"learning_rate": optimizer.param_groups[0]["lr"]})
 
     if progress.kept:
@@ -186,6 +195,14 @@ def _judged_after(step: int, judge_every: int) -> bool:
     return judge_every > 0 and step > 0 and step % judge_every == 0
 
 
+def _refuse_unjudged(steps: int, judge_every: int) -> None:
+    if judge_every >= steps > 0:
+        raise InputError(
+            f"judge_every: {judge_every} judges first after step {judge_every + 1}, but an epoch has {steps} "
+            f"{'step' if steps == 1 else 'steps'} and its end is not judged; lower it, or set it to 0 to judge the end"
+        )
+
+
 def _judge(learner: Learner | BaselineLearner, judge: Judge) -> float:
     learner.eval()
     with torch.inference_mode():
@@ -213,7 +230,7 @@ def _save(
 ) -> None:
     learned = learner.learned_state()
     # The epoch just trained is mostly the one that is kept; its weights need not be written twice. Where it was judged
-    # between its steps too, the learner has been set back to the kept ones by now.
+    # between its steps, the learner has been set back to the kept ones by now.
     kept = progress.kept if progress.kept_epoch < progress.epoch else {}
     state = {
         "identity": identity,

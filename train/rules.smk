@@ -78,7 +78,7 @@ rule released_checkpoint:
         settings=lambda wildcards: flags(
             {
                 "dataset": conf.data_set.name,
-                "scoring_crop": conf.models[wildcards.method].scoring_crop,
+                **conf.models[wildcards.method].scoring,
             }
         ),
     shell:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from extract import command
 from extract.datasets import DataSet, data_set
@@ -16,7 +16,7 @@ from extract.help import command_parser
 from extract.precision import AUTO, resolve, warn_if_emulated
 from train.fields import add_flags
 from train.methods import METHODS
-from train.settings import Architecture, Recipe, check_together, distils
+from train.settings import Architecture, Recipe, ScoringClasses, check_together, distils, scoring_codes
 
 if TYPE_CHECKING:
     import torch
@@ -49,6 +49,15 @@ def parser() -> argparse.ArgumentParser:
     add_flags(parser.add_argument_group("recipe"), Recipe, {"precision": (AUTO,)})
     run = parser.add_argument_group("run")
     run.add_argument("--scoring-crop", type=int, required=True, help="number of the crop that scoring reads")
+    run.add_argument(
+        "--scoring-window", type=int, default=0, help="attention window to score with; 0: the one that is trained with"
+    )
+    run.add_argument(
+        "--scoring-classes",
+        choices=get_args(ScoringClasses),
+        default="trained",
+        help="prompts to score with: all that are trained with, or those of the data set's own classes alone",
+    )
     run.add_argument("--note", default="", help="text that follows the model into every table")
     run.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
@@ -105,6 +114,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             text_weights=text_weights,
             scoring_crop=arguments.scoring_crop,
             note=arguments.note,
+            scoring_window=arguments.scoring_window,
+            scoring_classes=scoring_codes(labels, arguments.scoring_classes),
         )
         with exact_arithmetic(), _judge(arguments, architecture, recipe, labels, held_out) as judge:
             progress = train(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from extract.catalog import Video, ground_truth
+from extract.catalog import Video, released_truth
 from extract.errors import InputError
 from train.frame_ap import average_precision, join_frames, roc_auc
 from train.mil import top_k_mean
@@ -102,7 +102,7 @@ def judge_on_test_set(
     if missing:
         raise InputError(f"{missing[0].shard.path}: test video {missing[0].video.video_id!r} is not in the catalog")
     stride = entries[0].shard.header.stride if entries else 1
-    segments = [ground_truth(catalog[e.video.video_id], normal, e.video.snippets * stride) for e in entries]
+    segments = [released_truth(catalog[e.video.video_id], normal, e.video.snippets * stride) for e in entries]
     compute = average_precision if measure == "ap" else roc_auc
 
     def judge(network: nn.Module, text: Tensor) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from extract.datasets import DataSet
 from extract.errors import InputError
 from train.fields import check_fields, setting
 from train.methods import METHODS, Method
@@ -25,6 +26,7 @@ Sampling = Literal["shuffled", "paired"]
 Branch = Literal["classification", "alignment"]
 Measure = Literal["ap", "auc"]
 Labels = Literal["true", "shuffled"]
+ScoringClasses = Literal["trained", "dataset"]
 Precision = Literal["fp32", "bf16"]
 
 
@@ -113,7 +115,7 @@ class Recipe:
     judge_every: int = setting(
         0,
         says="steps between judgements within an epoch, as UCF-Crime's released code makes them (10: after the 11th "
-        "step, the 21st, ...); needs selection released; 0 judges at the end of an epoch only",
+        "step, the 21st, ...), which never judges its end; needs selection released; 0 judges the end alone",
         least=0,
     )
     branch: Branch = setting("alignment", says="branch whose score selects the epoch")
@@ -159,6 +161,16 @@ def check_together(architecture: Architecture, recipe: Recipe) -> None:
         )
     if recipe.precision not in method.precisions:
         raise InputError(f"precision: {recipe.precision} is not for {model}, which knows fp32 alone")
+
+
+def scoring_codes(labels: DataSet, choice: str) -> tuple[str, ...]:
+    """Give the label codes whose prompts scoring uses, or none where these are all.
+
+    Args:
+        labels: The data set that is trained on.
+        choice: ``trained`` for all that are trained with, ``dataset`` for the data set's own classes alone.
+    """
+    return labels.codes if choice == "dataset" and labels.codes != labels.model_codes else ()
 
 
 def as_settings(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,11 @@ def test_a_wrong_setting_is_named(change: dict[str, object], message: str) -> No
         ("demo", {"videos": None}, "key videos: is missing; features: recomputed needs it"),
         ("demo", {"released": {"root": "a", "train": "b", "test": "c", "annotations": "d"}}, "key released: has no"),
         ("xd_released", {"crops": [0]}, "key crops: has no meaning with features: released"),
+        (
+            "cctv",
+            {"videos": {"train": "a", "test": "b", "annotations": "c", "frame_annotations": "d"}},
+            "key videos.frame_annotations: only xd has such a file, not cctv; remove it",
+        ),
         ("demo", {"seeds": None}, "key seeds: is missing; training methods.vadclip needs it"),
         ("demo", {"audio": None}, "key methods.teacher.architecture.model: this teacher reads audio"),
         ("ucf", {"videos": {"train": "a", "test": "b", "annotations": "c"}}, "key videos: dataset ucf needs videos,"),
@@ -85,6 +90,7 @@ def test_keys_that_do_not_go_together_are_named(base: str, change: dict[str, obj
         ("vadclip", {"architecture": {"fusion": "addition"}}, "vadclip.architecture.fusion: a vadclip has none"),
         ("vadclip", {"architecture": {"window": 5}}, "vadclip.architecture.window: 5 must divide max_snippets (16)"),
         ("teacher", {"architecture": {"stream": "audio"}}, "teacher.architecture.stream: a teacher has none"),
+        ("teacher", {"scoring_window": 6}, "key methods.teacher.scoring_window: must divide max_snippets (16)"),
         ("teacher", {"recipe": {"distillation": "mse"}}, "only a student is distilled, not a teacher"),
         ("teacher", {"recipe": {"learning_rate": 0}}, "key methods.teacher.recipe.learning_rate: 0 is less than or"),
         ("student", {"recipe": {"distillation": "none"}}, "student.teacher: a distilled student needs"),
@@ -134,6 +140,18 @@ def test_a_method_of_other_authors_comes_with_its_published_recipe() -> None:
     # Tian et al. 2021 as released: Adam, 1e-3, weight decay 5e-3, 32 normal and 32 abnormal videos a step.
     for flag in ("--epochs 7", "--batch 32", "--learning-rate 0.001", "--weight-decay 0.005", "--sampling paired"):
         assert flag in words
+
+
+def test_the_released_recipe_of_cctv_s_teacher_differs_from_the_sound_one_as_its_code_does() -> None:
+    given = configured({}, "cctv")
+    released, sound = (f"{training(given, name, 'trained', {})} " for name in ("teacher_released", "teacher"))
+    assert "--epochs 1 " in released
+    assert "--scoring-window 64 --scoring-classes dataset" in released
+    assert "--epochs 10 " in sound
+    assert "--scoring-window" not in sound
+    assert "--window 4 " in released
+    assert "--window 4 " in sound
+    assert "--branch" not in released
 
 
 def test_a_variant_is_spelled_out_and_leaves_its_original_alone() -> None:

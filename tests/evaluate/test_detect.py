@@ -134,7 +134,7 @@ def test_scores_are_those_of_the_pipeline(tmp_path: Path) -> None:
 
 def test_seconds_frames_and_segments_end_with_the_video(tmp_path: Path) -> None:
     video, checkpoint = write_own(tmp_path), save_model(tmp_path / "teacher.safetensors")
-    detect(video, checkpoint, tmp_path / "out", "--threshold", "0.001")
+    detect(video, checkpoint, tmp_path / "out", "--threshold", "0.001", "--class-threshold", "0.001")
     rows = read_rows(tmp_path / "out" / "own.csv")
     assert [row["start_frame"] for row in rows] == ["0", "16", "32"]
     assert column(rows, "start_seconds").tolist() == [0, 0.64, 1.28]
@@ -149,6 +149,59 @@ def test_seconds_frames_and_segments_end_with_the_video(tmp_path: Path) -> None:
         assert segment["end_seconds"] == pytest.approx(segment["end_frame"] / FPS)
         assert segment["end_frame"] <= FRAMES
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["own.csv", "own.json", "own.png", "own.svg"]
+
+
+def test_an_anomaly_that_no_class_explains_is_found_and_its_likeliest_classes_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.99 throughout, of which six classes share: none reaches 0.5."""
+    classes = np.array([0.01, 0.09, 0.3, 0.25, 0.15, 0.1, 0.1], np.float32)
+    monkeypatch.setattr(
+        "evaluate.video_scoring._probabilities",
+        lambda checkpoint, visual, sound: (
+            np.full(len(visual), 0.99, np.float32),
+            np.tile(classes, (len(visual), 1)),
+        ),
+    )
+    write_own(tmp_path / "videos", "=own.mp4")
+    detect(tmp_path / "videos", save_model(tmp_path / "teacher"), tmp_path / "out")
+    (segment,) = json.loads((tmp_path / "out" / "=own.json").read_text())["segments"]
+    assert (segment["class"], segment["label"]) == ("anomaly", None)
+    assert (segment["start_frame"], segment["end_frame"], segment["end_seconds"]) == (0, FRAMES, 1.48)
+    assert segment["anomaly"] == segment["confidence"] == pytest.approx(0.99)
+    assert segment["likeliest"] == [
+        {"class": "shooting", "probability": pytest.approx(0.3)},
+        {"class": "riot", "probability": pytest.approx(0.25)},
+    ]
+    (row,) = read_rows(tmp_path / "out" / "detections.csv")
+    assert row == {
+        "video_id": "'=own",
+        "start_seconds": "0.0",
+        "end_seconds": "1.48",
+        "class": "anomaly",
+        "label": "",
+        "confidence": "0.99",
+        "anomaly": "0.99",
+        "likeliest": "shooting 0.30; riot 0.25",
+        "start_frame": "0",
+        "end_frame": "37",
+    }
+
+
+def test_a_video_without_a_segment_says_so_on_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "evaluate.video_scoring._probabilities",
+        lambda checkpoint, visual, sound: (
+            np.full(len(visual), 0.2, np.float32),
+            np.tile(np.array([0.7, 0.3, 0, 0, 0, 0, 0], np.float32), (len(visual), 1)),
+        ),
+    )
+    write_own(tmp_path / "videos")
+    detect(tmp_path / "videos", save_model(tmp_path / "vadclip", "vadclip"), tmp_path / "out")
+    assert "own: no segment; its anomaly reaches 0.300, and --threshold is 0.5" in capsys.readouterr().err
+    assert read_rows(tmp_path / "out" / "detections.csv") == []
 
 
 def test_times_are_those_of_the_frames_at_a_variable_rate(tmp_path: Path) -> None:
@@ -220,7 +273,7 @@ def test_a_broken_video_is_listed_and_the_others_are_done(tmp_path: Path) -> Non
     assert (bad.video_id, bad.stage, twice.video_id) == ("bad", "detect", "twice")
     assert "has the same name" in twice.reason
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"failures.csv", "good.csv", "good.json", "good.png", "good.svg"}
+    assert names == {"detections.csv", "failures.csv", "good.csv", "good.json", "good.png", "good.svg"}
 
 
 def test_a_set_of_fewer_classes_reports_those_alone(tmp_path: Path) -> None:
@@ -263,13 +316,15 @@ def test_a_method_that_tells_no_classes_is_refused_by_saying_so(tmp_path: Path, 
         ("absent.mp4", [], "absent.mp4: no such video or folder"),
         ("empty", [], "empty: holds no video file"),
         ("taken", [], "would replace failures.csv; rename the video"),
+        ("taken2", [], "would replace detections.csv; rename the video"),
         ("own.mp4", ["--threshold", "0"], "--threshold: 0.0 must be above 0"),
+        ("own.mp4", ["--class-threshold", "1.5"], "--class-threshold: 1.5 must be above 0"),
         ("own.mp4", ["--threads", "0"], "--threads: 0 must be at least 1"),
         ("own.mp4", [], "none.safetensors: no such checkpoint"),
     ],
 )
 def test_wrong_arguments_are_named(tmp_path: Path, video: str, more: list[str], message: str) -> None:
-    for name in ("own.mp4", "taken/failures.mp4"):
+    for name in ("own.mp4", "taken/failures.mp4", "taken2/detections.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "empty").mkdir()

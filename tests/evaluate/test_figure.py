@@ -89,3 +89,17 @@ def test_one_snippet_is_drawn(tmp_path: Path) -> None:
         "one", "frames", 0.5, [Curve("a", edges, VALUES[:1])], ClassMap(["a", "b"], edges, CLASSES[:1]), [], "x", []
     )
     assert drawn(tmp_path, shown).size > 0
+
+
+def test_the_threshold_is_a_line_across_the_curves(tmp_path: Path) -> None:
+    without, with_line = drawn(tmp_path, drawing()), drawn(tmp_path, replace(drawing(), threshold=0.5))
+    rows = np.flatnonzero((without != with_line).any(axis=2).mean(axis=1) > 0.2)
+    assert 1 <= len(rows) <= 6
+
+
+def test_a_warning_stands_on_the_picture_below_the_title(tmp_path: Path) -> None:
+    plain, warned = drawn(tmp_path, drawing()), drawn(tmp_path, replace(drawing(), warning="random weights"))
+    orange = np.isclose(warned, np.array([0xD5, 0x5E, 0x00]) / 255, atol=0.01).all(axis=-1)
+    assert orange[: warned.shape[0] // 4].sum() > 100
+    assert warned.shape[0] > plain.shape[0]
+    assert (warned[:, -20:] == 1).all()

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,15 @@ def test_an_annotation_beyond_the_videos_end_is_said_and_cut(
     inside = Video(FIGHT, "test", "a.mp4", ("B1",), (Segment("B1", 16, 44),))
     assert found["alignment"]["exact"] == run(tmp_path, [inside, catalog()[2]], scores(frames=44))["alignment"]["exact"]
     assert "warning" not in capsys.readouterr().err
+
+
+def test_released_counts_the_frames_that_the_published_evaluation_counts_and_exact_the_events(tmp_path: Path) -> None:
+    """The published frames of the fight end 16 frames early: half of what scores 0.9 is then no longer abnormal."""
+    before = run(tmp_path, catalog(), scores(frames=64))
+    fight = replace(catalog()[1], released_frames=((16, 32),))
+    found = run(tmp_path, [fight, catalog()[2]], scores(frames=64))
+    # 32 frames at 0.9, of which 16 are abnormal and nothing else is.
+    assert found["alignment"]["released"]["ap"] == pytest.approx(50)
+    for same in ("map", "per_class"):
+        assert found[same] == before[same]
+    assert found["alignment"]["exact"] == before["alignment"]["exact"]

@@ -20,7 +20,7 @@ def video(anomaly: list[float], *segments: tuple[int, int]) -> Annotated:
 
 def test_the_curve_is_scikit_learn_s_over_the_frames_spelled_out() -> None:
     videos = [video([0.9, 0.2, 0.4], (0, 3)), video([0.4, 0.1])]
-    found = compute(videos, "anomaly", "A", 2, [5, 4])
+    found = compute(videos, "anomaly", "A", 2, [5, 4], "exact")
     labels = [1, 1, 1, 0, 0, 0, 0, 0, 0]
     scores = [0.9, 0.9, 0.2, 0.2, 0.4, 0.4, 0.4, 0.1, 0.1]
     precision, recall, _ = precision_recall_curve(labels, scores)
@@ -44,13 +44,13 @@ def test_what_is_drawn_of_a_long_curve_keeps_its_ends_and_its_area() -> None:
 
 
 def test_a_short_curve_is_drawn_as_it_is() -> None:
-    curve = compute([video([0.9, 0.2, 0.4], (0, 3))], "anomaly", "A", 2, [6])
+    curve = compute([video([0.9, 0.2, 0.4], (0, 3))], "anomaly", "A", 2, [6], "exact")
     np.testing.assert_array_equal(np.unique(thinned(curve)[0]), np.unique(curve.recall))
 
 
 def test_videos_without_an_abnormal_frame_are_refused() -> None:
     with pytest.raises(InputError, match="no frame of the scored test videos is abnormal"):
-        compute([video([0.9, 0.2])], "anomaly", "A", 2, [4])
+        compute([video([0.9, 0.2])], "anomaly", "A", 2, [4], "exact")
 
 
 def test_equal_scores_give_equal_pictures_one_for_each_method(tmp_path: Path) -> None:
@@ -77,3 +77,10 @@ def test_a_run_given_twice_is_refused(tmp_path: Path) -> None:
     arguments = [*run, *run, "--catalog", "c", "--branch", "alignment", "--protocol", "exact"]
     with pytest.raises(InputError, match="vadclip seed0 is given twice"):
         main([*arguments, "--out", str(tmp_path)])
+
+
+def test_protocol_released_draws_the_frames_that_the_published_evaluation_counts() -> None:
+    fight = video([0.9, 0.2], (0, 4))
+    fight = Annotated(fight.scores, fight.segments, (Segment("abnormal", 0, 2),))
+    assert compute([fight], "anomaly", "A", 2, [4], "exact").chance == 1
+    assert compute([fight], "anomaly", "A", 2, [4], "released").chance == 0.5

@@ -28,6 +28,8 @@ def save_model(
     trained_on: TrainedOn | None = None,
     epoch: int = 1,
     text_weights: str = "random:0",
+    scoring_window: int = 0,
+    scoring_classes: tuple[str, ...] = (),
 ) -> torch.nn.Module:
     architecture = Architecture(model, layers=1, window=4, max_snippets=SNIPPETS)
     torch.manual_seed(3)
@@ -43,6 +45,8 @@ def save_model(
         text_weights=text_weights,
         scoring_crop=5,
         note="demo recipe",
+        scoring_window=scoring_window,
+        scoring_classes=scoring_classes,
     )
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     save_checkpoint(path, header, tensors | {"text": text()})
@@ -102,6 +106,34 @@ def test_where_scores_come_from_stands_in_them(tmp_path: Path) -> None:
     assert provenance.weights == "random:0; random:0"
     assert "demo recipe" in provenance.note
     assert "simulated" in provenance.note
+
+
+def test_a_checkpoint_that_is_to_be_scored_otherwise_than_it_was_trained_is_and_says_so(tmp_path: Path) -> None:
+    """As the released test command of CCTV-Fights does: a wider window, and the prompts of its two classes alone."""
+    scores = {}
+    for name, more in (("plain", {}), ("released", {"scoring_window": 8, "scoring_classes": ("A", "B1")})):
+        folder = tmp_path / name
+        folder.mkdir()
+        network = save_model(folder / "model.safetensors", **more)
+        make_shard(folder / "test-00000.h5", [Made("v", ("B1",), 8)], split="test", crops=(0, 5), dataset="cctv")
+        score(folder)
+        scores[name] = read_scores(folder / "scores.h5")
+    architecture = {name: header.provenance.architecture for name, (header, _) in scores.items()}
+    assert "attention window 4, " in architecture["plain"]
+    assert "attention window 4 (scored with 8)" in architecture["released"]
+    assert architecture["released"].endswith("scored with 2 of 7 prompts")
+    with Shard(tmp_path / "plain" / "test-00000.h5") as shard:
+        video = shard.videos[0]
+        visual, audio = (torch.from_numpy(rows)[None] for rows in (shard.visual(video, 1), shard.audio(video)))
+    wide = build_network(Architecture("teacher", layers=1, window=8, max_snippets=SNIPPETS)).eval()
+    wide.load_state_dict(network.state_dict())
+    with torch.inference_mode():
+        expected = wide(visual, audio, torch.tensor([8]), text()[:2])
+    found = scores["released"][1]["v"]
+    np.testing.assert_allclose(found.anomaly, expected.anomaly_logits.sigmoid()[0], atol=1e-6)
+    np.testing.assert_allclose(found.classes, expected.class_logits.softmax(-1)[0], atol=1e-6)
+    np.testing.assert_allclose(found.classes.sum(axis=1), 1, atol=1e-6)
+    assert not np.allclose(scores["plain"][1]["v"].classes.sum(axis=1), 1, atol=1e-2)
 
 
 def test_features_of_unknown_origin_are_called_released_and_add_nothing_to_the_note(tmp_path: Path) -> None:

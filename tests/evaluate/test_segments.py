@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from evaluate.detection_map import _predict
-from evaluate.segments import Detection, detect_segments
+from evaluate.segments import Detection, detect_events, detect_segments
 
 
 def column(*values: float) -> np.ndarray:
@@ -46,3 +46,35 @@ def test_only_the_named_columns_are_looked_at_and_segments_come_by_time() -> Non
     classes = np.array([[1, 0, 0.6], [1, 0.8, 0.6], [1, 0.8, 0], [1, 0, 0]], np.float32)
     found = detect_segments(classes, [1, 2], 0.5)
     assert [(one.column, one.first, one.after) for one in found] == [(2, 0, 2), (1, 1, 3)]
+
+
+def events(anomaly: list[float], classes: list[list[float]]) -> list[tuple[int | None, int, int, float]]:
+    found = detect_events(np.array(anomaly, np.float32), np.array(classes, np.float32), [1, 2], 0.5, 0.5)
+    return [(one.column, one.first, one.after, pytest.approx(one.confidence)) for one in found]
+
+
+def test_an_anomaly_that_no_class_explains_is_a_segment_without_one() -> None:
+    shared = [0.01, 0.495, 0.495]
+    assert events([0.99] * 3, [shared] * 3) == [(None, 0, 3, 0.99)]
+
+
+def test_a_clear_class_names_its_part_of_what_happens_and_the_rest_stays_unnamed() -> None:
+    sure, shared, normal = [0.1, 0.8, 0.1], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05]
+    found = events([0.1, 0.6, 0.9, 0.9, 0.7, 0.1], [normal, shared, sure, sure, [0.7, 0.2, 0.1], normal])
+    # The class's curve reaches down from 0.8 to 0.35: the first and the fifth snippet of what happens are below.
+    assert found == [(None, 1, 2, 0.6), (1, 2, 4, 0.8), (None, 4, 5, 0.7)]
+
+
+def test_where_no_anomaly_is_no_class_is_reported() -> None:
+    assert events([0.4, 0.4], [[0.2, 0.8, 0.0]] * 2) == []
+
+
+def test_every_snippet_from_the_threshold_on_is_in_a_segment_and_no_other() -> None:
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        anomaly = random.random(30).astype(np.float32)
+        classes = random.dirichlet([0.3] * 4, 30).astype(np.float32)
+        covered = np.zeros(30, bool)
+        for one in detect_events(anomaly, classes, [1, 2, 3], 0.6, 0.5):
+            covered[one.first : one.after] = True
+        np.testing.assert_array_equal(covered, anomaly >= np.float32(0.6))

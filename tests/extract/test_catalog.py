@@ -1,11 +1,21 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extract.catalog import Segment, Video, check_video_id, ground_truth, part, read_catalog, write_catalog
+from extract.catalog import (
+    Segment,
+    Video,
+    check_video_id,
+    ground_truth,
+    part,
+    read_catalog,
+    released_truth,
+    write_catalog,
+)
 from extract.errors import InputError
 
 LINE = {"video_id": "a__#1_label_B1-0-0", "split": "test", "path": "v/a.mp4", "labels": ["B1"]}
@@ -105,3 +115,19 @@ def test_parts_are_balanced_and_join_to_the_whole(count: int, parts: int) -> Non
     pieces = [part(videos, i, parts) for i in range(parts)]
     assert [video for piece in pieces for video in piece] == videos
     assert max(map(len, pieces)) - min(map(len, pieces)) <= 1
+
+
+@pytest.mark.parametrize("value", ["[[5]]", "[[5, 4]]", "[[-1, 4]]", "[[1.0, 4]]", "[[true, 4]]", "[5, 9]", '"5 9"'])
+def test_released_frames_that_are_no_stretches_are_named(tmp_path: Path, value: str) -> None:
+    line = f'{{"video_id": "a", "split": "test", "path": "", "labels": ["A"], "released_frames": {value}}}'
+    (tmp_path / "catalog.jsonl").write_text(line + "\n")
+    with pytest.raises(InputError, match="line 1: field released_frames must be a list"):
+        read_catalog(tmp_path / "catalog.jsonl")
+
+
+def test_released_frames_are_written_and_read_again(tmp_path: Path) -> None:
+    video = Video("a", "test", "", ("B1",), (Segment("B1", 1, 9),), released_frames=((1, 5), (6, 9)))
+    write_catalog(tmp_path / "catalog.jsonl", [video])
+    assert read_catalog(tmp_path / "catalog.jsonl") == [video]
+    assert released_truth(video, "A", 10) == (Segment("abnormal", 1, 5), Segment("abnormal", 6, 9))
+    assert released_truth(replace(video, released_frames=None), "A", 10) == video.segments

@@ -5,7 +5,9 @@ import pytest
 
 from extract.catalog import Segment, read_catalog
 from extract.errors import InputError
-from extract.xd import labels_of, main, read_annotations
+from extract.xd import labels_of, main, read_annotations, read_frame_annotations
+
+SPANS = "frames.txt"
 
 
 @pytest.fixture
@@ -26,6 +28,13 @@ def folder(tmp_path: Path) -> Path:
 def run(folder: Path, train: str = "train", test: str = "test") -> None:
     paths = {"train": train, "test": test, "annotations": "annotations.txt", "out": "catalog.jsonl"}
     main([word for flag, name in paths.items() for word in (f"--{flag}", str(folder / name))])
+
+
+def run_with_frames(folder: Path, lines: str) -> None:
+    (folder / SPANS).write_text(lines)
+    paths = {"train": "train", "test": "test", "annotations": "annotations.txt", "out": "catalog.jsonl"}
+    words = [word for flag, name in (paths | {"frame-annotations": SPANS}).items() for word in (f"--{flag}", name)]
+    main([word if word.startswith("--") else str(folder / word) for word in words])
 
 
 def test_folders_and_annotations_become_a_catalog(folder: Path) -> None:
@@ -114,9 +123,10 @@ def test_a_list_that_contradicts_a_name_is_refused(folder: Path) -> None:
 def test_every_skipped_or_repaired_line_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "annotations.txt"
     path.write_text("\n" + path.read_text())
-    run(folder)
-    assert capsys.readouterr().err == (
-        f"{path}: 1 line blank, skipped: 1\n{path}: 1 line with .mp4 after the name, which is dropped: 2\n"
+    run_with_frames(folder, "\nv=b@2__#1_label_B1-0-0.mp4 5 90\n")
+    assert capsys.readouterr().err == "".join(
+        f"{file}: 1 line blank, skipped: 1\n{file}: 1 line with .mp4 after the name, which is dropped: 2\n"
+        for file in (path, folder / SPANS)
     )
 
 
@@ -143,12 +153,20 @@ def test_the_real_annotations_and_names_are_read() -> None:
 def test_the_real_lists_give_the_segments_that_the_released_evaluation_uses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    annotations = REAL / "annotations_multiclasses.txt"
-    lists = ["--train", str(REAL / "train_videos.csv"), "--test", str(REAL / "test_videos.csv")]
+    annotations, frames = REAL / "annotations_multiclasses.txt", REAL / "annotations.txt"
+    lists = [
+        "--frame-annotations",
+        str(frames),
+        "--train",
+        str(REAL / "train_videos.csv"),
+        "--test",
+        str(REAL / "test_videos.csv"),
+    ]
     main([*lists, "--annotations", str(annotations), "--out", str(tmp_path / "catalog.jsonl")])
     assert capsys.readouterr().err.splitlines() == [
         f"{annotations}: 14 lines with .mp4 after the name, which is dropped: 199-212",
         f"{annotations}: 'Ip.Man.2008__#01-40-37_01-42-07_label_B4-0-0' has events B1 that its name does not say; kept",
+        f"{frames}: 14 lines with .mp4 after the name, which is dropped: 199-212",
     ]
     videos = read_catalog(tmp_path / "catalog.jsonl")
     test = [video for video in videos if video.split == "test"]
@@ -166,3 +184,50 @@ def test_a_normal_video_with_violent_events_is_refused(folder: Path) -> None:
     annotations.write_text(annotations.read_text() + "v=n__#1_label_A G 1 5\n")
     with pytest.raises(InputError, match=r"gives .*_label_A' the events G, but its name says that it is normal"):
         run(folder)
+
+
+def test_the_frames_of_the_published_numbers_stand_beside_the_events(folder: Path) -> None:
+    run_with_frames(folder, "v=b@2__#1_label_B1-0-0 5 90 100 121\n")
+    videos = {video.video_id: video for video in read_catalog(folder / "catalog.jsonl")}
+    fight = videos["v=b@2__#1_label_B1-0-0"]
+    assert fight.segments == (Segment("B1", 5, 90), Segment("B1", 100, 120))
+    assert fight.released_frames == ((5, 90), (100, 121))
+    assert videos["v=n__#1_label_A"].released_frames is None
+
+
+def test_without_the_frames_of_the_published_numbers_the_catalog_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(folder)
+    assert "its frames count in protocol released too; the published numbers were made with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("v=b@2__#1_label_B1-0-0 B1 5 90\n", r"line 1: .*annotations\.txt is needed"),
+        ("v=b@2__#1_label_B1-0-0 5 90 100\n", "line 1: after the name must follow pairs"),
+        ("v=b@2__#1_label_B1-0-0 90 5\n", "line 1: from 90 5 must be whole frames with start < end"),
+        ("v=b@2__#1_label_B1-0-0 5 90\nv=n__#1_label_A 1 5\n", "annotates 'v=n__#1_label_A', but its name says"),
+        ("v=n__#1_label_A 1 5\n", "says that it is normal|is labelled B1 but has no line there"),
+        ("v=b@2__#1_label_B1-0-0 5 90\ngone_label_G-0-0 1 2\n", "annotates 1 videos .*'gone_label_G-0-0'"),
+    ],
+)
+def test_frames_that_do_not_belong_to_the_videos_are_refused(folder: Path, lines: str, message: str) -> None:
+    with pytest.raises(InputError, match=rf"{SPANS}.*({message})"):
+        run_with_frames(folder, lines)
+    assert not (folder / "catalog.jsonl").exists()
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"the real annotations are not in {REAL}")
+def test_the_two_real_annotation_files_differ_in_five_videos_and_143_frames() -> None:
+    events = read_annotations(REAL / "annotations_multiclasses.txt")
+    frames = read_frame_annotations(REAL / "annotations.txt")
+    assert frames.keys() == events.keys()
+    differing = {
+        name: {i for start, end in frames[name] for i in range(start, end)}
+        ^ {i for event in events[name] for i in range(event.start, event.end)}
+        for name in frames
+    }
+    counts = sorted(len(frames) for frames in differing.values() if frames)
+    assert counts == [1, 1, 1, 1, 139]

@@ -11,7 +11,7 @@ from extract.datasets import DATA_SETS
 from extract.errors import InputError
 from extract.shard import RELEASED_VISUAL, ShardHeader
 from tests.shards import AUDIO, VISUAL
-from train.checkpoint import Header, TrainedOn, load_checkpoint, read_header, save_checkpoint
+from train.checkpoint import Header, TrainedOn, load_checkpoint, load_for_scoring, read_header, save_checkpoint
 from train.compatibility import mismatches, precision_differences, remedy
 from train.networks import build_network
 from train.settings import Architecture, Recipe
@@ -52,6 +52,51 @@ def test_a_checkpoint_comes_back_as_it_was_written(path: Path) -> None:
     for name, value in checkpoint.network.state_dict().items():
         assert torch.equal(value, expected[f"network.{name}"])
     assert not checkpoint.network.training
+
+
+def test_scoring_reads_the_window_and_the_prompts_of_its_own_and_a_student_those_of_the_training(
+    tmp_path: Path,
+) -> None:
+    header = replace(HEADER, scoring_window=8, scoring_classes=("A", "B1"))
+    path = tmp_path / "teacher.safetensors"
+    save_checkpoint(path, header, tensors(header))
+    visual, audio, length = torch.randn(2, 8, 512), torch.randn(2, 8, 512), torch.tensor([8, 5])
+    stored = tensors(header)
+    outputs = {}
+    for window, prompts in ((8, 2), (4, 7)):
+        network = build_network(replace(header.architecture, window=window)).eval()
+        network.load_state_dict({name: stored[f"network.{name}"] for name in network.state_dict()})
+        outputs[window] = network(visual, audio, length, stored["text"][:prompts])
+    scoring, trained = load_for_scoring(path, CPU), load_checkpoint(path, CPU)
+    assert scoring.header == trained.header == header
+    assert (scoring.header.scored_classes, trained.header.classes) == (("A", "B1"), LABELS.model_codes)
+    for window, checkpoint in ((8, scoring), (4, trained)):
+        found = checkpoint.network(visual, audio, length, checkpoint.text)
+        torch.testing.assert_close(found.anomaly_logits, outputs[window].anomaly_logits)
+        torch.testing.assert_close(found.class_logits, outputs[window].class_logits)
+    assert not torch.allclose(outputs[4].anomaly_logits, outputs[8].anomaly_logits, atol=1e-3)
+
+
+def test_without_a_word_scoring_reads_what_was_trained_with(path: Path) -> None:
+    scoring, trained = load_for_scoring(path, CPU), load_checkpoint(path, CPU)
+    assert scoring.header.scored_classes == LABELS.model_codes
+    assert torch.equal(scoring.text, trained.text)
+    assert scoring.network.temporal.window == trained.network.temporal.window == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scoring_window": 3}, r"scoring_window: 3 must divide max_snippets \(8\)"),
+        ({"scoring_window": 16}, "scoring_window: 16 is not for a teacher of 8 snippets"),
+        ({"scoring_classes": ["A", "B3"]}, "scoring_classes: A, B3 must be some of A, B1"),
+        ({"scoring_classes": ["B1", "A"]}, "scoring_classes: B1, A must be some of A, B1, .*the normal class first"),
+    ],
+)
+def test_a_way_of_scoring_that_does_not_fit_is_named(path: Path, change: dict[str, object], message: str) -> None:
+    rewrite(path, change)
+    with pytest.raises(InputError, match=rf"teacher\.safetensors: header: {message}"):
+        read_header(path)
 
 
 def test_the_same_checkpoint_is_the_same_bytes(path: Path) -> None:

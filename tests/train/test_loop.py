@@ -14,6 +14,7 @@ import torch
 from extract.datasets import DATA_SETS
 from extract.errors import InputError
 from tests.shards import Made, make_shard
+from train import loop
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner
 from train.loop import Progress, build_optimizer, step_losses, train
@@ -262,11 +263,11 @@ def test_released_selection_sets_the_weights_back_to_the_best_before_the_next_ep
     assert not all(torch.equal(saved["learner"][name], states[1][name]) for name in states[1])
 
 
-def test_the_best_weights_within_an_epoch_are_kept_and_training_goes_on_from_them(
+def test_judging_within_an_epoch_keeps_its_best_weights_and_never_sees_its_end(
     clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path
 ) -> None:
-    """Six steps, judged after the third, the fifth and the last."""
-    scores = iter([0.1, 0.9, 0.2])
+    """Six steps, judged after the third and the fifth; training goes on from what was kept."""
+    scores = iter([0.9, 0.1])
     states: list[dict[str, torch.Tensor]] = []
     steps, steps_when_judged = [], []
     learner = new_learner(clip)
@@ -280,12 +281,43 @@ def test_the_best_weights_within_an_epoch_are_kept_and_training_goes_on_from_the
 
     recipe = replace(RECIPE, epochs=1, batch=1, selection="released", judge_every=2)
     progress = run(learner, samples, tmp_path, recipe, judge)
-    assert steps_when_judged == [3, 5, 6]
+    assert steps_when_judged == [3, 5]
     assert (progress.kept_epoch, progress.kept_score) == (1, 0.9)
-    assert all(torch.equal(learner.learned_state()[name], states[1][name]) for name in states[1])
-    assert not all(torch.equal(states[1][name], states[2][name]) for name in states[1])
+    assert all(torch.equal(learner.learned_state()[name], states[0][name]) for name in states[0])
+    assert not all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     saved = torch.load(tmp_path / "partial" / "state.pt", weights_only=True)
-    assert all(torch.equal(saved["learner"][name], states[1][name]) for name in states[1])
+    assert all(torch.equal(saved["learner"][name], states[0][name]) for name in states[0])
+
+
+def test_an_epoch_of_ucf_crime_is_judged_as_often_as_the_released_code_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That code judges where i * 128 % 1280 == 0 and i > 0: twelve times in 125 steps, the last after step 121."""
+    steps, judged = [], []
+    monkeypatch.setattr(loop, "train_step", lambda *_: steps.append(1) or {"total": torch.zeros(())})
+    make_shard(tmp_path / "train-00000.h5", [Made(f"v{i}", ("A",) if i % 2 else ("B1",), 1) for i in range(250)])
+
+    def judge(network: torch.nn.Module, text: torch.Tensor) -> float:
+        judged.append(len(steps))
+        return 0.5
+
+    recipe = replace(RECIPE, epochs=2, batch=1, sampling="paired", selection="released", judge_every=10)
+    with Split(tmp_path, "train") as split:
+        samples = TrainingSamples(split.entries, LABELS.model_codes, SNIPPETS)
+        run(new_baseline("deep_mil"), samples, tmp_path, recipe, judge)
+    once = [i + 1 for i in range(125) if i * 128 % 1280 == 0 and i > 0]
+    assert len(steps) == 250
+    assert (len(once), once[-1]) == (12, 121)
+    assert judged == [*once, *(125 + step for step in once)]
+
+
+def test_an_epoch_too_short_to_be_judged_within_is_refused_before_its_first_step(
+    samples: TrainingSamples, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, batch=2, selection="released", judge_every=3)
+    with pytest.raises(InputError, match="judge_every: 3 judges first after step 4, but an epoch has 3 steps"):
+        run(new_baseline("deep_mil"), samples, tmp_path, recipe, lambda network, text: 0.5)
+    assert not (tmp_path / "partial").exists()
 
 
 def test_a_run_killed_between_judgements_resumes_to_the_numbers_it_would_have_had(
@@ -293,7 +325,7 @@ def test_a_run_killed_between_judgements_resumes_to_the_numbers_it_would_have_ha
 ) -> None:
     """Killed after a better score within the epoch, which must be found again."""
     recipe = replace(RECIPE, epochs=2, batch=2, selection="released", judge_every=1)
-    first, second = [0.9, 0.3, 0.2], [0.95, 0.1, 0.5]
+    first, second = [0.9, 0.3], [0.95, 0.1]
 
     def judge(scores: Iterator[float]) -> Judge:
         return lambda network, text: next(scores)

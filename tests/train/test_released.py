@@ -96,6 +96,21 @@ def test_cctv_s_models_have_its_stride_and_seed(tmp_path: Path, bare: dict[str, 
     assert len(header.classes) == 7
     assert header.text_weights == "random:3"
     assert header.note.endswith("; shared by a friend")
+    assert (header.recipe.epochs, header.recipe.branch) == (10, "classification")
+    assert (header.scoring_window, header.scoring_classes) == (0, ("A", "B1"))
+
+
+def test_cctv_s_teacher_says_how_its_released_code_trains_and_tests_it(tmp_path: Path) -> None:
+    """One epoch, judged by the alignment branch; tested with window 64 and two prompts, trained with 4 and seven."""
+    state = {name: value for name, value in released_tensors("teacher").items() if not name.startswith("clipmodel.")}
+    words = ("--dataset", "cctv", "--text-weights", "random:3")
+    header = read_header(convert(state, tmp_path, *words))
+    assert (header.recipe.epochs, header.recipe.branch, header.recipe.selection) == (1, "alignment", "released")
+    assert (header.architecture.window, header.scoring_window) == (4, 64)
+    assert (len(header.classes), header.scoring_classes) == (7, ("A", "B1"))
+    assert "whether Table 3 was made so is unknown" in header.note
+    header = read_header(convert(state, tmp_path, *words, "--scoring-window", "0", "--scoring-classes", "trained"))
+    assert (header.scoring_window, header.scoring_classes) == (0, ())
 
 
 def test_half_precision_is_widened_and_the_image_tower_left_out(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_without_the_videos_one_message_says_what_where_and_how_else(project: Pa
     assert done.returncode == 1
     message = done.stderr[done.stderr.index("The videos") :]
     for expected in (
-        "data/xd/train, data/xd/test, data/xd/annotations_multiclasses.txt",
+        "data/xd/train, data/xd/test, data/xd/annotations_multiclasses.txt, data/xd/annotations.txt",
         "https://roc-ng.github.io/XD-Violence/",
         "snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv",
     ):
@@ -54,6 +54,7 @@ def test_with_the_videos_in_place_the_paper_s_table_is_planned(project: Path) ->
     (project / "data/xd/train").mkdir(parents=True)
     (project / "data/xd/test").mkdir()
     (project / "data/xd/annotations_multiclasses.txt").touch()
+    (project / "data/xd/annotations.txt").touch()
     (project / "weights").mkdir()
     done = snakemake(project, "-n", "results/xd_table1.csv")
     assert done.returncode == 0, done.stderr

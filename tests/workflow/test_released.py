@@ -44,6 +44,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_features(data, "xd_CLIP_rgbtest", TEST)
     fight, film, _ = TEST
     (data / "annotations_multiclasses.txt").write_text(f"{fight} B1 100 300\n{film} B2 0 50 G 50 120\n")
+    (data / "annotations.txt").write_text(f"{fight} 100 300\n{film} 0 120\n")
     for method, model in CHECKPOINTS.items():
         torch.save(released_tensors(model), data / f"{method}.pth")
     methods = {

@@ -56,6 +56,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_features(data, "xd_CLIP_rgbtest", TEST)
     fight, film, _ = TEST
     (data / "annotations_multiclasses.txt").write_text(f"{fight} B1 100 300\n{film} B2 0 50 G 50 120\n")
+    (data / "annotations.txt").write_text(f"{fight} 100 300\n{film} 0 120\n")
     figure = {"videos": [fight], "methods": ["vadclip"]}
     config = write_config(folder, settings("vadclip", "deep_mil") | {"figure4": figure}, base="xd_released")
     for words in (["init"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "all"]):
@@ -168,6 +169,7 @@ def test_a_configuration_of_methods_without_classes_plans_no_classes_and_says_so
     for name in ("xd_CLIP_rgb", "xd_CLIP_rgbtest"):
         write_features(data, name, TEST)
     (data / "annotations_multiclasses.txt").write_text("")
+    (data / "annotations.txt").write_text("")
     config = write_config(folder, settings("deep_mil") | {"figure4": None}, base="xd_released")
     done = snakemake(folder, "-n", "--configfile", config)
     assert done.returncode == 0, done.stderr
