@@ -7,6 +7,9 @@ import sys
 from glob import glob
 from pathlib import Path
 
+from config import paths
+from config.rows import REPORTED as REPORTED_OF, is_own
+
 # For every rule, wherever it runs. Files appear whole and are only read then, so they need no locks, which many
 # shared file systems lack; and compute nodes have no internet, so nothing may look for models there.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
@@ -35,6 +38,11 @@ AUDIO = config.get(
         "batch": 1,
     },
 )
+WEIGHTS = {
+    "visual.weights": config.get("visual", {}).get("weights"),
+    "audio.weights": AUDIO["weights"],
+    "text_weights": config.get("text_weights"),
+}
 STREAMS = ["visual", "audio"] if "audio" in config else ["visual"]
 RELEASED = config["features"] == "released"
 TRAINED = [name for name, method in config["methods"].items() if "recipe" in method]
@@ -75,11 +83,9 @@ GENERATED_SOURCES = {
         "annotations": "Temporal_Anomaly_Annotation.txt",
     },
 }
-REPORTED = {
-    "xd": {number: f"xd_table{number}" for number in (1, 2, 4, 5, 6)},
-    "cctv": {3: "cctv_table3"},
-    "ucf": {1: "ucf_vadclip"},
-}[config["dataset"]]
+REPORTED = REPORTED_OF[config["dataset"]]
+# Own videos are of no paper's test set; their tables hold measured rows alone.
+OWN = is_own(config)
 
 
 def methods_in(table):
@@ -123,9 +129,23 @@ def flags(settings):
     return shlex.join(words)
 
 
-def weights_file(weights):
-    """Give the file that a rule must wait for; none for untrained encoders."""
-    return [] if weights.startswith("random:") else [weights]
+def weights_file(key):
+    """Give the file that a rule must wait for, none for untrained encoders, or say that it is not there."""
+    for named in paths.weights(key, WEIGHTS[key]):
+        why = paths.missing(named)
+        if why:
+            refuse(
+                key,
+                f"{named.path}: {why}; give a weights file, or one of those that are fetched, "
+                + " and ".join(sorted(paths.FETCHED)),
+            )
+    untrained = WEIGHTS[key].startswith(paths.UNTRAINED)
+    return [] if untrained else paths.as_input(WEIGHTS[key])
+
+
+def weights_state(key):
+    """Give what tells another weights file of the user's own in the place of the one that was read."""
+    return paths.state(paths.weights(key, WEIGHTS[key]))
 
 
 def one_of(names):
@@ -165,19 +185,25 @@ def present_sources(wildcards):
     """Give the user's own folders and files as inputs, or say plainly which of them is missing."""
     if not RELEASED and "generate" in config["videos"]:
         return catalog_sources()
-    own = config["released"] if RELEASED else catalog_sources()
-    checkpoints = [config["methods"][name]["checkpoint"] for name in IMPORTED]
     missing = [
-        path for path in [*own.values(), *checkpoints] if not Path(path).exists()
+        f"{named.path} ({why})" if Path(named.path).exists() else named.path
+        for named in paths.sources(config)
+        if (why := paths.missing(named))
     ]
     if missing:
+        where = f"{WHERE_TO_GET[config['dataset']]} " if not OWN else ""
         sys.exit(
             f"The {'features and checkpoints' if RELEASED else 'videos'} of configuration '{NAME}' are not in place. "
-            f"Missing: {', '.join(missing)}.\n{WHERE_TO_GET[config['dataset']]} Put them at these paths, or change the "
+            f"Missing: {', '.join(missing)}.\n{where}Put them at these paths, or change the "
             "paths in the configuration.\nTo try everything without them: "
             "snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv"
         )
-    return catalog_sources()
+    return {name: paths.as_input(path) for name, path in catalog_sources().items()}
+
+
+def sources_state(wildcards):
+    """Give what tells another list, annotation file or checkpoint in the place of the one that was read."""
+    return paths.state(paths.sources(config))
 
 
 def why_not(table):
@@ -226,7 +252,7 @@ def train_inputs(wildcards):
     inputs = {
         "shards": SHARDS["train"],
         "failures": f"{WORK}/failures.csv",
-        "text_weights": weights_file(config["text_weights"]),
+        "text_weights": weights_file("text_weights"),
     }
     if config["selection"] == "released":
         inputs |= {"test_shards": SHARDS["test"], "catalog": f"{WORK}/catalog.jsonl"}
@@ -240,8 +266,16 @@ def train_inputs(wildcards):
     return inputs
 
 
-def train_settings(wildcards, input):
-    """Spell a method's architecture and recipe, and the control that it is trained as."""
+def train_settings(inputs):
+    """Give a function that spells a method's architecture and recipe, and the control that it is trained as.
+
+    Of the wildcards alone: Snakemake does not ask whether a parameter changed that is made from a rule's own inputs.
+    """
+    return lambda wildcards: flags(settings_of(wildcards, inputs(wildcards)))
+
+
+def settings_of(wildcards, input):
+    """Give the settings of one training run."""
     method = config["methods"][wildcards.method]
     recipe = dict(method["recipe"])
     # What does not select the epoch must not retrain it.
@@ -260,10 +294,9 @@ def train_settings(wildcards, input):
         "device": config["device"],
         "note": config["note"],
     }
-    for name in ("teacher", "catalog"):
-        if name in input.keys():
-            settings[name] = input[name]
-    return flags(settings)
+    return settings | {
+        name: input[name] for name in ("teacher", "catalog") if name in input
+    }
 
 
 def runs_of(method):
@@ -366,7 +399,7 @@ def sound_study_inputs(wildcards):
     folder = f"{WORK}/sound_study/{wildcards.videos}-{wildcards.sound}"
     inputs = {
         "shards": [f"{folder}/train-00000.h5"],
-        "text_weights": weights_file(config["text_weights"]),
+        "text_weights": weights_file("text_weights"),
     }
     teacher = config["methods"][wildcards.method].get("teacher")
     if teacher:

@@ -1,11 +1,10 @@
 # The configuration is checked once, here; every message names the key.
-import sys
+from pathlib import Path
 
-import jsonschema
 import yaml
 
-sys.path.insert(0, workflow.basedir)
-
+from config import paths, rows, schema_problem
+from config.schema_problem import did_you_mean
 from extract.precision import resolve
 
 
@@ -20,15 +19,16 @@ def check_against_schema(settings):
     """Hold the configuration to config/schema.yaml."""
     with open(workflow.source_path("schema.yaml"), encoding="utf-8") as file:
         schema = yaml.safe_load(file)
-    error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(schema).iter_errors(settings)
-    )
-    if error is not None:
-        described = error.schema.get("description")
-        refuse(
-            ".".join(map(str, error.absolute_path)) or "(top level)",
-            f"{error.message}{f' ({described})' if described else ''}",
-        )
+    problem = schema_problem.problem(settings, schema)
+    if problem is not None:
+        refuse(*problem)
+
+
+def check_rows(settings):
+    """Check that the paper's tables have the rows that methods are to fill, which would else be seen after training."""
+    problem = rows.problem(settings, Path(workflow.basedir) / "evaluate/reported")
+    if problem is not None:
+        refuse(*problem)
 
 
 def spell_out_variants(settings):
@@ -43,7 +43,8 @@ def spell_out_variants(settings):
             if "recipe" not in whole.get(method["like"], {}):
                 refuse(
                     f"methods.{name}.like",
-                    f"{method['like']!r} is no method that is trained and no variant itself",
+                    f"{method['like']!r} is no method that is trained and no variant itself"
+                    + did_you_mean(method["like"], whole),
                 )
             settings["methods"][name] = spelled_out(whole[method["like"]], method)
 
@@ -83,7 +84,11 @@ def check_figure(settings):
     """Check that the methods to draw are there."""
     for name in settings.get("figure4", {}).get("methods", []):
         if name not in settings["methods"]:
-            refuse("figure4.methods", f"{name!r} is no method of this configuration")
+            refuse(
+                "figure4.methods",
+                f"{name!r} is no method of this configuration"
+                + did_you_mean(name, settings["methods"]),
+            )
 
 
 def check_sound_study(settings):
@@ -95,7 +100,8 @@ def check_sound_study(settings):
         if "recipe" not in settings["methods"].get(name, {}):
             refuse(
                 "sound_study.methods",
-                f"{name!r} is no method that this configuration trains",
+                f"{name!r} is no method that this configuration trains"
+                + did_you_mean(name, settings["methods"]),
             )
         teacher = settings["methods"][name].get("teacher")
         if teacher and "recipe" not in settings["methods"][teacher]:
@@ -203,7 +209,11 @@ def check_trained(settings, key, method):
         "checkpoint" in of_teacher
         or of_teacher.get("architecture", {}).get("model") == "teacher"
     ):
-        refuse(f"{key}.teacher", f"{teacher!r} is no method whose model is teacher")
+        refuse(
+            f"{key}.teacher",
+            f"{teacher!r} is no method whose model is teacher"
+            + did_you_mean(teacher, settings["methods"].keys() - {teacher}),
+        )
     if model not in OWN_TO_MODEL and method["recipe"].get("precision") == "bf16":
         refuse(f"{key}.recipe.precision", f"a {model} knows fp32 alone; remove it")
     if method["recipe"].get("judge_every") and settings["selection"] != "released":
@@ -267,10 +277,12 @@ def refuse_auto_elsewhere():
 
 
 check_against_schema(config)
+paths.at_home(config)
 spell_out_variants(config)
 check_companions(config)
 check_videos(config)
 check_figure(config)
 check_methods(config)
+check_rows(config)
 check_sound_study(config)
 resolve_precisions(config)

@@ -250,7 +250,10 @@ rule provenance_page:
         runtime=growing(10),
     params:
         metrics=runs_as_flags("--metrics", f"{WORK}/metrics/{{}}.json", SHOWN),
-        settings=flags({"configuration": json.dumps(config), "selected": selected()}),
+        # From a function, whose braces Snakemake leaves alone.
+        settings=lambda wildcards: flags(
+            {"configuration": json.dumps(config), "selected": selected()}
+        ),
         selected=selected(),
         benchmarks=BENCHMARKS,
     shell:

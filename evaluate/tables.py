@@ -15,6 +15,7 @@ from typing import Any
 
 from evaluate.metrics import FORMAT, VERSION
 from evaluate.provenance import Provenance, parse_provenance
+from evaluate.row_keys import ROW_KEYS
 from extract import command
 from extract.errors import InputError
 from extract.files import write_text
@@ -23,15 +24,6 @@ from extract.json_text import is_finite, parse_json
 from extract.printable import cell
 from extract.regular_file import open_regular_text, read_regular_text
 
-# What names a row of each table's reported CSV.
-ROW_KEYS = {
-    "1": ("method",),
-    "2": ("method",),
-    "3": ("method",),
-    "4": ("av_fusion", "av_prompt", "focal_loss"),
-    "5": ("fusion",),
-    "6": ("method",),
-}
 IOU_THRESHOLDS = ("0.1", "0.2", "0.3", "0.4", "0.5")
 OWN_TO_A_RUN = ("seed", "checkpoint_sha256")
 STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")

@@ -42,6 +42,7 @@ rule catalog:
     params:
         # From a function, whose braces Snakemake leaves alone.
         command=lambda wildcards: catalog_command(),
+        state=sources_state,
     shell:
         "python -m {params.command} --out {output:q} > {log:q} 2>&1"
 

@@ -30,7 +30,7 @@ rule demo_data:
 rule visual:
     input:
         catalog=f"{WORK}/catalog.jsonl",
-        weights=weights_file(config["visual"]["weights"]),
+        weights=lambda wildcards: weights_file("visual.weights"),
     output:
         features=f"{WORK}/visual/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/visual/{{split}}-{{shard}}.failures.csv",
@@ -49,7 +49,8 @@ rule visual:
         workers=config["visual"]["workers"],
     params:
         shards=lambda wildcards: config["shards"][wildcards.split],
-        settings=flags(
+        # From a function, whose braces Snakemake leaves alone.
+        settings=lambda wildcards: flags(
             {
                 "stride": config["stride"],
                 "crops": config["crops"],
@@ -60,6 +61,7 @@ rule visual:
                 "batch": config["visual"]["batch"],
             }
         ),
+        state=lambda wildcards: weights_state("visual.weights"),
         partial=f"{WORK}/partial/visual/{{split}}-{{shard}}",
     shell:
         "python -m extract.visual --catalog {input.catalog:q} --split {wildcards.split} --shard {wildcards.shard} "
@@ -72,7 +74,7 @@ rule audio:
     input:
         catalog=f"{WORK}/catalog.jsonl",
         visual=f"{WORK}/visual/{{split}}-{{shard}}.h5",
-        weights=weights_file(AUDIO["weights"]),
+        weights=lambda wildcards: weights_file("audio.weights"),
     output:
         features=f"{WORK}/audio/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/audio/{{split}}-{{shard}}.failures.csv",
@@ -89,7 +91,7 @@ rule audio:
         gpu=GPU,
         workers=AUDIO["workers"],
     params:
-        settings=flags(
+        settings=lambda wildcards: flags(
             {
                 "dtype": config["dtype"],
                 "device": config["device"],
@@ -98,6 +100,7 @@ rule audio:
                 "batch": AUDIO["batch"],
             }
         ),
+        state=lambda wildcards: weights_state("audio.weights"),
         partial=f"{WORK}/partial/audio/{{split}}-{{shard}}",
     shell:
         "python -m extract.audio --catalog {input.catalog:q} --visual {input.visual:q} {params.settings} "

@@ -25,7 +25,10 @@ rule train:
         runtime=growing(1440),
         gpu=GPU,
     params:
-        settings=train_settings,
+        settings=train_settings(train_inputs),
+        state=lambda wildcards: (
+            weights_state("text_weights") if WEIGHTS["text_weights"] else []
+        ),
         shards=lambda wildcards, input: Path(input.shards[0]).parent,
         partial=f"{WORK}/partial/train/{{method}}-{{control}}-seed{{seed}}",
         curves=f"{WORK}/tensorboard/{{method}}-{{control}}-seed{{seed}}",
@@ -59,7 +62,9 @@ rule curves:
 
 rule released_checkpoint:
     input:
-        lambda wildcards: config["methods"][wildcards.method]["checkpoint"],
+        lambda wildcards: paths.as_input(
+            config["methods"][wildcards.method]["checkpoint"]
+        ),
     output:
         f"{WORK}/checkpoints/{{method}}/{PUBLISHED}.safetensors",
     log:
@@ -81,6 +86,8 @@ rule released_checkpoint:
                 "scoring_crop": config["methods"][wildcards.method]["scoring_crop"],
             }
         ),
+        file=lambda wildcards: config["methods"][wildcards.method]["checkpoint"],
+        state=sources_state,
     shell:
-        "python -m train.released {input:q} {params.settings} --out {output:q} > {log:q} 2>&1 "
+        "python -m train.released {params.file:q} {params.settings} --out {output:q} > {log:q} 2>&1 "
         "&& python -m extract.check {output:q} >> {log:q} 2>&1"

@@ -1,0 +1,1 @@
+"""The configuration: its text, its keys, and what it names outside itself."""
