@@ -326,7 +326,7 @@ def measured(table):
             "--modality",
             f"{method}={settings['modality']}",
         ]
-        if settings.get("unreported"):
+        if settings.get("unreported") and not OWN:
             words += ["--unreported", method]
         for run in runs_of(method):
             words += ["--measured", f"{method}={WORK}/metrics/{method}/{run}.json"]
@@ -363,14 +363,22 @@ def drawn():
     )
 
 
+def reported_rows(table):
+    """Give the file of a paper's table; own videos have none to stand beside."""
+    return [] if OWN else [f"evaluate/reported/{REPORTED[table]}.csv"]
+
+
 def table_settings(table):
-    """Spell which figures a table shows."""
+    """Spell which figures a table shows, and beside which of the paper's."""
+    settings = {"table": table}
+    if not OWN:
+        (settings["reported"],) = reported_rows(table)
     if table == 2:
-        return {"table": table}
+        return settings
     figures = dict(config["frame_level"])
     if table in (4, 5, 6):
         del figures["measure"]
-    return {"table": table, **figures}
+    return {**settings, **figures}
 
 
 def scores_of_controls():

@@ -24,6 +24,13 @@ TITLES = {
 }
 
 
+def title_of(table):
+    """Give a table's heading; own videos have none of the paper's tables."""
+    if OWN:
+        return f"Own videos: {TITLES[table].split(',')[0]}"
+    return f"Table {table}: {TITLES[table]}"
+
+
 def files_of_runs(pattern, methods):
     """Name the files of every run of some methods; ``{}`` stands for method/control/run."""
     return [

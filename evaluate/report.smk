@@ -35,7 +35,8 @@ rule table_page:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        title=lambda wildcards: f"Table {wildcards.number}: {TITLES[int(wildcards.number)]}",
+        title=lambda wildcards: title_of(int(wildcards.number)),
+        own=OWN,
         measured=lambda wildcards: measured_in(int(wildcards.number)),
         selected=selected(),
     shell:

@@ -61,7 +61,7 @@ rule metrics:
 rule table:
     input:
         metrics=lambda wildcards: metrics_in(int(wildcards.number)),
-        reported=lambda wildcards: f"evaluate/reported/{REPORTED[int(wildcards.number)]}.csv",
+        reported=lambda wildcards: reported_rows(int(wildcards.number)),
     output:
         f"results/{NAME}_table{{number}}.csv",
     log:
@@ -80,7 +80,7 @@ rule table:
         measured=lambda wildcards: measured(int(wildcards.number)),
         settings=lambda wildcards: flags(table_settings(int(wildcards.number))),
     shell:
-        "python -m evaluate.tables --reported {input.reported:q} {params.measured} {params.settings} "
+        "python -m evaluate.tables {params.measured} {params.settings} "
         "--out {output:q} > {log:q} 2>&1"
 
 
