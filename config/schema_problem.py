@@ -4,7 +4,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 from jsonschema.exceptions import ValidationError
@@ -36,7 +36,7 @@ def problem(settings: Any, schema: Mapping[str, Any]) -> Problem | None:
     error = jsonschema.exceptions.best_match(iter(errors))
     if error is None:
         return None
-    described = error.schema.get("description") if isinstance(error.schema, Mapping) else None
+    described = _rule(error).get("description")
     return _path(error), f"{error.message}{_remedy(error)}{f' ({described})' if described else ''}"
 
 
@@ -51,7 +51,7 @@ def _validator(schema: Mapping[str, Any]) -> Any:
     draft = jsonschema.Draft202012Validator
     # A schema takes 16.0 for a whole number; spelled into a command, it is none.
     whole = draft.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-    return jsonschema.validators.extend(draft, type_checker=whole)(schema)
+    return jsonschema.validators.extend(draft, type_checker=whole)(schema)  # type: ignore[no-untyped-call]
 
 
 def _is_key_error(error: ValidationError) -> bool:
@@ -70,7 +70,7 @@ def _misspelt(error: ValidationError) -> Problem | None:
         return min(found, key=lambda counted: counted[0])[1] if found else None
     if not _is_key_error(error):
         return None
-    known = error.schema.get("properties", {})
+    known = _rule(error).get("properties", {})
     for name in _strangers(error):
         suggestion = did_you_mean(name, known)
         if suggestion:
@@ -78,21 +78,28 @@ def _misspelt(error: ValidationError) -> Problem | None:
     return None
 
 
+def _rule(error: ValidationError) -> Mapping[str, Any]:
+    """Give the part of the schema that an error is about."""
+    return error.schema if isinstance(error.schema, Mapping) else {}
+
+
 def _strangers(error: ValidationError) -> list[str]:
-    known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
+    known, patterns = _rule(error).get("properties", {}), _rule(error).get("patternProperties", {})
+    instance: Any = error.instance
     return [
         str(name)
-        for name in error.instance
+        for name in instance
         if name not in known and not any(re.search(pattern, str(name)) for pattern in patterns)
     ]
 
 
 def _remedy(error: ValidationError) -> str:
-    value, wanted = error.instance, error.validator_value
+    value, wanted = cast(Any, error.instance), cast(Any, error.validator_value)
     if error.validator == "enum":
         return did_you_mean(value, wanted)
     if error.validator == "additionalProperties":
-        return f"; there are {', '.join(error.schema.get('properties', {}))}" if error.schema.get("properties") else ""
+        there = ", ".join(_rule(error).get("properties", {}))
+        return f"; there are {there}" if there else ""
     if error.validator != "type":
         return ""
     if wanted == "string":
