@@ -1,8 +1,16 @@
 # Wires the stages: catalog -> shards -> checkpoints -> scores -> metrics -> tables.
 # What a step does stands in the module that its rule calls.
+import sys
+
 from snakemake.utils import min_version
 
 min_version("9.0")
+sys.path.insert(0, workflow.basedir)
+
+from config import yaml_text
+
+yaml_text.refuse_braces(workflow.basedir)
+yaml_text.check_readable(workflow.configfiles or [yaml_text.DEFAULT])
 
 
 if not workflow.configfiles:

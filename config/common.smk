@@ -6,14 +6,12 @@ import shutil
 import sys
 from pathlib import Path
 
-sys.path.insert(0, workflow.basedir)
 
+from config import paths, spelling
 from config import report as reported
-from config import spelling
 from config.configuration import PUBLISHED
 from config.reading import read
-from config.spelling import flags, weights_file
-from evaluate.paper_tables import TABLES
+from config.spelling import flags
 from extract.errors import InputError
 
 # For every rule, wherever it runs. Files appear whole and are only read then, so they need no locks, which many
@@ -80,16 +78,31 @@ def one_of(names):
     return "|".join(map(str, names)) or "(?!)"
 
 
+def weights_file(key):
+    """Give the weights file that a rule must wait for, none for untrained encoders, or say that it is not there."""
+    return or_exit(spelling.weights_file, conf, key)
+
+
 def train_inputs(wildcards):
     """Give what a training run reads."""
-    return spelling.training_inputs(
-        conf, wildcards.method, wildcards.control, wildcards.seed
+    return or_exit(
+        spelling.training_inputs,
+        conf,
+        wildcards.method,
+        wildcards.control,
+        wildcards.seed,
     )
 
 
-def train_settings(wildcards, input):
-    """Spell how a training run is made."""
-    files = {
-        name: input[name] for name in ("teacher", "catalog") if name in input.keys()
-    }
-    return spelling.training(conf, wildcards.method, wildcards.control, files)
+def train_settings(inputs):
+    """Give a function that spells how a training run is made that reads what ``inputs`` gives.
+
+    Of the wildcards alone: Snakemake does not ask whether a parameter changed that is made from a rule's own inputs.
+    """
+
+    def spelled(wildcards):
+        read = inputs(wildcards)
+        files = {name: read[name] for name in ("teacher", "catalog") if name in read}
+        return spelling.training(conf, wildcards.method, wildcards.control, files)
+
+    return spelled

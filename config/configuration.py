@@ -224,6 +224,18 @@ class Configuration:
         return bool(self.released)
 
     @property
+    def is_own(self) -> bool:
+        """Whether the videos are the user's own, which no paper has measured, so that their tables stand alone."""
+        return "list" in self.videos
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """The weights it names, by their keys."""
+        encoders = {"visual.weights": self.visual, "audio.weights": self.audio}
+        named = {key: encoder.weights for key, encoder in encoders.items() if encoder}
+        return named | ({"text_weights": self.text_weights} if self.text_weights else {})
+
+    @property
     def is_generated(self) -> bool:
         """Whether the videos are generated."""
         return "generate" in self.videos

@@ -10,10 +10,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 
+from config import paths, rows, schema_problem
 from config.configuration import Configuration, Encoder, Figure4, FrameLevel, Model, SoundStudy
+from config.schema_problem import did_you_mean
+from evaluate.paper_tables import TABLES
 from extract.datasets import DATA_SETS, XD
 from extract.errors import InputError
 from extract.precision import AUTO, resolve
@@ -22,6 +24,7 @@ from train.methods import METHODS
 from train.settings import Architecture, Recipe, as_settings, check_together, distils
 
 SCHEMA = Path(__file__).parent / "schema.yaml"
+REPORTED = Path(__file__).parents[1] / "evaluate/reported"
 # Settings of a recipe that are not a model's own: the run, its control or another key gives them.
 GIVEN_ELSEWHERE = ("selection", "measure", "labels", "seed")
 ALWAYS_NEEDED = {"model", "max_snippets"}
@@ -48,12 +51,14 @@ def read(given: Mapping[str, Any], source: str) -> Configuration:
     """
     whole = copy.deepcopy(dict(given))
     try:
-        _check_against_schema(whole)
+        _refuse(schema_problem.problem(whole, schema()))
+        paths.at_home(whole)
         _spell_out_variants(whole["methods"])
         _check_companions(whole)
         _check_videos(whole)
         for name, method in whole["methods"].items():
             _check_method(whole, f"methods.{name}", method)
+        _refuse(rows.problem(whole, REPORTED))
         _check_figure(whole)
         _check_sound_study(whole)
         automatic = _resolve_precisions(whole)
@@ -67,6 +72,7 @@ def schema() -> dict[str, Any]:
     whole: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     whole["properties"]["dataset"]["enum"] = list(DATA_SETS)
     (model,) = whole["properties"]["methods"]["patternProperties"].values()
+    model["properties"]["rows"]["properties"] = {f"table{number}": {"type": "string"} for number in TABLES}
     learning = [one.name for one in fields(Recipe) if one.name not in GIVEN_ELSEWHERE]
     model["properties"]["architecture"] = schema_of(Architecture, [one.name for one in fields(Architecture)])
     model["properties"]["recipe"] = schema_of(Recipe, learning, {"precision": (AUTO,)})
@@ -75,12 +81,9 @@ def schema() -> dict[str, Any]:
     return whole
 
 
-def _check_against_schema(whole: dict[str, Any]) -> None:
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(whole))
-    if error is not None:
-        described = error.schema.get("description")
-        key = ".".join(map(str, error.absolute_path)) or "(top level)"
-        raise RefusedKeyError(key, f"{error.message}{f' ({described})' if described else ''}")
+def _refuse(problem: schema_problem.Problem | None) -> None:
+    if problem is not None:
+        raise RefusedKeyError(*problem)
 
 
 def _spell_out_variants(methods: dict[str, Any]) -> None:
@@ -95,6 +98,7 @@ def _spell_out_variants(methods: dict[str, Any]) -> None:
             continue
         if "recipe" not in whole.get(method["like"], {}):
             reason = f"{method['like']!r} is no method that is trained and no variant itself"
+            reason += did_you_mean(method["like"], whole)
             raise RefusedKeyError(f"methods.{name}.like", reason)
         methods[name] = _spelled_out(whole[method["like"]], method)
 
@@ -146,14 +150,16 @@ def _check_videos(whole: dict[str, Any]) -> None:
 def _check_figure(whole: dict[str, Any]) -> None:
     for name in whole.get("figure4", {}).get("methods", []):
         if name not in whole["methods"]:
-            raise RefusedKeyError("figure4.methods", f"{name!r} is no method of this configuration")
+            reason = f"{name!r} is no method of this configuration{did_you_mean(name, whole['methods'])}"
+            raise RefusedKeyError("figure4.methods", reason)
 
 
 def _check_sound_study(whole: dict[str, Any]) -> None:
     """Check that the study's methods can be trained on its data."""
     for name in whole.get("sound_study", {}).get("methods", []):
         if "recipe" not in whole["methods"].get(name, {}):
-            raise RefusedKeyError("sound_study.methods", f"{name!r} is no method that this configuration trains")
+            reason = f"{name!r} is no method that this configuration trains{did_you_mean(name, whole['methods'])}"
+            raise RefusedKeyError("sound_study.methods", reason)
         teacher = whole["methods"][name].get("teacher")
         if teacher and "recipe" not in whole["methods"][teacher]:
             raise RefusedKeyError("sound_study.methods", f"the teacher of {name!r} is not trained here")
@@ -228,7 +234,9 @@ def _check_teacher(whole: dict[str, Any], key: str, method: dict[str, Any], is_d
     of_teacher = whole["methods"].get(teacher, {})
     model = METHODS.get(of_teacher.get("architecture", {}).get("model", ""))
     if teacher is not None and "checkpoint" not in of_teacher and not (model and model.teaches):
-        raise RefusedKeyError(f"{key}.teacher", f"{teacher!r} is no method whose model is teacher")
+        others = whole["methods"].keys() - {teacher}
+        reason = f"{teacher!r} is no method whose model is teacher{did_you_mean(teacher, others)}"
+        raise RefusedKeyError(f"{key}.teacher", reason)
 
 
 @contextmanager

@@ -74,6 +74,12 @@ def frame_measure(configuration: Configuration, measure: str) -> str:
     return f"frame-level {_MEASURES[measure]} {branch}, {counted}"
 
 
+def title_of(configuration: Configuration, number: int) -> str:
+    """Give a table's heading; own videos have none of the paper's tables."""
+    title = TABLES[number].title
+    return f"Own videos: {title.split(',')[0]}" if configuration.is_own else f"Table {number}: {title}"
+
+
 def measured_in(configuration: Configuration, number: int) -> str:
     """Say what a table measures."""
     table = TABLES[number]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from config import paths
 from config.configuration import PUBLISHED, Configuration
 from evaluate.paper_tables import TABLES
 from extract.errors import InputError
@@ -23,9 +24,26 @@ def flags(settings: Mapping[str, Any]) -> str:
     return shlex.join(words)
 
 
-def weights_file(weights: str) -> list[str]:
-    """Give the file that a rule must wait for; none for untrained encoders."""
-    return [] if weights.startswith("random:") else [weights]
+def weights_file(configuration: Configuration, key: str) -> list[str]:
+    """Give the file that a rule must wait for, none for untrained encoders.
+
+    Raises:
+        InputError: If it is not there and none that is fetched.
+    """
+    value = configuration.weights.get(key, paths.UNTRAINED)
+    for named in paths.weights(key, value):
+        why = paths.missing(named)
+        if why:
+            raise InputError(
+                f"{configuration.source}: key {key}: {named.path}: {why}; give a weights file, or one of those "
+                f"that are fetched, {' and '.join(sorted(paths.FETCHED))}"
+            )
+    return [] if value.startswith(paths.UNTRAINED) else paths.as_input(value)
+
+
+def weights_state(configuration: Configuration, key: str) -> list[str]:
+    """Give what tells another weights file of the user's own in the place of the one that was read."""
+    return paths.state(paths.weights(key, configuration.weights.get(key, paths.UNTRAINED)))
 
 
 def generated_sources(configuration: Configuration) -> dict[str, str]:
@@ -50,28 +68,33 @@ def catalog_command(configuration: Configuration) -> str:
     return f"extract.{name} {flags(sources)}"
 
 
-def present_sources(configuration: Configuration) -> dict[str, str]:
+def present_sources(configuration: Configuration) -> dict[str, list[str]]:
     """Give the user's own folders and files as inputs of the catalog.
 
     Raises:
         InputError: Naming all that are not there, and where to get them.
     """
-    sources = catalog_sources(configuration)
-    if configuration.is_generated:
-        return sources
-    own = list(configuration.released.values()) if configuration.is_released else list(sources.values())
-    checkpoints = [configuration.models[name].checkpoint for name in configuration.imported]
-    missing = [path for path in [*own, *checkpoints] if path and not Path(path).exists()]
-    if missing:
-        raise InputError(
-            f"The {'features and checkpoints' if configuration.is_released else 'videos'} of configuration "
-            f"'{configuration.name}' are not in place. Missing: {', '.join(missing)}.\n"
-            f"{configuration.data_set.where_to_get} Put them at these paths, or change the paths in the "
-            "configuration.\n"
-            "To try everything without them: "
-            "snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv"
-        )
-    return sources
+    if not configuration.is_generated:
+        missing = [
+            f"{named.path} ({why})" if Path(named.path).exists() else named.path
+            for named in paths.sources(configuration.whole)
+            if (why := paths.missing(named))
+        ]
+        if missing:
+            where = "" if configuration.is_own else f"{configuration.data_set.where_to_get} "
+            raise InputError(
+                f"The {'features and checkpoints' if configuration.is_released else 'videos'} of configuration "
+                f"'{configuration.name}' are not in place. Missing: {', '.join(missing)}.\n"
+                f"{where}Put them at these paths, or change the paths in the configuration.\n"
+                "To try everything without them: "
+                "snakemake --cores 8 --configfile config/demo.yaml -- results/demo_table1.csv"
+            )
+    return {flag: paths.as_input(path) for flag, path in catalog_sources(configuration).items()}
+
+
+def sources_state(configuration: Configuration) -> list[str]:
+    """Give what tells another list, annotation file or checkpoint in the place of the one that was read."""
+    return paths.state(paths.sources(configuration.whole))
 
 
 def no_such_table(configuration: Configuration, other: str, table: str) -> str:
@@ -170,7 +193,7 @@ def training_inputs(configuration: Configuration, name: str, control: str, seed:
     inputs: dict[str, Any] = {
         "shards": configuration.shards_of("train"),
         "failures": f"{work}/failures.csv",
-        "text_weights": weights_file(configuration.text_weights),
+        "text_weights": weights_file(configuration, "text_weights"),
     }
     if configuration.selection == "released":
         inputs |= {"test_shards": configuration.shards_of("test"), "catalog": f"{work}/catalog.jsonl"}
@@ -187,17 +210,24 @@ def measured(configuration: Configuration, table: int) -> str:
     for name in configuration.models_in(table):
         model = configuration.models[name]
         words += ["--row", f"{name}={model.rows[table]}", "--modality", f"{name}={model.modality}"]
-        if model.unreported:
+        if model.unreported and not configuration.is_own:
             words += ["--unreported", name]
         for run in configuration.runs_of(name):
             words += ["--measured", f"{name}={configuration.work}/metrics/{name}/{run}.json"]
     return shlex.join(words)
 
 
+def reported_rows(configuration: Configuration, table: int) -> list[str]:
+    """Give the file of a paper's table; own videos have none to stand beside."""
+    return [] if configuration.is_own else [f"evaluate/reported/{configuration.data_set.reported[table]}.csv"]
+
+
 def table_settings(configuration: Configuration, number: int) -> str:
-    """Spell which numbers a table shows."""
+    """Spell which numbers a table shows, and beside which of the paper's."""
     frame_level, table = configuration.frame_level, TABLES[number]
     settings: dict[str, Any] = {"table": number}
+    for path in reported_rows(configuration, number):
+        settings["reported"] = path
     if table.frame:
         settings |= {"branch": frame_level.branch, "protocol": frame_level.protocol}
     if len(table.measures) > 1 and table.frame:
@@ -237,6 +267,6 @@ def sound_study_inputs(
     teacher = configuration.models[name].teacher
     return {
         "shards": [f"{folder}/train-00000.h5"],
-        "text_weights": weights_file(configuration.text_weights),
+        "text_weights": weights_file(configuration, "text_weights"),
         **({"teacher": f"{folder}/{teacher}/{control}/seed{seed}.safetensors"} if teacher else {}),
     }

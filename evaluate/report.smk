@@ -35,7 +35,8 @@ rule table_page:
         mem_mb=growing(500),
         runtime=growing(10),
     params:
-        title=lambda wildcards: f"Table {wildcards.number}: {TABLES[int(wildcards.number)].title}",
+        title=lambda wildcards: reported.title_of(conf, int(wildcards.number)),
+        own=conf.is_own,
         measured=lambda wildcards: reported.measured_in(conf, int(wildcards.number)),
         selected=reported.selected(conf),
     shell:
@@ -271,7 +272,8 @@ rule provenance_page:
         metrics=reported.runs_as_flags(
             conf, "--metrics", f"{WORK}/metrics/{{}}.json", reported.shown(conf)
         ),
-        settings=flags(
+        # From a function, whose braces Snakemake leaves alone.
+        settings=lambda wildcards: flags(
             {
                 "configuration": json.dumps(conf.whole),
                 "selected": reported.selected(conf),

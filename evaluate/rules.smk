@@ -61,7 +61,7 @@ rule metrics:
 rule table:
     input:
         metrics=lambda wildcards: conf.metrics_in(int(wildcards.number)),
-        reported=lambda wildcards: f"evaluate/reported/{conf.data_set.reported[int(wildcards.number)]}.csv",
+        reported=lambda wildcards: spelling.reported_rows(conf, int(wildcards.number)),
     output:
         f"results/{NAME}_table{{number}}.csv",
     log:
@@ -80,7 +80,7 @@ rule table:
         measured=lambda wildcards: spelling.measured(conf, int(wildcards.number)),
         settings=lambda wildcards: spelling.table_settings(conf, int(wildcards.number)),
     shell:
-        "python -m evaluate.tables --reported {input.reported:q} {params.measured} {params.settings} "
+        "python -m evaluate.tables {params.measured} {params.settings} "
         "--out {output:q} > {log:q} 2>&1"
 
 
@@ -125,7 +125,8 @@ if conf.figure4:
             mem_mb=growing(2000),
             runtime=growing(30),
         params:
-            drawn=spelling.drawn(conf),
+            # From a function, whose braces Snakemake leaves alone.
+            drawn=lambda wildcards: spelling.drawn(conf),
         shell:
             "python -m evaluate.curves {params.drawn} --catalog {input.catalog:q} --threads {threads} "
             "--out {output:q} > {log:q} 2>&1"

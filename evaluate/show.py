@@ -112,7 +112,7 @@ def _modality_once(rows: Sequence[Row]) -> list[Row]:
         both = f"{reported}, measured {measured}" if reported and measured and reported != measured else ""
         cells: dict[str, str] = {}
         for name, cell in row.items():
-            if name == "modality" or (name.startswith("reported_") and "modality" not in cells):
+            if name == "modality" or (name.startswith(("reported_", "measured_")) and "modality" not in cells):
                 cells["modality"] = both or reported or measured
             if name not in ("modality", "measured_modality"):
                 cells[name] = cell
@@ -166,7 +166,9 @@ def _plain(rows: Sequence[Row], shown: Sequence[str], width: int) -> list[str]:
         figure = name.removesuffix("_mean")
         if figure != name and f"{figure}_std" in shown:
             naming = naming or len(joined)
-            joined[figure] = [f"{row[name]} ± {row[f'{figure}_std']}" for row in rows]
+            joined[figure] = [
+                f"{row[name]} ± {spread}" if (spread := row[f"{figure}_std"]) else row[name] for row in rows
+            ]
         else:
             joined[name] = [row[name] for row in rows]
     cells = [list(row) for row in zip(*joined.values(), strict=True)]

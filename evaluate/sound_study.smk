@@ -51,7 +51,8 @@ use rule train as sound_study_train with:
     benchmark:
         f"{BENCHMARKS}/sound_study_train/{{videos}}-{{sound}}-{{method}}-{{control}}-seed{{seed}}.tsv"
     params:
-        settings=train_settings,
+        settings=train_settings(study_inputs),
+        state=lambda wildcards: spelling.weights_state(conf, "text_weights"),
         shards=lambda wildcards, input: Path(input.shards[0]).parent,
         partial=f"{WORK}/partial/sound_study/{{videos}}-{{sound}}-{{method}}-{{control}}-seed{{seed}}",
         curves=f"{WORK}/tensorboard/sound_study-{{videos}}-{{sound}}-{{method}}-{{control}}-seed{{seed}}",

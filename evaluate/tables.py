@@ -1,7 +1,8 @@
 """``python -m evaluate.tables``: a paper's table beside what was measured here, as CSV.
 
 Every row of the reported table is kept; a method that was not run has empty measured cells. A reported and a
-measured number never share a column.
+measured number never share a column. Videos that no paper has measured have a table of their own, of measured rows
+alone.
 """
 
 import argparse
@@ -59,7 +60,9 @@ def parser() -> argparse.ArgumentParser:
         required=True,
         help="; ".join(f"{number}: {table.title}" for number, table in TABLES.items()),
     )
-    parser.add_argument("--reported", type=Path, required=True, help="the paper's table (CSV)")
+    parser.add_argument(
+        "--reported", type=Path, help="the paper's table (CSV); without it the table has the measured rows alone"
+    )
     parser.add_argument(
         "--measured", action="append", default=[], metavar="KEY=FILE", help="metrics of one run; one for each seed"
     )
@@ -110,8 +113,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     unplaced = sorted((runs.keys() | modalities.keys()) - names.keys())
     if unplaced:
         raise InputError(f"--row: {unplaced[0]!r} has no row; add --row {unplaced[0]}=METHOD")
-    header, reported = read_reported(arguments.reported, columns, table.row_keys)
-    reported |= unreported_rows(_unreported(arguments, names), reported, table.row_keys)
+    if arguments.reported is None:
+        if arguments.unreported:
+            raise InputError("--unreported: belongs to --reported; without it every row is measured alone")
+        header, reported = list(table.row_keys), own_rows(list(names.values()), table.row_keys)
+    else:
+        header, reported = read_reported(arguments.reported, columns, table.row_keys)
+        reported |= unreported_rows(_unreported(arguments, names), reported, table.row_keys)
     measured = {
         names[key]: measured_cells(of_key, columns, arguments.protocol, modalities.get(key, ""))
         for key, of_key in runs.items()
@@ -221,7 +229,7 @@ def compose(
     reported: Mapping[str, Mapping[str, str]],
     measured: Mapping[str, Mapping[str, str]],
     columns: Sequence[Column],
-    source: Path,
+    source: Path | None,
 ) -> str:
     """Join reported rows and measured cells into a CSV table.
 
@@ -230,10 +238,10 @@ def compose(
         reported: By row name, the cells of the paper's table by column name.
         measured: By row name, the measured cells by column name.
         columns: What the table shows.
-        source: File of the reported rows, for the message.
+        source: File of the reported rows, for the message; ``None`` for a table without them.
 
     Returns:
-        The table as CSV text, rows in the paper's order.
+        The table as CSV text, rows in the order of ``reported``.
 
     Raises:
         InputError: If a measured row is not in the paper's table.
@@ -242,7 +250,8 @@ def compose(
     if strangers:
         raise InputError(f"--row: {sorted(strangers)[0]!r} is no row of {source}; it has {', '.join(reported)}")
     results = [f"measured_{column.name}_{kind}" for column in columns for kind in ("mean", "std")]
-    reports = [f"reported_{column.name}" for column in columns]
+    told = columns if source else ()
+    reports = [f"reported_{column.name}" for column in told]
     text = io.StringIO()
     writer = csv.DictWriter(
         text, [*describing, *reports, "measured_modality", *results, *STATED], restval="", lineterminator="\n"
@@ -250,9 +259,26 @@ def compose(
     writer.writeheader()
     for name, row in reported.items():
         cells = {column: row[column] for column in describing}
-        cells |= {f"reported_{column.name}": row[column.name] for column in columns}
+        cells |= {f"reported_{column.name}": row[column.name] for column in told}
         writer.writerow({column: cell(text) for column, text in (cells | dict(measured.get(name, {}))).items()})
     return text.getvalue()
+
+
+def own_rows(names: Sequence[str], keys: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Give the rows of a table that no paper has: what names them.
+
+    Args:
+        names: Names of the rows.
+        keys: Columns whose cells, joined by ``/``, name a row.
+
+    Raises:
+        InputError: If a name has not as many cells.
+    """
+    cells = {name: name.split("/") if len(keys) > 1 else [name] for name in names}
+    for name, parts in cells.items():
+        if len(parts) != len(keys):
+            raise InputError(f"--row: {name!r} must be {len(keys)} cells joined by a slash, {'/'.join(keys)}")
+    return {name: dict(zip(keys, parts, strict=True)) for name, parts in cells.items()}
 
 
 def unreported_rows(

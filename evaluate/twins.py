@@ -21,6 +21,7 @@ from extract.regular_file import open_regular_text
 STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
 NOT_RUN = "-"
 _FIGURE = re.compile(r"reported_(?P<figure>.+)")
+_MEASURED = re.compile(r"measured_(?P<figure>.+)_mean")
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -91,14 +92,19 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def lay_out(rows: Sequence[Mapping[str, str]], source: Path) -> Laid:
     """Choose what a reader sees: description, then each figure reported and measured, then notes.
 
+    A table of measured rows alone, of videos that no paper has measured, shows what was read and the measured figures.
+
     Args:
         rows: Rows of a table of ``evaluate.tables``.
         source: Its file, for the message.
 
     Raises:
-        InputError: If it has no ``reported_*`` column.
+        InputError: If it has neither a ``reported_*`` nor a ``measured_*_mean`` column.
     """
     names = list(rows[0]) if rows else []
+    measured = [match["figure"] for match in map(_MEASURED.fullmatch, names) if match]
+    if measured and not any(map(_FIGURE.fullmatch, names)):
+        return _own(rows, names[: names.index("measured_modality")], measured)
     figures = [match["figure"] for match in map(_FIGURE.fullmatch, names) if match]
     if not figures:
         raise InputError(f"{source}: has no column reported_*; give a table that evaluate.tables made")
@@ -110,6 +116,15 @@ def lay_out(rows: Sequence[Mapping[str, str]], source: Path) -> Laid:
         for row in rows
     ]
     return Laid([*describing, *headings], cells, [note for row in rows if (note := _note(row, describing))])
+
+
+def _own(rows: Sequence[Mapping[str, str]], describing: Sequence[str], figures: Sequence[str]) -> Laid:
+    cells = [
+        [*(row[name] for name in describing), row["measured_modality"], *(_measured(row, figure) for figure in figures)]
+        for row in rows
+    ]
+    headings = [*describing, "modality", *(f"{figure} measured" for figure in figures)]
+    return Laid(headings, cells, [note for row in rows if (note := _note(row, describing))])
 
 
 def markdown(laid: Laid) -> str:

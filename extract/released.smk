@@ -4,7 +4,7 @@
 rule released_features:
     input:
         catalog=f"{WORK}/catalog.jsonl",
-        features=lambda wildcards: conf.released[wildcards.split],
+        features=lambda wildcards: paths.as_input(conf.released[wildcards.split]),
     output:
         shard=f"{WORK}/shards/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/shards/{{split}}-{{shard}}.failures.csv",
@@ -19,10 +19,12 @@ rule released_features:
         mem_mb=growing(1000),
         runtime=growing(60),
     params:
-        settings=lambda wildcards, output: flags(
+        # Of the wildcards alone, or Snakemake would not ask whether they changed.
+        settings=lambda wildcards: flags(
             {
+                "list": conf.released[wildcards.split],
                 "root": conf.released["root"],
-                "out": Path(output.shard).parent,
+                "out": f"{WORK}/shards",
                 "split": wildcards.split,
                 "dataset": conf.data_set.name,
                 "stride": conf.stride,
@@ -31,6 +33,7 @@ rule released_features:
                 "note": conf.note,
             }
         ),
+        state=lambda wildcards: spelling.sources_state(conf),
     shell:
-        "python -m extract.released --list {input.features:q} {params.settings} "
+        "python -m extract.released {params.settings} "
         "--failures {output.failures:q} > {log:q} 2>&1 && python -m extract.check {output.shard:q} >> {log:q} 2>&1"

@@ -42,6 +42,7 @@ rule catalog:
     params:
         # From a function, whose braces Snakemake leaves alone.
         command=lambda wildcards: spelling.catalog_command(conf),
+        state=lambda wildcards: spelling.sources_state(conf),
     shell:
         "python -m {params.command} --out {output:q} > {log:q} 2>&1"
 

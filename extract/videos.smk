@@ -30,7 +30,7 @@ rule demo_data:
 rule visual:
     input:
         catalog=f"{WORK}/catalog.jsonl",
-        weights=weights_file(conf.visual.weights),
+        weights=lambda wildcards: weights_file("visual.weights"),
     output:
         features=f"{WORK}/visual/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/visual/{{split}}-{{shard}}.failures.csv",
@@ -49,7 +49,9 @@ rule visual:
         workers=conf.visual.workers,
     params:
         shards=lambda wildcards: conf.shards[wildcards.split],
-        settings=spelling.embedding(conf, "visual"),
+        # From a function, whose braces Snakemake leaves alone.
+        settings=lambda wildcards: spelling.embedding(conf, "visual"),
+        state=lambda wildcards: spelling.weights_state(conf, "visual.weights"),
         partial=f"{WORK}/partial/visual/{{split}}-{{shard}}",
     shell:
         "python -m extract.visual --catalog {input.catalog:q} --split {wildcards.split} --shard {wildcards.shard} "
@@ -64,7 +66,7 @@ if conf.audio:
         input:
             catalog=f"{WORK}/catalog.jsonl",
             visual=f"{WORK}/visual/{{split}}-{{shard}}.h5",
-            weights=weights_file(conf.audio.weights),
+            weights=lambda wildcards: weights_file("audio.weights"),
         output:
             features=f"{WORK}/audio/{{split}}-{{shard}}.h5",
             failures=f"{WORK}/audio/{{split}}-{{shard}}.failures.csv",
@@ -81,7 +83,8 @@ if conf.audio:
             gpu=GPU,
             workers=conf.audio.workers,
         params:
-            settings=spelling.embedding(conf, "audio"),
+            settings=lambda wildcards: spelling.embedding(conf, "audio"),
+            state=lambda wildcards: spelling.weights_state(conf, "audio.weights"),
             partial=f"{WORK}/partial/audio/{{split}}-{{shard}}",
         shell:
             "python -m extract.audio --catalog {input.catalog:q} --visual {input.visual:q} {params.settings} "

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from extract.errors import InputError
 from extract.regular_file import open_regular
+from extract.wrapped_state import load_inert, plain_state_dict
 
 RANDOM = "random:"
 CALIBRATED = ":calibrated"
@@ -59,9 +60,9 @@ def file_sha256(path: Path) -> str:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read tensors by name from a safetensors file, or from a plain state dict saved by torch.
+    """Read tensors by name from a safetensors file, or from a state dict saved by torch, plain or wrapped.
 
-    Nothing but tensors and plain containers is unpickled.
+    Nothing but tensors and plain containers is unpickled; see `extract.wrapped_state` for what is unwrapped.
 
     Raises:
         InputError: If the file is of another kind.
@@ -70,20 +71,18 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            tensors: dict[str, Tensor] = load_file(path)
-            return tensors
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            content: object = load_file(path)
+        else:
+            content = load_inert(path)
     except (*UNREADABLE, _safetensors_error()) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"weights {path}: no safetensors file and no plain state dict ({reason})") from error
-    if not isinstance(state, dict) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
-    ):
-        raise InputError(f"weights {path}: must hold a plain state dict, tensors by name")
+        raise InputError(
+            f"weights {path}: no safetensors file and no plain state dict ({_first_sentence(error)})"
+        ) from error
+    state = plain_state_dict(content, path)
     for name, value in state.items():
-        # A few numbers can be declared to be any number of them, and are made so when they are copied.
         if value.layout is not torch.strided:
             raise InputError(f"weights {path}: tensor {name} is sparse; store it as a plain tensor")
+        # A few numbers can be declared to be any number of them, and are made so when they are copied.
         if value.untyped_storage().nbytes() < value.nbytes:
             raise InputError(
                 f"weights {path}: tensor {name} declares numbers that are not stored; fetch the file again"
@@ -111,6 +110,12 @@ def seeded(seed: int) -> Iterator[None]:
         # Not torch.manual_seed, which would also reseed every GPU.
         torch.default_generator.manual_seed(seed)
         yield
+
+
+def _first_sentence(error: Exception) -> str:
+    # torch goes on with advice on how to unpickle everything, in a terminal's colours.
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return line.split(". ")[0]
 
 
 def _safetensors_error() -> type[Exception]:

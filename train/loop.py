@@ -1,5 +1,6 @@
 """The training loop of VadCLIP, the AVadCLIP teacher and its student."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -45,6 +46,18 @@ class Progress:
     kept: dict[str, Tensor] = field(default_factory=dict)
 
 
+class DivergedError(InputError):
+    """Training came to numbers that are not finite; the learner holds what was kept before.
+
+    Attributes:
+        progress: The finished epochs and what was kept of them.
+    """
+
+    def __init__(self, message: str, progress: Progress) -> None:
+        super().__init__(message)
+        self.progress = progress
+
+
 def train(
     learner: Learner | BaselineLearner,
     samples: TrainingSamples,
@@ -78,7 +91,8 @@ def train(
         What was kept.
 
     Raises:
-        InputError: If an epoch is too short for ``recipe.judge_every``.
+        DivergedError: If a loss, a parameter or a judge's score is not finite. The line names run, epoch and step.
+        InputError: If an epoch has no step, or is too short for ``recipe.judge_every``.
     """
     optimizer = build_optimizer(learner, recipe)
     progress = _resume(partial / STATE_FILE, identity, learner, optimizer)
@@ -93,6 +107,11 @@ def train(
             order = _epoch_order(samples, recipe, torch.Generator().manual_seed(epoch_seed))
             _refuse_unjudged(len(order), recipe.judge_every)
             set_learning_rates(optimizer, recipe, epoch)
+            if not order:
+                raise InputError(
+                    f"{label}: an epoch has no step, so nothing would be trained: the shards hold "
+                    f"{len(samples.entries)} videos with {len(samples.pairs)} crops in all"
+                )
             if staged:
                 staged.start_epoch(epoch)
             sums: dict[str, Tensor] = {}
@@ -100,11 +119,15 @@ def train(
             for step, batch in enumerate(batches(samples, order)):
                 losses = train_step(learner, batch.to(device), recipe, optimizer, teacher)
                 sums = {name: sums.get(name, 0) + loss for name, loss in losses.items()}
+                where = f"{label}: epoch {epoch + 1}, step {step + 1} of {len(order)}"
+                _refuse_broken_losses(losses, where, progress, learner)
                 if judge and _judged_after(step, recipe.judge_every):
+                    _refuse_broken_parameters(where, progress, learner)
                     scores.append(_judge(learner, judge))
                     _keep_if_best(progress, epoch + 1, scores[-1], learner)
             if staged:
                 staged.end_epoch()
+            _refuse_broken_parameters(where, progress, learner)
 
             # The released code that judges within an epoch never looks at its end.
             if not recipe.judge_every:
@@ -203,10 +226,37 @@ def _refuse_unjudged(steps: int, judge_every: int) -> None:
         )
 
 
+def _refuse_broken_losses(
+    losses: dict[str, Tensor], where: str, progress: Progress, learner: Learner | BaselineLearner
+) -> None:
+    if losses["total"].isfinite():
+        return
+    broken = next(name for name, loss in losses.items() if not loss.isfinite())
+    raise _diverged(f"{where}: the loss {broken} is {float(losses[broken])}", progress, learner)
+
+
+def _refuse_broken_parameters(where: str, progress: Progress, learner: Learner | BaselineLearner) -> None:
+    for name, tensor in learner.learned_state().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise _diverged(f"{where}: the parameter {name} is not finite", progress, learner)
+
+
+def _diverged(what: str, progress: Progress, learner: Learner | BaselineLearner) -> DivergedError:
+    if progress.kept:
+        learner.set_learned_state(progress.kept)
+    return DivergedError(f"{what}; try a lower learning rate, or precision fp32", progress)
+
+
 def _judge(learner: Learner | BaselineLearner, judge: Judge) -> float:
     learner.eval()
     with torch.inference_mode():
-        return judge(learner.network, learner.text())
+        score = judge(learner.network, learner.text())
+    if not math.isfinite(score):
+        raise InputError(
+            f"selection: the score that is to select the weights is {score}; the videos judged by need normal and "
+            "abnormal ones (frames, on the test set), or take selection 'last'"
+        )
+    return score
 
 
 def _keep_if_best(progress: Progress, epoch: int, score: float, learner: Learner | BaselineLearner) -> None:

@@ -48,7 +48,23 @@ def classification_loss(anomaly_logits: Tensor, labels: Tensor, length: Tensor) 
         A scalar.
     """
     score = top_k_mean(torch.sigmoid(anomaly_logits), length)
-    return F.binary_cross_entropy(score, 1 - labels[:, 0])
+    return probability_loss(score, 1 - labels[:, 0])
+
+
+def probability_loss(probability: Tensor, target: Tensor) -> Tensor:
+    """Mean binary cross entropy of probabilities that may have become NaN; then it is NaN.
+
+    Args:
+        probability: Of any shape, in 0..1 or NaN.
+        target: Of the same shape, in 0..1.
+
+    Returns:
+        A scalar.
+    """
+    # torch's own raises on a processor and leaves a GPU unusable, before anybody can say in which step it was.
+    broken = probability.isnan()
+    loss = F.binary_cross_entropy(torch.where(broken, 0.5, probability), target)
+    return torch.where(broken.any(), math.nan, loss)
 
 
 def mil_align(video_logits: Tensor, target: Tensor) -> Tensor:

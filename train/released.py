@@ -90,7 +90,7 @@ PUBLISHED = {
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("train.released", __doc__, writes="--out (a checkpoint, safetensors)")
-    parser.add_argument("file", type=Path, help="the authors' .pth file, a plain state dict")
+    parser.add_argument("file", type=Path, help="the authors' .pth file, a state dict, plain or within an epoch's")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write (safetensors)")
     parser.add_argument(
         "--dataset", choices=tuple(DATA_SETS), help="what it was trained on (default: ucf for a VadCLIP of two layers)"

@@ -25,7 +25,8 @@ rule train:
         runtime=growing(1440),
         gpu=GPU,
     params:
-        settings=train_settings,
+        settings=train_settings(train_inputs),
+        state=lambda wildcards: spelling.weights_state(conf, "text_weights"),
         shards=lambda wildcards, input: Path(input.shards[0]).parent,
         partial=f"{WORK}/partial/train/{{method}}-{{control}}-seed{{seed}}",
         curves=f"{WORK}/tensorboard/{{method}}-{{control}}-seed{{seed}}",
@@ -59,7 +60,7 @@ rule curves:
 
 rule released_checkpoint:
     input:
-        lambda wildcards: conf.models[wildcards.method].checkpoint,
+        lambda wildcards: paths.as_input(conf.models[wildcards.method].checkpoint),
     output:
         f"{WORK}/checkpoints/{{method}}/{PUBLISHED}.safetensors",
     log:
@@ -81,6 +82,8 @@ rule released_checkpoint:
                 **conf.models[wildcards.method].scoring,
             }
         ),
+        file=lambda wildcards: conf.models[wildcards.method].checkpoint,
+        state=lambda wildcards: spelling.sources_state(conf),
     shell:
-        "python -m train.released {input:q} {params.settings} --out {output:q} > {log:q} 2>&1 "
+        "python -m train.released {params.file:q} {params.settings} --out {output:q} > {log:q} 2>&1 "
         "&& python -m extract.check {output:q} >> {log:q} 2>&1"

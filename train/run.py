@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     import torch
 
     from train.checkpoint import Checkpoint, Header
+    from train.learner import BaselineLearner, Learner
     from train.samples import Entry, Split, TrainingSamples
     from train.selection import Judge
+
+LAST_GOOD = "last_good.safetensors"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -117,7 +120,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             scoring_window=arguments.scoring_window,
             scoring_classes=scoring_codes(labels, arguments.scoring_classes),
         )
-        with exact_arithmetic(), _judge(arguments, architecture, recipe, labels, held_out) as judge:
+        with (
+            exact_arithmetic(),
+            _judge(arguments, architecture, recipe, labels, held_out) as judge,
+            _last_good_kept(arguments.partial, header, learner),
+        ):
             progress = train(
                 learner,
                 samples,
@@ -184,6 +191,23 @@ def _judge(
                 yield judge_on_test_set(
                     test.entries, catalog, labels.normal, recipe.branch, recipe.measure, crop, snippets
                 )
+
+
+@contextmanager
+def _last_good_kept(folder: Path, header: "Header", learner: "Learner | BaselineLearner") -> "Iterator[None]":
+    """Write the weights that were kept before training diverged into ``folder``, and say so."""
+    from train.checkpoint import save_checkpoint
+    from train.learner import checkpoint_tensors
+    from train.loop import DivergedError
+
+    try:
+        yield
+    except DivergedError as error:
+        epoch = error.progress.kept_epoch
+        if not epoch:
+            raise InputError(f"{error}; no epoch was finished before") from None
+        save_checkpoint(folder / LAST_GOOD, replace(header, epoch=epoch), checkpoint_tensors(learner))
+        raise InputError(f"{error}; the last good epoch, {epoch}, is kept in {folder / LAST_GOOD}") from None
 
 
 def _identity(

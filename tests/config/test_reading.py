@@ -110,6 +110,7 @@ def test_an_impossible_method_is_refused(method: str, change: dict[str, object],
 def baseline(model: str, recipe: dict[str, object]) -> dict[str, object]:
     method = {
         "rows": {"table1": "Row"},
+        "unreported": True,
         "modality": "RGB(ViT)+Audio",
         "scoring_crop": 0,
         "architecture": {"model": model, "max_snippets": 64},

@@ -7,6 +7,7 @@ import pytest
 
 from evaluate.show import main as show
 from evaluate.tables import main
+from evaluate.twins import main as write_twins
 from extract.errors import InputError
 
 REPORTED = Path(__file__).parents[2] / "evaluate" / "reported"
@@ -265,3 +266,46 @@ def test_tables_5_and_6_fill_the_row_of_a_variant(tmp_path: Path, number: str, r
     with out.open(encoding="utf-8", newline="") as file:
         (filled,) = [line for line in csv.DictReader(file) if line["measured_ap_mean"]]
     assert next(iter(filled.values())) == row
+
+
+def own_table(folder: Path, *words: str, number: str = "1") -> list[dict[str, str]]:
+    main(["--table", number, "--out", str(folder / "own.csv"), *words])
+    with (folder / "own.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_own_videos_have_a_table_of_their_own_with_measured_rows_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = metrics(tmp_path / "a.json", 40.0, 0), metrics(tmp_path / "b.json", 42.0, 1)
+    words = [*vadclip(first, second), "--modality", "vadclip=RGB(ViT)", "--row", "mine=My own"]
+    rows = own_table(tmp_path, *words, "--measured", f"mine={metrics(tmp_path / 'c.json', 50.0, 0)}")
+    assert [row["method"] for row in rows] == ["VadCLIP", "My own"]
+    assert [(row["measured_ap_mean"], row["measured_ap_std"]) for row in rows] == [("41.00", "1.41"), ("50.00", "")]
+    assert not any(column.startswith("reported") for column in rows[0])
+    text = (tmp_path / "own.csv").read_text()
+    assert "84.51" not in text  # VadCLIP's in the paper's Table 1
+    assert "AVadCLIP" not in text
+
+    show([str(tmp_path / "own.csv")])
+    shown = capsys.readouterr().out
+    assert "41.00 ± 1.41" in shown
+    assert "RGB(ViT)" in shown
+    assert "reported" not in shown
+
+    write_twins([str(tmp_path / "own.csv"), "--markdown", str(tmp_path / "t.md"), "--latex", str(tmp_path / "t.tex")])
+    lines = (tmp_path / "t.md").read_text().splitlines()
+    assert lines[0] == "| method | modality | ap measured |"
+    assert lines[2:4] == ["| VadCLIP | RGB(ViT) | 41.00 ± 1.41 |", "| My own |  | 50.00 |"]
+    assert "reported" not in (tmp_path / "t.tex").read_text()
+
+
+def test_own_ablations_are_named_by_their_cells(tmp_path: Path) -> None:
+    run = metrics(tmp_path / "a.json", 40.0, 0)
+    words = ["--row", "t=yes/no/maybe", "--measured", f"t={run}"]
+    (row,) = own_table(tmp_path, *words, number="4")
+    assert (row["av_fusion"], row["av_prompt"], row["focal_loss"]) == ("yes", "no", "maybe")
+    with pytest.raises(InputError, match="'yes' must be 3 cells joined by a slash"):
+        own_table(tmp_path, "--row", "t=yes", "--measured", f"t={run}", number="4")
+    with pytest.raises(InputError, match="--unreported: belongs to --reported"):
+        own_table(tmp_path, *words, "--unreported", "t", number="4")

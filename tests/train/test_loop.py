@@ -17,8 +17,8 @@ from tests.shards import Made, make_shard
 from train import loop
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner
-from train.loop import Progress, build_optimizer, step_losses, train
-from train.mil import AlignmentLoss, FocalAlignmentLoss
+from train.loop import DivergedError, Progress, build_optimizer, step_losses, train
+from train.mil import AlignmentLoss, FocalAlignmentLoss, probability_loss
 from train.networks import build_network
 from train.prompts import LearnablePrompt
 from train.samples import Split, TrainingSamples
@@ -392,3 +392,78 @@ def test_shards_without_a_video_train_nothing(tmp_path: Path) -> None:
     make_shard(tmp_path / "train-00000.h5", [])
     with Split(tmp_path, "train") as split, pytest.raises(InputError, match="hold no video to learn from"):
         TrainingSamples(split.entries, LABELS.model_codes, SNIPPETS)
+
+
+def broken_in_epoch(number: int, learner: Learner | BaselineLearner) -> Judge:
+    """Judge every epoch better than the one before, and spoil a parameter after epoch ``number``."""
+    calls = []
+
+    def judge(network: torch.nn.Module, text: torch.Tensor) -> float:
+        calls.append(network)
+        score = float(len(calls))
+        if len(calls) == number:
+            next(iter(learner.network.parameters())).fill_(math.nan)
+            return 0.0
+        return score
+
+    return judge
+
+
+@pytest.mark.parametrize("model", ["teacher", "rtfm", "ur_dmu", "hl_net", "macil_sd", "deep_mil"])
+def test_a_loss_that_is_not_finite_ends_the_run_by_method_epoch_and_step_and_the_last_good_epoch_stays(
+    clip: open_clip.CLIP, samples: TrainingSamples, tmp_path: Path, model: str
+) -> None:
+    learner = new_learner(clip, model) if model == "teacher" else new_baseline(model)
+    paired = model in ("rtfm", "ur_dmu", "deep_mil")
+    sampling, batch = ("paired", 3) if paired else ("shuffled", 6)
+    recipe = replace(RECIPE, epochs=4, batch=batch, selection="validation", sampling=sampling)
+    with pytest.raises(DivergedError, match=r"^test: epoch 3, step 1 of 1: the loss \w+ is (nan|inf)") as ended:
+        run(learner, samples, tmp_path, recipe, broken_in_epoch(2, learner))
+    progress = ended.value.progress
+    assert (progress.epoch, progress.kept_epoch) == (2, 1)
+    assert all(torch.isfinite(tensor).all() for tensor in learner.learned_state().values())
+    assert str(ended.value).isprintable()
+
+
+@pytest.mark.parametrize("selection", ["last", "validation"])
+def test_a_parameter_that_the_last_step_of_an_epoch_spoiled_is_neither_judged_nor_kept(
+    samples: TrainingSamples, tmp_path: Path, selection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = new_baseline("macil_sd")
+
+    def spoil() -> None:
+        with torch.no_grad():
+            learner.network.classifier.bias.fill_(math.inf)
+
+    monkeypatch.setattr(learner.network, "end_epoch", spoil)
+    judge = (lambda network, text: 1.0) if selection == "validation" else None
+    with pytest.raises(
+        DivergedError, match=r"test: epoch 1, step 2 of 2: the parameter network.classifier.bias is not"
+    ):
+        run(learner, samples, tmp_path, replace(MIXED, selection=selection), judge)
+    assert not (tmp_path / "partial" / "state.pt").exists()
+
+
+def test_a_score_that_is_no_number_selects_nothing(samples: TrainingSamples, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the score that is to select the weights is nan"):
+        run(new_baseline("hl_net"), samples, tmp_path, RECIPE, lambda network, text: math.nan)
+
+
+def test_an_epoch_without_a_step_is_no_training(samples: TrainingSamples, tmp_path: Path) -> None:
+    samples.pairs = samples.pairs[:0]
+    with pytest.raises(InputError, match="test: an epoch has no step, .* 6 videos with 0 crops in all"):
+        run(new_baseline("hl_net"), samples, tmp_path, RECIPE)
+    assert not (tmp_path / "partial" / "state.pt").exists()
+
+
+def test_probabilities_that_are_numbers_have_torch_s_own_loss_and_gradient_to_the_bit() -> None:
+    generator = torch.Generator().manual_seed(0)
+    probability = torch.rand(100, generator=generator)
+    probability[:2] = torch.tensor([0.0, 1.0])
+    target = torch.rand(100, generator=generator).round()
+    ours, theirs = probability.clone().requires_grad_(), probability.clone().requires_grad_()
+    loss, expected = probability_loss(ours, target), torch.nn.functional.binary_cross_entropy(theirs, target)
+    loss.backward()
+    expected.backward()
+    assert torch.equal(loss, expected)
+    assert torch.equal(ours.grad, theirs.grad)

@@ -147,3 +147,23 @@ def test_a_baseline_is_trained_scored_and_measured_without_classes(tmp_path: Pat
     assert set(metrics["map"]["released"].values()) == {None}
     assert "reimplemented, ViT features" in metrics["provenance"]["note"]
     assert "untrained" not in metrics["provenance"]["note"]
+
+
+def test_a_run_that_diverges_keeps_its_last_good_epoch_as_a_checkpoint_and_writes_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_shard(
+        tmp_path / "train-00000.h5", [Made(f"v{i}", ("A",) if i % 2 else ("B1",), 9) for i in range(4)], crops=(5,)
+    )
+
+    def much_too_high(optimizer: torch.optim.Optimizer, recipe: Recipe, epoch: int) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = 1e30 if epoch == 1 else 1e-4
+
+    monkeypatch.setattr("train.loop.set_learning_rates", much_too_high)
+    line = r"^hl_net seed 234: epoch 2, step \d of 4: .*; the last good epoch, 1, is kept in .*last_good\.safetensors$"
+    with pytest.raises(InputError, match=line):
+        train(tmp_path, "--model hl_net --epochs 3 --batch 1")
+    assert not (tmp_path / "model.safetensors").exists()
+    assert read_header(tmp_path / "p/last_good.safetensors").epoch == 1
+    assert check(tmp_path / "p/last_good.safetensors") == ("checkpoint", [])

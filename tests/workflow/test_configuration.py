@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.workflow.project import copy_project, snakemake, write_config
 
@@ -142,3 +143,63 @@ def test_another_number_of_workers_makes_nothing_again(project: Path) -> None:
     assert len(parameters) == rules.count("    params:")
     assert not any("workers" in found for _, found in parameters)
     assert rules.count("--workers {resources.workers}") == 2
+
+
+def last_line(project: Path, *words: str) -> str:
+    done = snakemake(project, "-n", *words)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_a_doubled_key_and_a_whole_number_with_a_point_are_refused_before_anything_is_planned(project: Path) -> None:
+    demo = (project / "config/demo.yaml").read_text(encoding="utf-8")
+    line = demo.splitlines().index("stride: 16") + 1
+    (project / "doubled.yaml").write_text(demo.replace("stride: 16\n", "stride: 16\nstride: 4\n"))
+    doubled = last_line(project, "--configfile", "doubled.yaml", "--", "tables")
+    assert f"doubled.yaml, line {line + 1}: key stride stands in line {line} too" in doubled
+    (project / "float.yaml").write_text(demo.replace("stride: 16\n", "stride: 16.0\n"))
+    assert "float.yaml: key stride: 16.0 is not" in last_line(project, "--configfile", "float.yaml", "--", "tables")
+
+
+@pytest.mark.parametrize("profile", ["default", "slurm", "generic"])
+def test_yaml_that_cannot_be_read_is_named_by_file_and_line_with_every_profile(project: Path, profile: str) -> None:
+    (project / "bad.yaml").write_text("name: x\nvideos: {train: a\nnote: b\n")
+    words = ("--workflow-profile", f"profiles/{profile}", "--configfile", "bad.yaml", "--", "tables")
+    assert last_line(project, *words).startswith("error: bad.yaml, line 3: is no YAML: ")
+
+
+def test_the_default_configuration_is_held_to_the_same(project: Path) -> None:
+    (project / "config/config.yaml").write_text("name: x\nname: y\n")
+    assert last_line(project).startswith("error: config/config.yaml, line 2: key name stands in line 1 too")
+
+
+def test_a_project_in_a_folder_with_braces_says_so(tmp_path: Path) -> None:
+    project = tmp_path / "{2024}"
+    project.mkdir()
+    copy_project(project)
+    assert "Snakemake takes braces in the project's own path for names" in last_line(project)
+
+
+def test_text_with_braces_reaches_the_commands_as_it_is(project: Path) -> None:
+    config = yaml.safe_load((project / "config/demo.yaml").read_text(encoding="utf-8"))
+    (project / "{w}.pt").touch()
+    change = {
+        "note": "set {a}",
+        "figure4": config["figure4"] | {"videos": ["v{b}"]},
+        "visual": config["visual"] | {"weights": "{w}.pt"},
+        "methods": config["methods"] | {"vadclip": config["methods"]["vadclip"] | {"modality": "RGB {c}"}},
+    }
+    path = write_config(project, change)
+    done = snakemake(project, "-n", "-p", "--configfile", path)
+    assert done.returncode == 0, done.stderr
+    for words in ("'set {a}'", "'v{b}'", "--weights '{w}.pt'", "'vadclip=RGB {c}'"):
+        assert words in done.stdout
+
+
+def test_a_row_that_the_paper_lacks_is_refused_before_anything_is_planned(project: Path) -> None:
+    methods = yaml.safe_load((project / "config/demo.yaml").read_text(encoding="utf-8"))["methods"]
+    methods["vadclip"]["rows"] = {"table1": "VadClip"}
+    line = last_line(project, "--configfile", write_config(project, {"methods": methods}))
+    assert "key methods.vadclip.rows.table1: 'VadClip' is no row of" in line
+    assert "did you mean VadCLIP?; for a method that the paper does not report, write unreported: true" in line

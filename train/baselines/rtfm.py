@@ -39,6 +39,7 @@ from torch.nn import functional as F
 
 from train.baselines.segments import paired_halves, resample, valid_rows, xavier_weights_zero_biases
 from train.branches import Output, no_class_logits
+from train.mil import probability_loss
 from train.samples import Batch
 
 SEGMENTS = 32
@@ -179,7 +180,7 @@ def magnitude_losses(features: Tensor, scores: Tensor, labels: Tensor, dropout: 
     video_magnitude = video_feature.norm(dim=1)
     abnormal_scores = scores[abnormal].flatten()
     losses = {
-        "classification": F.binary_cross_entropy(video_score, 1 - labels[:, 0]),
+        "classification": probability_loss(video_score, 1 - labels[:, 0]),
         "magnitude": ((MARGIN - video_magnitude[abnormal]).abs() + video_magnitude[normal]).square().mean(),
         "smoothness": abnormal_scores.diff().square().sum(),
         "sparsity": abnormal_scores.norm(),

@@ -46,6 +46,7 @@ from torch.nn import functional as F
 from train.baselines.segments import paired_halves, resample, valid_rows
 from train.branches import Output, no_class_logits
 from train.graph_branches import distance_adjacency
+from train.mil import probability_loss
 from train.samples import Batch
 
 SEGMENTS = 200
@@ -201,7 +202,7 @@ class URDMU(nn.Module):
         most_normal = _best_rows(normal_fit[normal])
         most_abnormal = _best_rows(abnormal_fit[abnormal])
         losses = {
-            "classification": F.binary_cross_entropy(_best_mean(scores), 1 - batch.labels[:, 0]),
+            "classification": probability_loss(_best_mean(scores), 1 - batch.labels[:, 0]),
             "memory": memory_loss(abnormal_fit, normal_fit, normal, abnormal),
             "triplet": triplet_loss(
                 _mean_of(features[normal], most_normal),
@@ -280,4 +281,4 @@ def _mean_of(rows: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _cross_entropy_with_one(probability: Tensor) -> Tensor:
-    return F.binary_cross_entropy(probability, torch.ones_like(probability))
+    return probability_loss(probability, torch.ones_like(probability))

@@ -1,0 +1,74 @@
+"""Which rows a configuration's methods fill, held against the paper's tables before anything is trained."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from config.schema_problem import Problem, did_you_mean
+from evaluate.paper_tables import TABLES
+from extract.datasets import DATA_SETS
+
+
+def problem(settings: Mapping[str, Any], folder: Path) -> Problem | None:
+    """Hold the rows of every method against the paper's tables.
+
+    Args:
+        settings: The whole configuration, variants spelled out.
+        folder: Folder of the reported tables, ``evaluate/reported``.
+
+    Returns:
+        The key and what is wrong with it; ``None`` if nothing is.
+    """
+    return next(_problems(settings, folder), None)
+
+
+def _problems(settings: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
+    reported = DATA_SETS[settings["dataset"]].reported
+    is_own = "list" in settings.get("videos", {})
+    filled: dict[tuple[int, str], str] = {}
+    for name, method in settings["methods"].items():
+        for table, row in method["rows"].items():
+            key, number = f"methods.{name}.rows.{table}", int(table.removeprefix("table"))
+            if number not in reported:
+                there = ", ".join(f"table{number}" for number in reported)
+                yield key, f"data set {settings['dataset']} has no table {number}, but {there}"
+                continue
+            if (number, row) in filled:
+                yield key, f"methods.{filled[number, row]} fills row {row!r} already; give each method its own"
+            filled[number, row] = name
+            if is_own:
+                yield from _unlike_the_table(key, number, row)
+                continue
+            path = folder / f"{reported[number]}.csv"
+            columns, rows = _read(path, number)
+            measure = settings["frame_level"]["measure"]
+            if len(TABLES[number].measures) > 1 and TABLES[number].frame and measure not in columns:
+                yield "frame_level.measure", f"the paper's table {number} ({path}) has no {measure}, but {columns[-1]}"
+            if method.get("unreported", False) is (row in rows):
+                yield key, _other_way(row, rows, path)
+            else:
+                yield from _unlike_the_table(key, number, row)
+
+
+def _other_way(row: str, rows: list[str], path: Path) -> str:
+    if row in rows:
+        return f"{row!r} is a row of {path}, so the method is no unreported one; leave unreported out or rename the row"
+    return (
+        f"{row!r} is no row of {path} ({', '.join(rows)}){did_you_mean(row, rows)}; for a method that the paper does "
+        "not report, write unreported: true beside rows"
+    )
+
+
+def _unlike_the_table(key: str, number: int, row: str) -> Iterator[Problem]:
+    names = TABLES[number].row_keys
+    if len(names) > 1 and row.count("/") != len(names) - 1:
+        yield key, f"{row!r} must be {len(names)} cells joined by a slash, {'/'.join(names)}"
+
+
+def _read(path: Path, number: int) -> tuple[list[str], list[str]]:
+    """Give the columns of a reported table, and the names of its rows."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        rows = ["/".join(row[key] for key in TABLES[number].row_keys) for row in reader]
+        return list(reader.fieldnames or []), rows
