@@ -24,6 +24,7 @@ from extract.catalog import Segment, Video, ground_truth, read_catalog
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.printable import cell
 from extract.regular_file import open_regular_text
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: cell(text) for name, text in line.items()} for line in rows)
     write_text(arguments.out, text.getvalue())
 
 

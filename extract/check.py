@@ -111,8 +111,14 @@ def _kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
 def _json_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
     """Tell a catalog, a JSON object on every line, from one JSON object that says what it is."""
     try:
-        content = parse_json(read_regular_text(path))
-    except ValueError:
+        text = read_regular_text(path)
+        content = parse_json(text)
+    except UnicodeDecodeError:
+        return "catalog", _catalog_problems
+    except ValueError as error:
+        # No line of a catalog says this of itself.
+        if '"avadclip-' in text:
+            raise InputError(f"{path}: no JSON that can be read: {error}") from None
         return "catalog", _catalog_problems
     name = content.get("format") if isinstance(content, dict) else None
     if name is None:
