@@ -86,7 +86,7 @@ GOOD = {
     "weights": "weights.pt",
 }
 # In the place of every file, and so many of the others.
-ALWAYS, SOME = ("folder", "fifo", "loop", "gone"), 4
+ALWAYS, SOME = ("folder", "fifo", "loop", "gone"), 2
 # A smaller one to make strange ones of.
 SMALLER = {"telling.safetensors": "network.safetensors"}
 # What an argument says that is no file, where its first choice, or a number or word of no meaning, would not do.
