@@ -14,7 +14,7 @@ import argparse
 import csv
 import io
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from extract.catalog import Segment, Video, read_catalog, released_truth
 from extract.errors import InputError
 from extract.files import write_text
 from extract.help import command_parser
+from extract.printable import cell
 from extract.regular_file import open_regular_text
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     videos = {video.video_id: video for video in read_catalog(arguments.catalog) if video.split == "test"}
     kinds = read_kinds(arguments.kinds)
+    _check_kinds(kinds, videos, arguments.kinds, arguments.catalog)
     files: dict[str, dict[str, list[Path]]] = {}
     for method, control, path in arguments.scores:
         files.setdefault(method, {}).setdefault(control, []).append(Path(path))
@@ -98,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: cell(text) for name, text in line.items()} for line in rows)
     write_text(arguments.out, text.getvalue())
 
 
@@ -114,13 +116,27 @@ def read_kinds(path: Path) -> dict[str, str]:
     """Read ``video_id,kind`` lines.
 
     Raises:
-        InputError: If a column is missing.
+        InputError: If the file cannot be read or a column is missing.
     """
-    with open_regular_text(path) as file:
-        lines = list(csv.DictReader(file))
+    try:
+        with open_regular_text(path) as file:
+            lines = list(csv.DictReader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a list of kinds (CSV): {error}") from None
     if not lines or not {"video_id", "kind"} <= lines[0].keys():
         raise InputError(f"{path}: needs the columns video_id and kind, and at least one line")
     return {line["video_id"]: line["kind"] for line in lines}
+
+
+def _check_kinds(kinds: Mapping[str, str], videos: Iterable[str], path: Path, catalog: Path) -> None:
+    found = set()
+    for video_id in videos:
+        if video_id not in kinds:
+            raise InputError(f"{path}: lacks test video {video_id!r} of {catalog}; give the list of the same data set")
+        found.add(kinds[video_id])
+    for of_group in GROUPS.values():
+        if not found & of_group:
+            raise InputError(f"{path}: no test video of {catalog} is of kind {' or '.join(sorted(of_group))}")
 
 
 def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, str], branch: str) -> Aps:

@@ -192,16 +192,25 @@ def read_benchmarks(folder: Path) -> dict[str, Jobs]:
         What was measured by rule, in alphabetic order.
 
     Raises:
-        InputError: If a file is malformed.
+        InputError: If there is no such folder, or a file is malformed.
     """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; --benchmarks is where Snakemake writes what jobs took")
     measured: dict[str, list[dict[str, str]]] = {}
     for path in sorted(folder.rglob("*.tsv")):
         rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
-        with open_regular_text(path) as file:
-            lines = list(csv.DictReader(file, delimiter="\t"))
+        try:
+            with open_regular_text(path) as file:
+                lines = list(csv.DictReader(file, delimiter="\t"))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path}: cannot be read as a benchmark file: {error}; remove the file") from None
         if not lines or not {"s", "max_rss"} <= lines[0].keys():
             raise InputError(f"{path}: needs the columns s and max_rss and a line; remove the file")
         measured.setdefault(rule, []).extend(lines)
+        try:
+            _summed(lines)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path}: {error} in the columns s and max_rss; remove the file") from None
     return {rule: _summed(lines) for rule, lines in sorted(measured.items())}
 
 

@@ -5,7 +5,6 @@ stands once below. Figures reported and measured share a line where there is roo
 """
 
 import argparse
-import csv
 import shutil
 import sys
 import textwrap
@@ -14,11 +13,11 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from evaluate.twins import read_rows
 from extract import command
 from extract.errors import InputError
 from extract.help import command_parser
 from extract.printable import printable
-from extract.regular_file import open_regular_text
 
 WIDEST, NARROWEST = 100, 60
 LONGEST_CELL = 30
@@ -70,7 +69,7 @@ def show(path: Path, width: int) -> str:
     Raises:
         InputError: If the file is absent, no CSV table or has no rows.
     """
-    rows: list[Row] = [{printable(name): printable(cell) for name, cell in row.items()} for row in _read(path)]
+    rows: list[Row] = [{printable(name): printable(cell) for name, cell in row.items()} for row in read_rows(path)]
     if not rows:
         raise InputError(f"{path}: has no rows; a table needs a header and at least one row")
     rows = _modality_once(rows)
@@ -88,18 +87,6 @@ def show(path: Path, width: int) -> str:
     if any("random:" in row.get(name, "") or "random weights" in row.get(name, "") for row in rows for name in STATED):
         table += _wrapped(UNTRAINED, width)
     return "\n".join(table)
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    try:
-        with open_regular_text(path) as file:
-            rows = list(csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise InputError(f"{path}, line {number}: has another number of cells than the header")
-    return rows
 
 
 def _modality_once(rows: Sequence[Row]) -> list[Row]:

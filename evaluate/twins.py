@@ -76,7 +76,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """Read a CSV table.
 
     Raises:
-        InputError: If the file is absent or its rows have not as many cells as its header.
+        InputError: If the file is absent, its rows have not as many cells as its header, or a figure is reported that
+            has no columns of what was measured.
     """
     try:
         with open_regular_text(path) as file:
@@ -86,6 +87,13 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
             raise InputError(f"{path}, line {number}: has another number of cells than the header")
+    names = list(rows[0]) if rows else []
+    for match in filter(None, map(_FIGURE.fullmatch, names)):
+        for column in (f"measured_{match['figure']}_mean", f"measured_{match['figure']}_std"):
+            if column not in names:
+                raise InputError(
+                    f"{path}: has {match[0]} and no column {column}; give a table that evaluate.tables made"
+                )
     return rows
 
 

@@ -113,13 +113,16 @@ def _check_rows(visual: WorkFile, audio: WorkFile, video_id: str) -> None:
 
 
 def _header(visual: WorkFile, audio: WorkFile | None, dataset: str, note: str) -> ShardHeader:
+    from extract.hdf5_file import malformed_is_input_error
     from extract.shard import ShardHeader
 
+    with malformed_is_input_error(visual.path, "the work file of the visual step"):
+        stride, crops = int(visual.attributes["stride"]), tuple(map(int, visual.attributes["crops"]))
     return ShardHeader(
         dataset=dataset,
         split=str(visual.attributes["dataset_split"]),
-        stride=int(visual.attributes["stride"]),
-        crops=tuple(int(crop) for crop in visual.attributes["crops"]),
+        stride=stride,
+        crops=crops,
         visual=_encoding(visual),
         audio=None if audio is None else _encoding(audio),
         note=note,
@@ -127,9 +130,11 @@ def _header(visual: WorkFile, audio: WorkFile | None, dataset: str, note: str) -
 
 
 def _encoding(work: WorkFile) -> Encoding:
+    from extract.hdf5_file import malformed_is_input_error
     from extract.shard import Encoding
 
-    return Encoding(*(str(work.attributes[name]) for name in ("encoder", "weights", "precision", "preprocessing")))
+    with malformed_is_input_error(work.path, "a work file"):
+        return Encoding(*(str(work.attributes[name]) for name in ("encoder", "weights", "precision", "preprocessing")))
 
 
 if __name__ == "__main__":

@@ -150,6 +150,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(arguments.threads)
     device = take_device(arguments.device, arguments.threads)
+    paths = {video.video_id: Path(video.path) for video in read_catalog(arguments.catalog)}
     model, identity = load_wav2clip(arguments.weights)
     encoder = Wav2ClipEncoder(model, batch=settings.batch, precision=settings.precision, device=device)
     attributes = {
@@ -160,7 +161,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     dependencies = {**attributes, **asdict(settings), "device": device.type}
 
-    paths = {video.video_id: Path(video.path) for video in read_catalog(arguments.catalog)}
     reasons: dict[str, str] = {}
     label = f"{STAGE} {arguments.visual.stem}"
     with workfile.WorkFile(arguments.visual, "visual") as visual:

@@ -11,6 +11,7 @@ import numpy as np
 from extract.audit_search import unit_rows
 from extract.errors import InputError
 from extract.files import atomic_path
+from extract.printable import cell
 from extract.shard import Shard, ShardHeader, ShardVideo, shard_paths
 
 
@@ -117,7 +118,9 @@ def write_similarities(path: Path, compared: Iterable[Similarity]) -> list[Simil
         writer = csv.writer(file)
         writer.writerow(field.name for field in fields(Similarity))
         for similarity in compared:
-            writer.writerow(f"{cell:.7g}" if isinstance(cell, float) else cell for cell in astuple(similarity))
+            video_id, *numbers = astuple(similarity)
+            spelled = [f"{number:.7g}" if isinstance(number, float) else number for number in numbers]
+            writer.writerow([cell(video_id), *spelled])
             written.append(similarity)
     return written
 

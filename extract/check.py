@@ -5,7 +5,6 @@ Each check reads the file by its documented format alone, so it holds other prog
 
 import argparse
 import csv
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -112,8 +111,14 @@ def _kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
 def _json_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
     """Tell a catalog, a JSON object on every line, from one JSON object that says what it is."""
     try:
-        content = json.loads(read_regular_text(path))
-    except (ValueError, RecursionError):
+        text = read_regular_text(path)
+        content = parse_json(text)
+    except UnicodeDecodeError:
+        return "catalog", _catalog_problems
+    except ValueError as error:
+        # No line of a catalog says this of itself.
+        if '"avadclip-' in text:
+            raise InputError(f"{path}: no JSON that can be read: {error}") from None
         return "catalog", _catalog_problems
     name = content.get("format") if isinstance(content, dict) else None
     if name is None:
@@ -188,6 +193,8 @@ def _hdf5_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
     with open_hdf5(path, "make it again") as file, malformed_is_input_error(path, "HDF5"):
         name = file.attrs.get("format")
         name = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+        # An array would be compared number by number.
+        name = name if name is None else str(name)
     if name == "avadclip-shard":
         return "shard", _shard_problems
     if name == "avadclip-scores":

@@ -42,12 +42,17 @@ def _run(main: Callable[[], None]) -> None:
     signals: list[int] = []
     try:
         with _sigterm_raises(signals), _sole_run_of(sys.argv[1:]):
-            main()
+            try:
+                main()
+            except SystemExit:  # --help
+                sys.stdout.flush()
+                raise
+            sys.stdout.flush()
     except InputError as error:
         _end(1, f"error: {error}")
     except BrokenPipeError:
         # As a program that knows nothing of the signal ends: `python -m ... | head` is no error to talk about.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _speak_to_nobody()
         raise SystemExit(141) from None
     except KeyboardInterrupt:
         _end(130, f"interrupted; {GO_ON}")
@@ -74,9 +79,17 @@ def plain_streams() -> Iterator[None]:
     sys.stdout, sys.stderr = (_Plain(stream) if hasattr(stream, "buffer") else stream for stream in before)
     try:
         yield
-        sys.stdout.flush()
     finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # after an error, which has been told
+            _speak_to_nobody()
         sys.stdout, sys.stderr = before
+
+
+def _speak_to_nobody() -> None:
+    # Or the interpreter, as it ends, would try once more and complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Plain(io.TextIOBase):

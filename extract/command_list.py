@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from extract import command
 from extract.help import summary_of
 
 GUARD = re.compile(r"^if __name__ == ['\"]__main__['\"]:", re.MULTILINE)
@@ -40,8 +41,13 @@ def list_commands(stage: Path, for_people: Sequence[str]) -> None:
         for_people: Commands for people, without the stage's name, in the order in which they are shown.
 
     Raises:
-        SystemExit: With status 2 and one line if the command line has words; a command has a dot.
+        SystemExit: With status 2 and one line if the command line has words; a command has a dot. Else as
+            ``command.run`` does.
     """
+    command.run(lambda: _list_commands(stage, for_people))
+
+
+def _list_commands(stage: Path, for_people: Sequence[str]) -> None:
     words = [word for word in sys.argv[1:] if word not in ("-h", "--help")]
     if words:
         print(f"error: write python -m {stage.name}.COMMAND; python -m {stage.name} lists them", file=sys.stderr)

@@ -23,7 +23,9 @@ _HEADER_READERS = {
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 # The header is Python source, which numpy parses without running it: any of these means damage.
-UNREADABLE_HEADER = (ValueError, EOFError, SyntaxError, TypeError, TokenError, RecursionError)
+UNREADABLE_HEADER = (
+    ValueError, EOFError, SyntaxError, TypeError, TokenError, RecursionError, OverflowError, MemoryError,
+)  # fmt: skip
 
 
 class FeatureFileError(InputError):
@@ -107,6 +109,6 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtype[
         if version not in _HEADER_READERS:
             raise ValueError(f"version {version} of the format holds no plain arrays")
         shape, _, dtype = _HEADER_READERS[version](file)
-    except (*UNREADABLE_HEADER, MemoryError) as error:
+    except UNREADABLE_HEADER as error:
         raise FeatureFileError(f"{path}: is no .npy file ({error}); fetch the file again") from None
     return shape, dtype

@@ -73,9 +73,18 @@ def replaced_path(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all.
+
+    Raises:
+        InputError: As ``replaced_path`` does, or if it holds a name that is no UTF-8.
+    """
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        near = text[max(0, error.start - 40) : error.end + 10]
+        raise InputError(f"{path}: would hold a name that is no UTF-8, near {near!r}; rename it") from None
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def remove_abandoned(folder: Path) -> None:

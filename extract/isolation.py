@@ -11,6 +11,7 @@ import os
 import resource
 import select
 import signal
+import tempfile
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
+from extract.errors import InputError
 from extract.messages import BrokenMessage, Inbox, Message, send
 from extract.silence import Silence
 
@@ -38,6 +40,8 @@ OUTBOX_BYTES = 64_000_000
 SECONDS_BETWEEN_SIGNS = 1.0
 # The parent waits for messages so long at a time; a wait that took longer was suspended, or had no processor.
 WAIT_SECONDS = 0.25
+# Linux's limit on the path of a socket, and where multiprocessing puts the server's below the temporary folder.
+LONGEST_SOCKET, SOCKET_BELOW = 107, "/pymp-12345678/listener-12345678"
 DONE, FAILED, ALIVE = "done", "failed", "alive"
 
 _context = multiprocessing.get_context("forkserver")
@@ -129,7 +133,11 @@ def run_tasks(tasks: Iterable[Task[Key]], workers: int) -> Iterator[tuple[Key, M
     Yields:
         Key of the task and a message. The last of each task is ``done``, or ``failed`` with the values ``kind``
         (class of the exception, or ``lost`` if the worker crashed or was killed) and ``reason``.
+
+    Raises:
+        InputError: If the path of the folder for temporary files is too long for the server's socket.
     """
+    _check_room_for_socket()
     running: dict[Connection, _Worker[Key]] = {}
     remaining = iter(tasks)
     try:
@@ -157,6 +165,14 @@ def run_tasks(tasks: Iterable[Task[Key]], workers: int) -> Iterator[tuple[Key, M
     finally:
         for worker in running.values():
             worker.stop()
+
+
+def _check_room_for_socket() -> None:
+    # Longer ones of the server end in an error that names nothing.
+    folder = tempfile.gettempdir()
+    most = LONGEST_SOCKET - len(SOCKET_BELOW)
+    if len(os.fsencode(folder)) > most:
+        raise InputError(f"TMPDIR: {folder}: is longer than {most} bytes; set it to a shorter path")
 
 
 def allow_processor_seconds(seconds: float) -> None:

@@ -2,20 +2,29 @@
 
 import json
 import math
+import re
 from typing import Any
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON.
 
     Raises:
-        ValueError: If it is none, has a key twice (of which Python would keep the last), is nested too deeply, or a
-            number has thousands of digits.
+        ValueError: If it is none, has a key twice (of which Python would keep the last) or half of a character, is
+            nested too deeply, or a number has thousands of digits.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object)
+        value = json.loads(text, object_pairs_hook=_object)
+        # As UTF-16 spells characters; a half alone could be written to no file.
+        if _HALF.search(text if isinstance(text, str) else text.decode(json.detect_encoding(text))):
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{error.object[error.start]!r} is half of a character; write it whole") from None
+    return value
 
 
 def is_finite(value: Any) -> bool:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from extract.errors import InputError
-from extract.regular_file import open_regular
+from extract.regular_file import check_regular, open_regular
 from extract.wrapped_state import load_inert, plain_state_dict
 
 RANDOM = "random:"
@@ -68,6 +68,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         InputError: If the file is of another kind.
     """
     try:
+        check_regular(path)
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 

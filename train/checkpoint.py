@@ -169,7 +169,7 @@ def read_header(path: Path) -> Header:
         return _parse_header(values)
     except KeyError as error:
         raise InputError(f"{path}: header: field {error} is missing") from None
-    except (TypeError, ValueError, AttributeError, InputError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
         raise InputError(f"{path}: header: {error}") from None
 
 

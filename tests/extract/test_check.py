@@ -132,3 +132,9 @@ def test_a_file_of_no_kind_counts_as_broken_and_the_others_are_still_checked(
     said = capsys.readouterr().out.splitlines()
     assert "of none of the README's formats" in said[0]
     assert said[-1] == f"{good}: shard, keeps its contract"
+
+
+def test_metrics_that_say_a_thing_twice_are_no_broken_catalog(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text('{\n"format": "avadclip-metrics",\n"version": 1,\n"version": 1\n}\n')
+    with pytest.raises(InputError, match=r"m\.json: no JSON that can be read: key 'version' stands there twice"):
+        check(tmp_path / "m.json")

@@ -25,7 +25,9 @@ def test_a_place_below_a_file_is_named_and_nothing_is_written(tmp_path: Path) ->
 def test_what_fails_while_it_is_written_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "out.txt"
     write_text(path, "old")
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(UnicodeEncodeError), replaced_path(path) as temporary:
+        temporary.write_text("new \ud800", encoding="utf-8")
+    with pytest.raises(InputError, match=r"out\.txt: would hold a name that is no UTF-8"):
         write_text(path, "\ud800")
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["out.txt"]

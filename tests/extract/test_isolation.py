@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from extract import isolation, silence
+from extract.errors import InputError
 from extract.isolation import Task, run_tasks
 from extract.messages import Inbox, Message
 from tests.extract import jobs
@@ -288,3 +289,19 @@ def gone(pid: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_a_temporary_folder_whose_path_leaves_no_room_for_a_socket_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = f"/{'x' * 100}"
+    monkeypatch.setattr("tempfile.tempdir", folder)
+    with pytest.raises(InputError, match=f"^TMPDIR: {folder}: is longer than 75 bytes; set it to a shorter path$"):
+        said(jobs.count, 1)
+
+
+def test_the_longest_temporary_folder_that_is_allowed_has_room_for_a_socket(tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    folder = Path(f"{folder}{'x' * (75 - len(os.fsencode(folder)))}")
+    folder.mkdir()
+    words = "from tests.extract.test_isolation import said, jobs; assert said(jobs.count, 1)[-1].name == 'done'"
+    environment = os.environ | {"TMPDIR": str(folder)}
+    subprocess.run([sys.executable, "-c", words], env=environment, check=True)

@@ -1,8 +1,10 @@
-"""``python -m tests.faults.mutations``: damage files of every kind that the pipeline reads, and read them.
+"""``python -m tests.faults.mutations``: damage and spoil files of every kind that the pipeline reads, and read them.
 
-Each damaged file must be read or refused with an ``InputError``. Anything else is counted: another exception
-(``crashed``), a process that died, as C libraries make it (``died``), one that did not come back (``hung``). Files are
-read in processes of their own, some hundred in each.
+Damage is blind; a spoiled file is well formed, and says at one place what no honest writer would (``spoilings``). Each
+must be read or refused with an ``InputError``. Anything else is counted: another exception (``crashed``), a process
+that died, as C libraries make it (``died``), one that did not come back (``hung``), a file that was believed where it
+takes its values from elsewhere or says a thing twice (``believed``). Files are read in processes of their own, some
+hundred in each.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from typing import Any
 
 from extract.errors import InputError
 from extract.files import write_text
+from tests.faults.spoilings import Spoiling, one_of_each, spoilings
 
 SECONDS = 20
 SECONDS_OF_WAITING = 300
@@ -28,24 +31,27 @@ MEMORY_BYTES = 12 << 30
 BATCH = 250
 # Half of the damage falls here, where formats keep what they are.
 HEAD_BYTES = 2048
+# Kinds of spoilings that no reader may take for good.
+NEVER_READ = ("elsewhere", "doubled")
 BOLD = (0, 0xFF, 0x7F, 0x80, ord("{"), ord('"'), ord("9"), ord("-"), ord("\n"))
 
 
 @dataclass
 class Outcomes:
-    """What became of the damaged files of one kind."""
+    """What became of the damaged files of one kind, or of those spoiled in one way."""
 
     read: int = 0
     refused: int = 0
     crashed: int = 0
     died: int = 0
     hung: int = 0
+    believed: int = 0
     examples: list[str] = field(default_factory=list)
 
     @property
     def tried(self) -> int:
         """How many there were."""
-        return self.read + self.refused + self.crashed + self.died + self.hung
+        return self.read + self.refused + self.crashed + self.died + self.hung + self.believed
 
 
 def mutated(content: bytes, chance: random.Random) -> bytes:
@@ -293,69 +299,97 @@ KINDS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], None]]] = {
 }
 
 
-def try_kind(kind: str, count: int, seed: int) -> Outcomes:
-    """Read ``count`` damaged files of a kind."""
-    outcomes = Outcomes()
+def try_kind(kind: str, count: int, seed: int, *, sample: bool = False) -> dict[str, Outcomes]:
+    """Read damaged and spoiled files of a kind.
+
+    Args:
+        kind: One of ``KINDS``.
+        count: How many to damage.
+        seed: Decides how.
+        sample: Whether to spoil every place and in every way at least once, in place of every place in every way.
+
+    Returns:
+        What became of them: of the damaged ones under the kind's name, of the spoiled ones under that and the
+        spoiling's kind.
+    """
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder, f"base{KINDS[kind][0]}")
         KINDS[kind][1](base)
+        # Numbers go on behind those of the damaged ones.
+        names = [kind] * count + [f"{kind}: {spoiling.kind}" for spoiling in _chosen(base, sample=sample)]
+        outcomes = {name: Outcomes() for name in names}
         start = 0
-        while start < count:
-            start = _batch(kind, base, range(start, min(start + BATCH, count)), seed, outcomes)
+        while start < len(names):
+            stop = min(start + BATCH, len(names))
+            start = _batch(
+                ["--child", kind, str(base), str(count), str(seed), str(int(sample))], start, stop, names, outcomes
+            )
     return outcomes
 
 
-def _batch(kind: str, base: Path, numbers: range, seed: int, outcomes: Outcomes) -> int:
+def _chosen(base: Path, *, sample: bool) -> list[Spoiling]:
+    return one_of_each(spoilings(base)) if sample else spoilings(base)
+
+
+def _batch(words: list[str], start: int, stop: int, names: list[str], outcomes: dict[str, Outcomes]) -> int:
     """Read some of the files in a process of its own; give the number to go on with."""
-    words = ["--child", kind, str(base), str(numbers.start), str(numbers.stop), str(seed)]
-    command = [sys.executable, "-m", "tests.faults.mutations", *words]
+    command = [sys.executable, "-m", "tests.faults.mutations", *words, str(start), str(stop)]
     child = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     said = [line.removeprefix("::").split(" ", 2) for line in child.stdout.splitlines() if line.startswith("::")]
-    begun = numbers.start
+    begun = start
     for word, number, *rest in said:
         begun = int(number)
-        if word == "crashed":
-            outcomes.examples.append(f"{kind} {number}: {rest[0]}")
+        outcome = outcomes[names[begun]]
+        if word in ("crashed", "believed"):
+            outcome.examples.append(f"{names[begun]} {number}: {rest[0]}")
         if word != "begun":
-            setattr(outcomes, word, getattr(outcomes, word) + 1)
+            setattr(outcome, word, getattr(outcome, word) + 1)
     if child.returncode == 0:
-        return numbers.stop
+        return stop
     if not said:
         raise RuntimeError(child.stderr)
+    outcome = outcomes[names[begun]]
     if child.returncode in (-signal.SIGALRM, -signal.SIGPROF):
-        outcomes.hung += 1
+        outcome.hung += 1
     else:
-        outcomes.died += 1
-    outcomes.examples.append(f"{kind} {begun}: exit status {child.returncode}: {child.stderr[-300:]}")
+        outcome.died += 1
+    outcome.examples.append(f"{names[begun]} {begun}: exit status {child.returncode}: {child.stderr[-300:]}")
     return begun + 1
 
 
-def _child(kind: str, base: Path, numbers: range, seed: int) -> None:
+def _child(kind: str, base: Path, count: int, seed: int, sample: int, start: int, stop: int) -> None:
+    spoiled = _chosen(base, sample=bool(sample)) if stop > count else []
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     content = base.read_bytes()
     path = base.with_name(f"damaged{base.suffix}")
-    for number in numbers:
-        path.write_bytes(mutated(content, random.Random(f"{kind}-{seed}-{number}")))
+    for number in range(start, stop):
+        spoiling = spoiled[number - count] if number >= count else None
+        if spoiling is None:
+            path.write_bytes(mutated(content, random.Random(f"{kind}-{seed}-{number}")))
+        else:
+            spoiling.write(path)
         print(f"::begun {number}", flush=True)
         # Both kill the process, whatever library it is in; on a busy machine much time may pass without work.
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         signal.alarm(SECONDS_OF_WAITING)
-        print(f"::{_read(KINDS[kind][2], path, number)}", flush=True)
+        word, *told = _read(KINDS[kind][2], path)
+        if spoiling is not None:
+            told = [f"{spoiling.place}, {spoiling.how}", *told]
+            word = "believed" if word == "read" and spoiling.kind in NEVER_READ else word
+        print(f"::{word} {number} {': '.join(told)}".replace("\n", " "), flush=True)
         signal.alarm(0)
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def _read(read: Callable[[Path], None], path: Path, number: int) -> str:
+def _read(read: Callable[[Path], None], path: Path) -> tuple[str, ...]:
     try:
         read(path)
     except InputError as error:
-        return f"refused {number}" if path.stem in str(error) else f"crashed {number} does not name the file: {error}"
+        return ("refused",) if path.stem in str(error) else ("crashed", f"does not name the file: {error}")
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        return f"crashed {number} {type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})".replace(
-            "\n", " "
-        )
-    return f"read {number}"
+        return "crashed", f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
+    return ("read",)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -369,17 +403,19 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Try every kind; fail if a file was neither read nor refused."""
+    """Try every kind; fail if a file was neither read nor refused, or believed."""
     arguments = parser().parse_args(argv)
     key = {"count": arguments.count, "seed": arguments.seed}
     done = _done(arguments.out, key)
     for kind in arguments.kinds:
         if kind not in done:
-            outcomes = try_kind(kind, arguments.count, arguments.seed)
-            done[kind] = {"tried": outcomes.tried, **asdict(outcomes)}
+            for name, outcomes in try_kind(kind, arguments.count, arguments.seed).items():
+                done[name] = {"tried": outcomes.tried, **asdict(outcomes)}
             write_text(arguments.out, json.dumps({**key, "kinds": done}, indent=1, ensure_ascii=False) + "\n")
-        print(kind, {name: number for name, number in done[kind].items() if name != "examples"})
-    if any(outcome["crashed"] + outcome["died"] + outcome["hung"] for outcome in done.values()):
+        for name, found in done.items():
+            if name == kind or name.startswith(f"{kind}: "):
+                print(name, {word: number for word, number in found.items() if word != "examples"})
+    if any(found["tried"] > found["read"] + found["refused"] for found in done.values()):
         raise SystemExit(1)
 
 
@@ -392,6 +428,6 @@ def _done(out: Path, key: dict[str, int]) -> dict[str, dict[str, Any]]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        _child(sys.argv[2], Path(sys.argv[3]), range(int(sys.argv[4]), int(sys.argv[5])), int(sys.argv[6]))
+        _child(sys.argv[2], Path(sys.argv[3]), *map(int, sys.argv[4:]))
     else:
         main()

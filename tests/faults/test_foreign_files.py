@@ -2,7 +2,6 @@
 
 import os
 import resource
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,20 @@ from extract.feature_list import read_feature_list
 from extract.shard import Shard
 from extract.weights import file_sha256, read_state_dict
 from extract.workfile import WorkFile
+from tests.faults.foreign_hdf5 import (
+    Change,
+    a_link_to_another_file,
+    a_soft_link,
+    compressed_to_almost_nothing,
+    in_another_file,
+    never_stored,
+    over_a_missing_file,
+    over_itself,
+    stored_in_part,
+)
 from tests.shards import Made, make_shard
 from train.checkpoint import read_header
 from train.frame_ap import join_frames
-
-Change = Callable[[h5py.Group, str], None]
 
 
 def shard(folder: Path) -> Path:
@@ -41,59 +49,6 @@ def scores(folder: Path) -> Path:
     video = ScoredVideo(probabilities[:, 0], probabilities[:, 0], probabilities, 112)
     write_scores(folder / "scores.h5", ScoresHeader(16, ("A", "B1")), [("a", video)])
     return folder / "scores.h5"
-
-
-def over_itself(group: h5py.Group, name: str) -> None:
-    shape = group[name].shape
-    layout = h5py.VirtualLayout(shape, "f4")
-    layout[:] = h5py.VirtualSource(".", f"{group.name}/{name}", shape)
-    del group[name]
-    group.create_virtual_dataset(name, layout)
-
-
-def over_a_missing_file(group: h5py.Group, name: str) -> None:
-    shape = group[name].shape
-    layout = h5py.VirtualLayout(shape, "f4")
-    layout[:] = h5py.VirtualSource("gone.h5", "/x", shape)
-    del group[name]
-    group.create_virtual_dataset(name, layout)
-
-
-def in_another_file(group: h5py.Group, name: str) -> None:
-    shape = group[name].shape
-    del group[name]
-    group.create_dataset(name, shape, "f4", external=[("/proc/version", 0, h5py.h5f.UNLIMITED)])
-
-
-def a_soft_link(group: h5py.Group, name: str) -> None:
-    group.move(name, f"{name}_moved")
-    group[name] = h5py.SoftLink(f"{group.name}/{name}_moved")
-
-
-def a_link_to_another_file(group: h5py.Group, name: str) -> None:
-    del group[name]
-    group[name] = h5py.ExternalLink("/nowhere/secret.h5", "/x")
-
-
-def never_stored(group: h5py.Group, name: str) -> None:
-    shape = group[name].shape
-    del group[name]
-    group.create_dataset(name, (1 << 30, *shape[1:]), "f4")
-
-
-def stored_in_part(group: h5py.Group, name: str) -> None:
-    shape = group[name].shape
-    del group[name]
-    made = group.create_dataset(name, (1 << 20, *shape[1:]), "f4", chunks=(1, *shape[1:]))
-    made[0] = 1
-
-
-def compressed_to_almost_nothing(group: h5py.Group, name: str) -> None:
-    rest = group[name].shape[1:]
-    rows = (1 << 27) // (4 * int(np.prod(rest)))
-    del group[name]
-    made = group.create_dataset(name, (rows, *rest), "f4", chunks=(rows, *rest), compression="gzip")
-    made.id.write_direct_chunk((0,) * (1 + len(rest)), zlib.compress(bytes(made.nbytes), 9))
 
 
 CHANGES = [
