@@ -43,7 +43,7 @@ def test_a_concat_script_is_said_to_be_no_video_file(tmp_path: Path) -> None:
     "suffix", [".mp4", ".mkv", ".avi", ".ts", ".mpg", ".flv", ".mov", ".wmv", ".ogv", ".mxf", ".webm"]
 )
 def test_what_is_one_file_is_still_read(tmp_path: Path, suffix: str) -> None:
-    codec = {".webm": "libvpx", ".wmv": "wmv2", ".mpg": "mpeg2video", ".mxf": "mpeg2video"}
+    codec = {".webm": "libvpx", ".ogv": "libvpx", ".wmv": "wmv2", ".mpg": "mpeg2video", ".mxf": "mpeg2video"}
     pictures = [numbered(index) for index in range(12)]
     path = write_video(tmp_path / f"v{suffix}", pictures, codec=codec.get(suffix, "libx264"))
     assert len(read_timeline(path).starts) == 12
