@@ -152,13 +152,17 @@ def catalog_sources():
     return config["videos"]
 
 
+# Only where it is said: the commands of other runs stay as they are.
+CUT = {"cut": config["cut_videos"]} if "cut_videos" in config else {}
+
+
 def catalog_command():
     """Name the module that makes the catalog, and its flags."""
     if "list" in catalog_sources():
-        return (
-            f"extract.own {flags(catalog_sources() | {'dataset': config['dataset']})}"
-        )
-    return f"extract.{config['dataset']} {flags(catalog_sources())}"
+        return f"extract.own {flags({**catalog_sources(), 'dataset': config['dataset'], **CUT})}"
+    # The others' annotations count frames, and no video is opened.
+    opened = CUT if config["dataset"] == "cctv" else {}
+    return f"extract.{config['dataset']} {flags({**catalog_sources(), **opened})}"
 
 
 def present_sources(wildcards):

@@ -6,7 +6,8 @@ JSON Lines, one object a video, in the order in which everything later is joined
      "labels": ["B1"], "segments": [{"label": "B1", "start": 96, "end": 2125}], "frames": 3038, "fps": 24.0}
 
 ``segments`` belong to test videos and count frames, half open. ``segments``, ``frames`` and ``fps`` may
-be left out. Unknown fields are ignored, so that other tools may add their own.
+be left out. ``cut`` says why a file seems to be cut short that was taken all the same. Unknown fields are
+ignored, so that other tools may add their own.
 """
 
 import json
@@ -56,6 +57,7 @@ class Video:
         segments: Annotated events of a test video; ``None`` where the catalog says nothing.
         frames: Number of frames, ``None`` if unknown.
         fps: Frames per second, ``None`` if unknown.
+        cut: Why the file seems to be cut short, if it was taken all the same; empty if it does not, or was not opened.
     """
 
     video_id: str
@@ -65,6 +67,7 @@ class Video:
     segments: tuple[Segment, ...] | None = None
     frames: int | None = None
     fps: float | None = None
+    cut: str = ""
 
 
 def check_video_id(video_id: str) -> str:
@@ -185,6 +188,7 @@ def _parse_video(line: str) -> Video:
         segments=_parse_segments(fields),
         frames=_optional_number(fields, "frames", whole=True),
         fps=_optional_number(fields, "fps", whole=False),
+        cut=_field(fields, "cut", str) if "cut" in fields else "",
     )
 
 
@@ -233,4 +237,6 @@ def _as_json(video: Video) -> dict[str, Any]:
         fields["frames"] = video.frames
     if video.fps is not None:
         fields["fps"] = video.fps
+    if video.cut:
+        fields["cut"] = video.cut
     return fields

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from extract.clip_encoder import ClipImageEncoder
 from extract.crops import crop_frames
+from extract.cut_videos import TAKE
 from extract.decode import Timeline, UnreadableVideo
 from extract.media import End, Remark, read_videos
 from extract.progress import say
@@ -65,11 +66,11 @@ def extract_videos(
 
     Yields:
         The key of a video, as they are finished, and what is wrong with it or its arrays: ``visual`` [T, crops, 512];
-        ``bounds`` [T, 2] float64, seconds; ``frames`` and ``fps``, scalars. What is odd about a video that is read all
-        the same is said.
+        ``bounds`` [T, 2] float64, seconds; ``frames`` and ``fps``, scalars; ``cut``, text, why it seems to be cut short
+        if it was taken all the same. What is odd about a video that is read is said.
     """
     unfinished: dict[Key, _Rows] = {}
-    events = read_videos(videos, stride=settings.stride, threads=threads, workers=workers, cut=False)
+    events = read_videos(videos, stride=settings.stride, threads=threads, workers=workers, cut=settings.cut == TAKE)
     for key, event in events:
         if isinstance(event, Timeline):
             unfinished[key] = _Rows(event, encoder, settings)
@@ -125,6 +126,7 @@ class _Rows:
             "bounds": snippet_bounds(timeline.starts, self._settings.stride, timeline.frame_seconds),
             "frames": np.array(len(timeline.starts)),
             "fps": np.array(timeline.fps),
+            "cut": np.array(timeline.cut),
         }
 
     def _encode(self) -> None:

@@ -58,6 +58,7 @@ rule visual:
                 "weights": config["visual"]["weights"],
                 "precision": config["visual"]["precision"],
                 "batch": config["visual"]["batch"],
+                **CUT,
             }
         ),
         partial=f"{WORK}/partial/visual/{{split}}-{{shard}}",

@@ -14,6 +14,7 @@ from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.errors import InputError
 from extract.help import command_parser
 from extract.labels import LABEL_SETS
+from extract.names import one_form
 from extract.progress import say
 from extract.video_sources import (
     SourceVideo,
@@ -87,8 +88,8 @@ def read_annotations(path: Path) -> dict[str, tuple[Segment, ...]]:
     for number, line in read_lines(path, "it is part of XD-Violence's download"):
         fields = line.split()
         where = f"{path}, line {number}"
-        video_id = fields[0].removesuffix(".mp4")
-        if video_id != fields[0]:
+        video_id = one_form(fields[0].removesuffix(".mp4"))
+        if fields[0].endswith(".mp4"):
             repaired.append(number)
         if video_id in segments:
             raise InputError(f"{where}: {video_id!r} stands there twice")
