@@ -11,6 +11,7 @@ from PIL import Image
 
 from extract.decode import UnreadableVideo
 from extract.media import read_timeline
+from tests.cases.clips import sound_packets
 
 SONG = 0.1 * np.sin(np.arange(44_100) / 20).astype(np.float32)
 
@@ -19,7 +20,7 @@ def song(path: Path, codec: str) -> Path:
     """Write a second of sound with a cover, as music shops sell it."""
     cover = io.BytesIO()
     Image.new("RGB", (320, 320), (200, 30, 30)).save(cover, "JPEG")
-    with av.open(str(path), "w") as out:
+    with av.open(str(path), "w", format="mp4" if path.suffix == ".m4a" else None) as out:
         sound = out.add_stream(codec, rate=44_100, layout="mono")
         picture = out.add_stream("mjpeg", rate=1)
         picture.width = picture.height = 320
@@ -27,15 +28,7 @@ def song(path: Path, codec: str) -> Path:
         picture.disposition = Disposition.attached_pic
         shown = picture.encode(av.VideoFrame.from_image(Image.open(cover)).reformat(format="yuvj420p"))
         packets = shown + picture.encode(None)
-        size = sound.codec_context.frame_size or 1024
-        kind = sound.codec_context.format
-        for start in range(0, len(SONG), size):
-            part = SONG[None, start : start + size]
-            part = (part * 32767).astype(np.int16) if kind.name.startswith("s16") else part
-            frame = av.AudioFrame.from_ndarray(part, kind.name, "mono")
-            frame.rate, frame.pts = 44_100, start
-            packets += sound.encode(frame)
-        for packet in packets + sound.encode(None):
+        for packet in packets + sound_packets(sound, SONG, 44_100, "mono"):
             out.mux(packet)
     return path
 
