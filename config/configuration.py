@@ -178,6 +178,7 @@ class Configuration:
         figure4: What Figure 4 draws, if it is drawn.
         sound_study: The study, if there is one.
         frame_level: What the frame-level table reports.
+        cut_videos: ``refuse`` or ``take``, for files that seem to be cut short; empty where it is not said.
         automatic: Keys that said ``precision: auto``.
         whole: All of it as plain data, variants spelled out, for the page on provenance.
     """
@@ -205,8 +206,14 @@ class Configuration:
     figure4: Figure4 | None
     sound_study: SoundStudy | None
     frame_level: FrameLevel
+    cut_videos: str
     automatic: tuple[str, ...]
     whole: Mapping[str, Any]
+
+    @property
+    def cut(self) -> dict[str, str]:
+        """What becomes of files that seem to be cut short, where it is said; other runs' commands stay as they are."""
+        return {"cut": self.cut_videos} if self.cut_videos else {}
 
     @property
     def work(self) -> str:

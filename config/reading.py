@@ -295,6 +295,7 @@ def _configuration(whole: dict[str, Any], source: str, automatic: tuple[str, ...
         figure4=Figure4(**as_settings(figure4)) if figure4 else None,
         sound_study=SoundStudy(**as_settings(study)) if study else None,
         frame_level=FrameLevel(**whole["frame_level"]),
+        cut_videos=whole.get("cut_videos", ""),
         automatic=automatic,
         whole=whole,
     )

@@ -64,8 +64,9 @@ def catalog_command(configuration: Configuration) -> str:
     """Name the module that makes the catalog, and its flags."""
     sources, name = catalog_sources(configuration), configuration.data_set.name
     if "list" in sources:
-        return f"extract.own {flags(sources | {'dataset': name})}"
-    return f"extract.{name} {flags(sources)}"
+        return f"extract.own {flags(sources | {'dataset': name} | configuration.cut)}"
+    opened = configuration.cut if configuration.data_set.opens_videos else {}
+    return f"extract.{name} {flags(sources | opened)}"
 
 
 def present_sources(configuration: Configuration) -> dict[str, list[str]]:
@@ -149,9 +150,8 @@ def embedding(configuration: Configuration, stream: str) -> str:
         return ""
     sampling = {"stride": configuration.stride, "crops": configuration.crops} if stream == "visual" else {}
     stored = {"dtype": configuration.dtype, "device": configuration.device}
-    return flags(
-        sampling | stored | {"weights": encoder.weights, "precision": encoder.precision, "batch": encoder.batch}
-    )
+    made = {"weights": encoder.weights, "precision": encoder.precision, "batch": encoder.batch}
+    return flags(sampling | stored | made | (configuration.cut if stream == "visual" else {}))
 
 
 def training(configuration: Configuration, name: str, control: str, files: Mapping[str, str]) -> str:

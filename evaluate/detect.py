@@ -24,6 +24,7 @@ from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
 from extract.files import write_text
 from extract.help import command_parser
+from extract.names import one_form
 from extract.precision import AUTO, PRECISIONS
 from extract.video_sources import files_by_stem
 
@@ -159,7 +160,7 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
     if not path.is_file():
         raise InputError(f"{path}: no such video or folder")
     try:
-        return {check_video_id(path.stem): [path]}
+        return {check_video_id(one_form(path.stem)): [path]}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract import command
+from extract.cut_videos import cut_notes
 from extract.errors import InputError
 from extract.help import command_parser
 
@@ -134,7 +135,7 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
     architecture, recipe = header.architecture, header.recipe
     streams = [shards.visual, shards.audio] if architecture.reads_audio else [shards.visual]
     encodings: list[Encoding] = [stream for stream in streams if stream is not None]
-    notes = [header.note, shards.note]
+    notes = [header.note, shards.note, *(f"in training {part}" for part in cut_notes(header.trained_on.note))]
     if header.text_weights.startswith("random:"):
         notes.append(f"untrained CLIP text tower ({header.text_weights})")
     if not architecture.tells_classes:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from extract.decode import FrameCountMismatch, decoded_timeline, demuxed_timeline, pictures
+from extract.decode import Timeline, pictures, shown
 from extract.frame_times import known_fps
 from extract.isolation import Outbox
 from extract.media import answers
@@ -49,14 +49,13 @@ def glimpse(path: Path, count: int = THUMBNAILS, threads: int = 1) -> Glimpse:
 def _look(outbox: Outbox, path: Path, count: int, threads: int) -> None:
     """Say ``picture`` for every thumbnail, then ``fps``; runs in a worker process."""
     allow_reading(path)
-    timeline = demuxed_timeline(path, alive=outbox.alive)
-    allow_decoding(len(timeline.starts), times=3)
-    try:
-        pictures_found = _evenly(path, len(timeline.starts), count, threads, outbox)
-    except FrameCountMismatch:
-        # As the visual step does: decoding tells which packets become frames.
-        timeline = decoded_timeline(path, alive=outbox.alive)
-        pictures_found = _evenly(path, len(timeline.starts), count, threads, outbox)
+
+    def look(timeline: Timeline) -> tuple[list[NDArray[np.uint8]], Timeline]:
+        allow_decoding(len(timeline.starts), times=3)
+        return _evenly(path, len(timeline.starts), count, threads, outbox), timeline
+
+    # A file that seems cut is drawn as far as it goes; whoever scored it has been told.
+    pictures_found, timeline = shown(path, look, outbox.alive, cut=True)
     for picture in pictures_found:
         outbox.put("picture", picture)
     outbox.put("fps", fps=known_fps(timeline))
@@ -69,7 +68,9 @@ def _evenly(path: Path, frames: int, count: int, threads: int, outbox: Outbox) -
     wanted = np.minimum(np.rint((middles - 0.5) / stride).astype(np.int64), candidates - 1)
     found: dict[int, NDArray[np.uint8]] = {}
     number = 0
-    for held in pictures(path, frames, stride=stride, batch=PICTURES_HELD, threads=threads, alive=outbox.alive):
+    for held in pictures(
+        path, frames, stride=stride, batch=PICTURES_HELD, threads=threads, alive=outbox.alive, cut=True
+    ):
         for picture in held:
             if number in wanted:
                 found[number] = picture.copy()

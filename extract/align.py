@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract import command
+from extract.cut_videos import cut_note
 from extract.datasets import DATA_SETS, data_set
 from extract.errors import InputError
 from extract.failures import merge_failures, read_failures, write_failures
@@ -30,7 +31,8 @@ def write_shard(
         visual: Visual work file.
         audio: Audio work file made from it, or ``None`` for a set without audio.
         dataset: Name of the label set.
-        note: Free text that follows the features into every table.
+        note: Free text that follows the features into every table; videos that were taken though they seem to be cut
+            short are named after it.
         failed: Videos that one of the steps failed on.
 
     Returns:
@@ -44,6 +46,7 @@ def write_shard(
     from extract.shard import new_shard
 
     kept = [video_id for video_id in visual.videos if video_id not in failed]
+    note = "; ".join(filter(None, [note, cut_note([name for name in kept if visual.videos[name].get("cut")])]))
     with new_shard(path, _header(visual, audio, dataset, note), visual.dtype("visual")) as writer:
         for video_id in kept:
             video = visual.videos[video_id]

@@ -27,6 +27,8 @@ FOLLOWED_SECONDS = 2.0
 MOST_OFF_SECONDS = 0.04
 # ... by one sample in so many, half a percent.
 SAMPLES_A_STEP = 200
+# Where that is too slow, as where every tenth packet is lost, sound that is off by more begins anew.
+MOST_BEHIND_SECONDS = 0.25
 # Decoders give sound back within a few packets.
 PACKETS_BEHIND = 16
 # Takes the place of the first of some samples, counted from the start asked for, and the samples.
@@ -263,7 +265,7 @@ def _sounds(
         if packet is None:
             return
         run = clock.run(packet) if len(shifts) > 1 else 0
-        if packet.stream_index != stream.index:
+        if packet.stream.index != stream.index:
             continue
         if packet.pts is not None:
             recent.append((packet.pts, min(run, len(shifts) - 1)))
@@ -323,7 +325,9 @@ class _Resampler:
 
     def continued_by(self, time: float, rate: int) -> bool:
         """Say whether sound at ``time`` goes on where the stretch ends, as early or late as its stamps have been."""
-        return rate == self._rate and abs(time - self.time - self._off) <= TOLERANCE_SECONDS
+        off = time - self.time
+        near = abs(off - self._off) <= TOLERANCE_SECONDS and abs(off) <= MOST_BEHIND_SECONDS
+        return rate == self._rate and near
 
     def add(self, sound: NDArray[np.float32], time: float) -> None:
         """Append sound that is stamped ``time``."""

@@ -7,8 +7,8 @@ JSON Lines, one object a video, in the order in which everything later is joined
 
 ``segments`` belong to test videos and count frames, half open. ``released_frames`` (``[[96, 2125]]``) are a test
 video's abnormal frames as the published evaluation counts them, where these come from another file than the events.
-``segments``, ``released_frames``, ``frames`` and ``fps`` may be left out. Unknown fields are ignored, so that other
-tools may add their own.
+``segments``, ``released_frames``, ``frames`` and ``fps`` may be left out. ``cut`` says why a file seems to be cut short
+that was taken all the same. Unknown fields are ignored, so that other tools may add their own.
 """
 
 import json
@@ -62,6 +62,7 @@ class Video:
         fps: Frames per second, ``None`` if unknown.
         released_frames: Abnormal stretches (start, end) of a test video as the published evaluation counts its frames;
             ``None`` where they are those of ``segments``.
+        cut: Why the file seems to be cut short, if it was taken all the same; empty if it does not, or was not opened.
     """
 
     video_id: str
@@ -72,6 +73,7 @@ class Video:
     frames: int | None = None
     fps: float | None = None
     released_frames: tuple[tuple[int, int], ...] | None = None
+    cut: str = ""
 
 
 def check_video_id(video_id: str) -> str:
@@ -213,6 +215,7 @@ def _parse_video(line: str) -> Video:
         frames=_optional_number(fields, "frames", whole=True),
         fps=_optional_number(fields, "fps", whole=False),
         released_frames=_parse_stretches(fields, "released_frames"),
+        cut=_field(fields, "cut", str) if "cut" in fields else "",
     )
 
 
@@ -275,4 +278,6 @@ def _as_json(video: Video) -> dict[str, Any]:
         fields["frames"] = video.frames
     if video.fps is not None:
         fields["fps"] = video.fps
+    if video.cut:
+        fields["cut"] = video.cut
     return fields

@@ -23,10 +23,12 @@ from typing import Any
 from extract import command
 from extract.annotation_lines import frame_span, read_lines, report
 from extract.catalog import Segment, Video, check_labels, write_catalog
+from extract.cut_videos import TAKE, add_cut
 from extract.datasets import CCTV
 from extract.errors import InputError
 from extract.help import command_parser
 from extract.json_text import parse_json
+from extract.names import one_form
 from extract.progress import say, track
 from extract.regular_file import open_regular
 from extract.video_sources import (
@@ -67,11 +69,13 @@ class Fights:
         segments: The fights.
         frames: Number of frames, where the video was read.
         fps: Frames per second, where the video was read.
+        cut: Why the video seems to be cut short, where it was taken all the same.
     """
 
     segments: tuple[Segment, ...]
     frames: int | None = None
     fps: float | None = None
+    cut: str = ""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -85,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--annotations", type=Path, required=True, help="annotations_cctv.txt (frames) or groundtruth.json (seconds)"
     )
+    add_cut(parser)
     parser.add_argument("--out", type=Path, required=True, help="catalog to write (JSON Lines)")
     return parser
 
@@ -97,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.annotations.suffix.lower() == ".json":
         timed = read_groundtruth(arguments.annotations)
         _say_unused(timed, [*train, *test], arguments.annotations)
-        fights = _fights_in_frames(timed, test)
+        fights = _fights_in_frames(timed, test, cut=arguments.cut == TAKE)
         fighting = {name: bool(entry.spans) for name, entry in timed.items()}
     else:
         fights = read_annotations(arguments.annotations)
@@ -165,7 +170,7 @@ def read_groundtruth(path: Path) -> dict[str, TimedFights]:
 
 def unlabelled(video_id: str) -> str:
     """Give a name without its label: ``fight_0006`` for ``fight_0006_label_B1-0-0``."""
-    return video_id.partition("_label_")[0]
+    return one_form(video_id.partition("_label_")[0])
 
 
 def labels_of(video: SourceVideo, fighting: Mapping[str, bool]) -> tuple[str, ...]:
@@ -189,12 +194,13 @@ def labels_of(video: SourceVideo, fighting: Mapping[str, bool]) -> tuple[str, ..
     return labels
 
 
-def fights_of_file(timed: TimedFights, path: str) -> Fights:
+def fights_of_file(timed: TimedFights, path: str, *, cut: bool = False) -> Fights:
     """Turn seconds into frames.
 
     Args:
         timed: The fights in seconds.
         path: The video, whose frames' times count; empty, or a file that cannot be read, for the annotated frame rate.
+        cut: Whether to take a file that seems to be cut short.
 
     Returns:
         The fights in frames. Those that end after the video are cut, which is reported.
@@ -209,7 +215,7 @@ def fights_of_file(timed: TimedFights, path: str) -> Fights:
     if not path:
         return Fights(_by_rate(timed))
     try:
-        timeline = read_timeline(Path(path))
+        timeline = read_timeline(Path(path), cut=cut)
     except UnreadableVideo as error:
         say(f"{path}: {error}; its fights are placed by the frame rate in the annotations")
         return Fights(_by_rate(timed))
@@ -223,7 +229,7 @@ def fights_of_file(timed: TimedFights, path: str) -> Fights:
         if end > length + timeline.frame_seconds:
             say(f"{timed.where}: a fight ends at {end} s, but {path} at {length:.3f} s; cut there")
         segments.append(Segment(FIGHT, *frames_between(timeline.starts, start, end)))
-    return Fights(tuple(segments), len(timeline.starts), known_fps(timeline))
+    return Fights(tuple(segments), len(timeline.starts), known_fps(timeline), timeline.cut)
 
 
 def _by_rate(timed: TimedFights) -> tuple[Segment, ...]:
@@ -237,10 +243,10 @@ def _by_rate(timed: TimedFights) -> tuple[Segment, ...]:
     return tuple(Segment(FIGHT, start, max(end, start + 1)) for start, end in frames)
 
 
-def _fights_in_frames(timed: Mapping[str, TimedFights], test: Sequence[SourceVideo]) -> dict[str, Fights]:
+def _fights_in_frames(timed: Mapping[str, TimedFights], test: Sequence[SourceVideo], *, cut: bool) -> dict[str, Fights]:
     known = [video for video in test if unlabelled(video.video_id) in timed]
     return {
-        unlabelled(video.video_id): fights_of_file(timed[unlabelled(video.video_id)], video.path)
+        unlabelled(video.video_id): fights_of_file(timed[unlabelled(video.video_id)], video.path, cut=cut)
         for video in track(known, label="frame times", total=len(known), unit="videos")
     }
 
@@ -263,7 +269,8 @@ def _test_video(video: SourceVideo, labels: tuple[str, ...], fights: Mapping[str
             f"{video.where}: is labelled {LABELS.normal}, but {annotations} gives it {len(found.segments)} fights; "
             "mend one of them"
         )
-    return Video(video.video_id, "test", video.path, labels, found.segments or None, found.frames, found.fps)
+    segments = found.segments or None
+    return Video(video.video_id, "test", video.path, labels, segments, found.frames, found.fps, cut=found.cut)
 
 
 def _say_unused(timed: Mapping[str, TimedFights], videos: Sequence[SourceVideo], annotations: Path) -> None:

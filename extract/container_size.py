@@ -10,6 +10,11 @@ from typing import BinaryIO
 # Name of a chunk and its length without this header.
 RIFF_HEADER = struct.Struct("<4sI")
 EBML, SEGMENT = 0x1A45DFA3, 0x18538067
+# FLV: sound, pictures and texts; a tag's header and the number behind the tag.
+FLV_TAGS, FLV_TEXTS = (8, 9, 18), 18
+FLV_TAG, FLV_BEHIND = 11, 4
+FLV_PLACES = b"filepositions\x0a"
+AMF_NUMBER = struct.Struct(">Bd")
 UNKNOWN = -1
 
 
@@ -40,6 +45,40 @@ def missing_of_matroska(path: Path) -> int:
                 return max(0, file.tell() + length - size)
             file.seek(length, 1)
     return UNKNOWN
+
+
+def missing_of_flv(path: Path) -> int:
+    """Count the bytes that an FLV lacks at its end; ``UNKNOWN`` where something else than a tag stands in the way.
+
+    A tag that is not whole tells, or the index of key frames that some programs write at the beginning.
+    """
+    size, at, listed = path.stat().st_size, 0, 0
+    with path.open("rb") as file:
+        while at + FLV_TAG <= size:
+            file.seek(at)
+            header = file.read(FLV_TAG)
+            if header.startswith(b"FLV"):  # also where recordings were joined
+                at += int.from_bytes(header[5:9]) + FLV_BEHIND
+                continue
+            kind, length = header[0] & 0x1F, int.from_bytes(header[1:4])
+            if kind not in FLV_TAGS:
+                return UNKNOWN
+            if kind == FLV_TEXTS:
+                listed = max(listed, _furthest_key_frame(file.read(length)))
+            at += FLV_TAG + length + FLV_BEHIND
+    # A header that is not whole; or a tag, of which some programs leave out the number behind the last one.
+    end = at + FLV_TAG if at < size else at - FLV_BEHIND
+    return max(end if at != size else size, listed, size) - size
+
+
+def _furthest_key_frame(text: bytes) -> int:
+    """Give the furthest place in the file that an FLV's index names: an array of numbers, marked as such each."""
+    start = text.find(FLV_PLACES) + len(FLV_PLACES)
+    if start < len(FLV_PLACES):
+        return 0
+    count = min(int.from_bytes(text[start : start + 4]), (len(text) - start - 4) // AMF_NUMBER.size)
+    numbers = AMF_NUMBER.iter_unpack(text[start + 4 : start + 4 + count * AMF_NUMBER.size])
+    return int(max((place for kind, place in numbers if kind == 0 and 0 <= place < 1 << 53), default=0))
 
 
 def _chunk(file: BinaryIO, at: int) -> tuple[bytes, int]:

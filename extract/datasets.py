@@ -18,6 +18,7 @@ class DataSet:
         prompts: Text prompt of each entry of ``model_codes``.
         stride: Frames a snippet in the published features.
         has_sound: Whether its videos have a sound track.
+        opens_videos: Whether its catalog opens videos, because its annotations do not count frames.
         sources: What its catalog is made from, by the flag of ``python -m extract.<name>``, and the name that the
             generated demo gives to it.
         optional_sources: What it may be made from besides, likewise.
@@ -36,6 +37,7 @@ class DataSet:
     reported: Mapping[int, str] = field(default_factory=dict)
     optional_sources: Mapping[str, str] = field(default_factory=dict)
     has_sound: bool = True
+    opens_videos: bool = False
 
     @property
     def normal(self) -> str:
@@ -84,6 +86,7 @@ CCTV = DataSet(
     sources={"train": "train", "test": "test", "annotations": "annotations_cctv.txt"},
     where_to_get="CCTV-Fights comes from its authors' page, http://rose1.ntu.edu.sg/dataset/cctvFights/.",
     reported={3: "cctv_table3"},
+    opens_videos=True,
 )
 UCF = DataSet(
     name="ucf",

@@ -7,30 +7,44 @@ other without seeking, and held only while they are asked for: a film of any len
 frame on the screen, and its time stamps start at zero for every stream.)
 
 A video is embedded whole or not at all: one packet that cannot be decoded makes it unreadable, because a picture that
-is left out or repeated would shift or falsify every row after it. Files that end too early are recognised where the
-container says how much there should be: MP4 (in fragments only if the cut goes through one), Matroska, WebM, FLV and
-AVI. An MPEG program or transport stream says nothing; one that was cut is a shorter video.
+is left out or repeated would shift or falsify every row after it. So do pictures that are missing beside damage
+(``damage.py``). Files that end too early are recognised where the container says how much there should be: MP4 (in
+fragments only if the cut goes through one), Matroska, WebM, FLV and AVI (``whole.py``); who wants such a file all the
+same says so. An MPEG program or transport stream says nothing; one that was cut is a shorter video, without the last
+picture if this is half a one.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from extract.clock import BACK_SECONDS, DEFAULT_FRAME_SECONDS, Clock
-from extract.container_size import missing_of_matroska, missing_of_riff
+from extract.damage import (
+    LOSSY,
+    MOST_TYPICAL_STEPS,
+    Remark,
+    Signs,
+    holes_of,
+    libav_heard,
+    missing_beside,
+    say_holes,
+    say_signs,
+    unsaid,
+)
 from extract.rgb import RgbConversion
 from extract.streams import video_of
+from extract.whole import MISSING_SECONDS, cut_short, declared_seconds, lost_of_index, says_no_size
 
+T = TypeVar("T")
 # A damaged time stamp can claim years, for which the audio step would make room.
 MOST_HOURS = 24
-# Shorter than this, the header's duration and the last packet differ in files that are whole.
-MISSING_SECONDS = 1.0
 # A picture that stands for longer than so many typical ones says nothing about the others.
 MOST_TYPICAL_DURATIONS = 5
 # 8K, however it is turned. A decoder holds up to 17 such pictures; more would not fit into a worker's memory.
@@ -54,10 +68,12 @@ class Timeline:
             streams share; in presentation order, [N] float64, N at least 1.
         frame_seconds: Duration of a typical frame in seconds: the mean of those that do not last for more than five
             times the median.
+        cut: Why the file seems to be cut short, in one line; empty if it does not.
     """
 
     starts: NDArray[np.float64]
     frame_seconds: float
+    cut: str = ""
 
     @property
     def fps(self) -> float:
@@ -96,46 +112,106 @@ def open_media(path: Path) -> av.container.InputContainer:
 
 
 def demuxed(container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:
-    """Give the packets of ``streams``, or of all, and at the end an empty one of each stream."""
+    """Give the packets of ``streams``, or of all, that hold something, and at the end an empty one of each stream.
+
+    An empty packet stands for a picture that stays, as programs write it where they dropped one. A decoder takes it for
+    the end.
+    """
+    ends: dict[int, av.Packet] = {}
     # Of a stream that turns up midway, as in MPEG program streams, PyAV knows nothing when it comes to the ends.
     with suppress(IndexError):
-        yield from container.demux(*streams)
+        for packet in container.demux(*streams):
+            if packet.size > 0:
+                yield packet
+            else:
+                # Its own index is not to be relied on: those that PyAV adds at the end have none.
+                ends[packet.stream.index] = packet
+    yield from ends.values()
 
 
-def demuxed_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timeline:
+def demuxed_timeline(
+    path: Path, alive: Callable[[], None] = unwatched, remark: Remark = unsaid, *, cut: bool = False
+) -> Timeline:
     """Read when frames are shown from the packets alone, without decoding.
 
-    Right for nearly every file, and cheap. Frames that an edit list hides are left out.
+    Right for nearly every file, and cheap; ``shown`` tells for which. Frames that an edit list hides are left out.
 
     Args:
         path: A video file.
         alive: Called after every packet.
+        remark: Gets what is odd about a file that is read all the same, in one line each.
+        cut: Whether to take a file that seems to be cut short.
 
     Raises:
-        UnreadableVideo: If the file cannot be opened, has no pictures or no time stamps, is cut short, or has pictures
-            larger than 8K.
+        UnreadableVideo: If the file cannot be opened, has no pictures or no time stamps, is cut short, lacks pictures
+            beside damage, or has pictures larger than 8K.
     """
-    with _opened(path, "read") as container:
+    with libav_heard() as log, _opened(path, "read") as container:
         stream = _video_stream(container)
+        signs = Signs(log, container.format.name)
         packets = 0
         clock = Clock()
         runs: dict[int, list[tuple[int | None, int | None]]] = {}
         last_end = 0.0
         for packet in demuxed(container):
             alive()
-            if packet.size == 0 and packet.dts is None:  # libav's sign that a stream has ended
+            if packet.size == 0:
                 continue
             run = clock.run(packet)
+            signs.look(run, len(runs.get(run, ())))
             last_end = max(last_end, _end_seconds(packet))
             if packet.stream_index == stream.index:
                 packets += 1
-                if packet.size > 0 and not packet.is_discard:
+                if not packet.is_discard:
                     runs.setdefault(run, []).append((packet.pts, packet.dts))
-        _check_whole(path, container, stream, packets, last_end)
-        return _timeline({run: _presentation_times(shown) for run, shown in runs.items()}, clock, stream)
+        last = max(runs, default=0)
+        signs.look(last, len(runs.get(last, ())))
+        reason = cut_short(path, container, stream, packets, last_end)
+        if reason and not cut:
+            raise UnreadableVideo(reason)
+        lost = "" if reason else lost_of_index(container, stream, packets)
+        if lost:
+            raise UnreadableVideo(lost)
+        timeline = replace(
+            _timeline({run: _presentation_times(shown) for run, shown in runs.items()}, clock, stream), cut=reason
+        )
+        _judge(container, stream, runs, signs, timeline, last_end, remark)
+        return timeline
 
 
-def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timeline:
+def shown(
+    path: Path,
+    look: Callable[[Timeline], T],
+    alive: Callable[[], None] = unwatched,
+    remark: Remark = unsaid,
+    *,
+    cut: bool = False,
+) -> T:
+    """Find out when the frames of a video are shown, and look at them: the one way to count frames.
+
+    Catalogs and shards count by it, so that ground truth and features share an axis.
+
+    Args:
+        path: A video file.
+        look: Decodes the video to its end, by ``pictures``. It is called again with another timeline if it raises
+            ``FrameCountMismatch``, as in a rare kind of file whose packets and frames are not one to one.
+        alive: Called after every packet or frame.
+        remark: As for ``demuxed_timeline``.
+        cut: As for ``demuxed_timeline``.
+
+    Returns:
+        What ``look`` gives.
+
+    Raises:
+        UnreadableVideo: As ``demuxed_timeline``, ``decoded_timeline`` and ``look`` do.
+    """
+    timeline = demuxed_timeline(path, alive, remark, cut=cut)
+    with suppress(FrameCountMismatch):
+        return look(timeline)
+    return look(replace(decoded_timeline(path, alive, cut=cut), cut=timeline.cut))
+
+
+def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched, *, cut: bool = False) -> Timeline:
     """Read when frames are shown by decoding them all.
 
     For files in which packets and frames are not one to one: pictures that cannot be decoded because
@@ -144,6 +220,7 @@ def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timel
     Args:
         path: A video file.
         alive: Called after every frame.
+        cut: Whether to take a file that seems to be cut short.
 
     Raises:
         UnreadableVideo: If decoding fails or gives no frame with a time stamp.
@@ -153,7 +230,7 @@ def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timel
         clock, order = _clock(path, stream.index, alive)
         runs: dict[int, list[tuple[int | None, int | None]]] = {}
         last, place = None, 0
-        for frame in _decoded(container, stream):
+        for frame in _decoded(container, stream, may_lack_last=cut or says_no_size(path, container)):
             alive()
             if _falls_back(last, frame, stream) and place < len(order) - 1:
                 place += 1
@@ -163,7 +240,15 @@ def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched) -> Timel
 
 
 def pictures(
-    path: Path, frames: int, *, stride: int, batch: int, threads: int, alive: Callable[[], None] = unwatched
+    path: Path,
+    frames: int,
+    *,
+    stride: int,
+    batch: int,
+    threads: int,
+    alive: Callable[[], None] = unwatched,
+    remark: Remark = unsaid,
+    cut: bool = False,
 ) -> Iterator[NDArray[np.uint8]]:
     """Decode a video and give one frame in ``stride``.
 
@@ -177,6 +262,8 @@ def pictures(
         batch: Frames given at once.
         threads: Decoding threads; the pictures do not depend on it.
         alive: Called after every frame.
+        remark: Gets what is odd about its pictures, in one line each.
+        cut: Whether to take a file that seems to be cut short.
 
     Yields:
         RGB pictures [n, H, W, 3] uint8, n = ``batch`` but for the last.
@@ -187,8 +274,16 @@ def pictures(
     """
     with _opened(path, "decoded") as container:
         stream = _video_stream(container)
-        stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
-        yield from _sampled(_decoded(container, stream), frames, stride, batch, alive)
+        may_lack_last = cut or says_no_size(path, container)
+        # Of several pictures that are decoded at once, none can be told to be the broken one, and threads mend it in
+        # different ways.
+        stream.thread_type, stream.codec_context.thread_count = "AUTO", 1 if may_lack_last else threads
+        odd: list[str] = []
+        decoded = _decoded(container, stream, may_lack_last, odd.append)
+        yield from _sampled(decoded, frames, stride, batch, alive, odd.append)
+        # Only now do the frames count: a second attempt would say it again.
+        for text in odd:
+            remark(text)
 
 
 @contextmanager
@@ -202,21 +297,41 @@ def _opened(path: Path, done: str) -> Iterator[av.container.InputContainer]:
         raise UnreadableVideo(f"cannot be {done}: {error.strerror}") from error
 
 
-def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    for packet in demuxed(container, stream):
-        yield from packet.decode()
+def _decoded(
+    container: av.container.InputContainer, stream: av.VideoStream, may_lack_last: bool, remark: Remark = unsaid
+) -> Iterator[av.VideoFrame]:
+    packets = demuxed(container, stream)
+    for packet in packets:
+        try:
+            frames = packet.decode()
+        except MemoryError:
+            raise
+        except av.FFmpegError:
+            after = next(packets, None)
+            if not may_lack_last or packet.size == 0 or (after is not None and after.size > 0):
+                raise
+            remark("ends within its last picture, which is left out")
+            frames = after.decode() if after is not None else []
+        yield from frames
 
 
 def _sampled(
-    decoded: Iterator[av.VideoFrame], frames: int, stride: int, batch: int, alive: Callable[[], None]
+    decoded: Iterator[av.VideoFrame],
+    frames: int,
+    stride: int,
+    batch: int,
+    alive: Callable[[], None],
+    remark: Remark,
 ) -> Iterator[NDArray[np.uint8]]:
     to_rgb = RgbConversion()
     held: list[NDArray[np.uint8]] = []
+    damaged = 0
     for index in range(frames):
         alive()
         frame = next(decoded, None)
         if frame is None:
             raise FrameCountMismatch(f"shows {index} of the {frames} frames it holds")
+        damaged += frame.is_corrupt
         if index % stride == 0:
             held.append(to_rgb(frame))
         if len(held) == batch:
@@ -224,6 +339,8 @@ def _sampled(
             held = []
     if next(decoded, None) is not None:
         raise FrameCountMismatch(f"shows more than the {frames} frames it holds")
+    if damaged:
+        remark(f"has {damaged} damaged pictures, used as the decoder mends them")
     if held:
         yield np.stack(held)
 
@@ -246,27 +363,6 @@ def _end_seconds(packet: av.Packet) -> float:
     return float((stamp + (packet.duration or 0)) * packet.time_base)
 
 
-def _check_whole(
-    path: Path, container: av.container.InputContainer, stream: av.VideoStream, packets: int, last_end: float
-) -> None:
-    # MP4 lists every packet in advance.
-    if "mp4" in container.format.name and packets < len(stream.index_entries):
-        raise UnreadableVideo(f"is cut short: holds {packets} of {len(stream.index_entries)} frames; fetch it again")
-    missing = 0
-    if container.format.name == "matroska,webm":
-        missing = missing_of_matroska(path)
-    elif container.format.name == "avi":
-        missing = missing_of_riff(path)
-    # FLV, and Matroska as it is streamed, say no more than how long they are, and list key frames only or nothing.
-    unsure = container.format.name == "flv" or missing != 0
-    if unsure and container.format.name != "avi" and container.duration is not None:
-        declared = container.duration / av.time_base
-        if last_end < declared - MISSING_SECONDS:
-            raise UnreadableVideo(f"is cut short: ends after {last_end:.1f} of {declared:.1f} s; fetch it again")
-    if missing > 0:
-        raise UnreadableVideo(f"is cut short: its last {missing} bytes are missing; fetch it again")
-
-
 def _presentation_times(stamps: list[tuple[int | None, int | None]]) -> list[int]:
     if all(pts is not None for pts, _ in stamps):
         return sorted(pts for pts, _ in stamps if pts is not None)
@@ -279,6 +375,50 @@ def _presentation_times(stamps: list[tuple[int | None, int | None]]) -> list[int
     decoding = sorted(dts for _, dts in stamps if dts is not None)
     first = stamps[0][0]
     return [dts - decoding[0] + (decoding[0] if first is None else first) for dts in decoding]
+
+
+def _judge(
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    runs: dict[int, list[tuple[int | None, int | None]]],
+    signs: Signs,
+    timeline: Timeline,
+    last_end: float,
+    remark: Remark,
+) -> None:
+    """Refuse a file that lacks pictures beside damage, and say what else is odd about it."""
+    base = float(stream.time_base or 0)
+    packets = {run: np.array([_stamp(shown) for shown in stamps], float) * base for run, stamps in runs.items()}
+    shown = {run: np.array(_presentation_times(stamps), float) * base for run, stamps in runs.items()}
+    holes, constant = holes_of(shown)
+    beside = missing_beside(signs.found, holes, packets)
+    # Whoever takes a file without its end takes it with the damage there.
+    if beside is not None and container.format.name not in LOSSY and not timeline.cut:
+        sign, hole = beside
+        raise UnreadableVideo(
+            f"is damaged at {hole.start:.2f} s: no picture for {hole.seconds:.2f} s beside what libav reports "
+            f"({sign.text}); fetch it again"
+        )
+    declared, last = declared_seconds(container), max(runs)
+    short = 0.0 if declared is None or timeline.cut else declared - last_end
+    at_end = [sign for sign in signs.found if (sign.run, sign.packet) == (last, len(runs[last]))]
+    if at_end and short > MOST_TYPICAL_STEPS * timeline.frame_seconds and container.format.name not in LOSSY:
+        raise UnreadableVideo(
+            f"is damaged at {last_end:.2f} of {declared:.2f} s, where libav reports {at_end[0].text}; fetch it again"
+        )
+    say_signs(signs.found, remark)
+    if short > MISSING_SECONDS and container.format.name in ("flv", "matroska,webm"):
+        remark(
+            f"ends after {last_end:.1f} of the {declared:.1f} s that its header names; nothing of the file is missing"
+        )
+    # What lists its packets has been compared with its list.
+    if constant and container.format.name != "avi" and "mp4" not in container.format.name:
+        say_holes(holes, remark)
+
+
+def _stamp(stamps: tuple[int | None, int | None]) -> int:
+    pts, dts = stamps
+    return pts if pts is not None else dts or 0
 
 
 def _clock(path: Path, video: int, alive: Callable[[], None]) -> tuple[Clock, list[int]]:

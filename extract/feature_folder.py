@@ -1,10 +1,12 @@
 """Where the files of a list lie on this machine: the lists name absolute paths of the machine they were made on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from extract.errors import InputError
 from extract.feature_file import FeatureFileError
 from extract.feature_list import listed_path
+from extract.names import one_form
 
 
 class FeatureFolder:
@@ -25,7 +27,7 @@ class FeatureFolder:
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; --root is where the .npy files lie")
         self._root = root
-        self._names: dict[Path, frozenset[str]] = {}
+        self._names: dict[Path, dict[str, str]] = {}
 
     def find(self, listed: str, where: str) -> Path:
         """Find a listed file by the longest end of its path that exists here.
@@ -45,17 +47,26 @@ class FeatureFolder:
         if not parts or ".." in parts or "\0" in listed:
             raise InputError(f"{where}: path {listed!r} has a part '..' or names no file; write it without")
         for first in range(len(parts)):
-            folder = self._root.joinpath(*parts[first:-1])
-            if parts[-1] in self._list(folder):
-                return folder / parts[-1]
+            found = self._below(parts[first:])
+            if found is not None:
+                return found
         raise FeatureFileError(f"{where}: no {parts[-1]} in {self._root}, nor where {listed!r} ends below it")
 
-    def _list(self, folder: Path) -> frozenset[str]:
+    def _below(self, parts: Sequence[str]) -> Path | None:
+        found = self._root
+        for part in parts:
+            name = self._list(found).get(one_form(part))
+            if name is None:
+                return None
+            found = found / name
+        return found
+
+    def _list(self, folder: Path) -> dict[str, str]:
         if folder not in self._names:
             try:
-                self._names[folder] = frozenset(entry.name for entry in folder.iterdir())
+                self._names[folder] = {one_form(entry.name): entry.name for entry in folder.iterdir()}
             except (FileNotFoundError, NotADirectoryError):
-                self._names[folder] = frozenset()
+                self._names[folder] = {}
             except OSError as error:
                 raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
         return self._names[folder]

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from extract.annotation_lines import report
 from extract.catalog import check_video_id
 from extract.errors import InputError
+from extract.names import one_form
 from extract.regular_file import open_regular_text, read_regular_text
 
 NO_LABEL = "0"
@@ -117,14 +118,14 @@ def _parse(row: dict[str, str], line: int, where: str) -> ListedVideo:
         raise InputError(f"{where}: path {row['path']!r} must end in <video_id>__<crop>.npy")
     video_id = _video_id(match["video_id"], where)
     audio = row.get("audio_path") or None
-    if audio is not None and listed_path(audio).name != f"{video_id}.npy":
+    if audio is not None and one_form(listed_path(audio).name) != f"{video_id}.npy":
         raise InputError(f"{where}: audio_path {audio!r} must end in {video_id}.npy, as its video's features do")
     return ListedVideo(video_id, labels, {int(match["crop"]): row["path"]}, audio, line)
 
 
 def _video_id(text: str, where: str) -> str:
     try:
-        return check_video_id(text)
+        return check_video_id(one_form(text))
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

@@ -1,5 +1,6 @@
 """Media files as the other steps see them: read in worker processes, so that none of them can hurt the run."""
 
+import os
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,11 @@ from extract.audio_track import AudioTrack, Canvas, Heard, UnreadableAudio
 from extract.decode import MOST_HOURS, Timeline, UnreadableVideo
 from extract.isolation import DONE, FAILED, Job, Task, run_tasks
 from extract.messages import Message
+from extract.progress import say
 
 Key = TypeVar("Key", bound=Hashable)
+# One file at a time; more threads than this help no decoder.
+MOST_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,20 @@ class End:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What is odd about a file that is read all the same.
+
+    Attributes:
+        text: In one line, without the path.
+    """
+
+    text: str
+
+
 def read_videos(
-    videos: Iterable[tuple[Key, Path]], *, stride: int, threads: int, workers: int
-) -> Iterator[tuple[Key, Timeline | NDArray[np.uint8] | End]]:
+    videos: Iterable[tuple[Key, Path]], *, stride: int, threads: int, workers: int, cut: bool = False
+) -> Iterator[tuple[Key, Timeline | NDArray[np.uint8] | Remark | End]]:
     """Decode videos side by side.
 
     Args:
@@ -38,12 +53,13 @@ def read_videos(
         stride: Frames a snippet.
         threads: Decoding threads a worker; the pictures do not depend on it.
         workers: Processes at a time; the pictures do not depend on it.
+        cut: Whether to take files that seem to be cut short.
 
     Yields:
-        The key and: when its frames are shown; every sampled picture in order, RGB [H, W, 3] uint8; an ``End``. A
-        second ``Timeline`` of a video replaces the first and all pictures that came after it.
+        The key and: when its frames are shown; every sampled picture in order, RGB [H, W, 3] uint8; a ``Remark``, at
+        any time; an ``End``. A second ``Timeline`` of a video replaces the first and all pictures that came after it.
     """
-    tasks = (Task(key, media_worker.video, (path, stride, threads)) for key, path in videos)
+    tasks = (Task(key, media_worker.video, (path, stride, threads, cut)) for key, path in videos)
     for key, message in run_tasks(tasks, workers):
         yield key, _visual_event(message)
 
@@ -86,13 +102,21 @@ def read_sounds(
             yield key, None if found is None else canvas.track(found.broken, found.chosen)
 
 
-def read_timeline(path: Path) -> Timeline:
-    """Read when frames are shown, from the packets alone.
+def read_timeline(path: Path, *, cut: bool = False) -> Timeline:
+    """Read when the frames of a video are shown, as its features have them; what is odd about it is said.
+
+    Args:
+        path: A video file.
+        cut: Whether to take one that seems to be cut short.
 
     Raises:
-        UnreadableVideo: As ``decode.demuxed_timeline`` does, or if the file is too much for its worker.
+        UnreadableVideo: If it cannot be decoded from its first to its last frame, or is too much for its worker.
     """
-    return _timeline(answers(media_worker.timeline, (path,))[0])
+    threads = min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    *remarks, timeline = answers(media_worker.timeline, (path, threads, cut))
+    for message in remarks:
+        say(f"{path}: {message.values['text']}")
+    return _timeline(timeline)
 
 
 def read_sound(path: Path, start: float, end: float) -> AudioTrack | None:
@@ -142,19 +166,22 @@ def answers(job: Job, arguments: tuple[Any, ...]) -> list[Message]:
     return messages[:-1]
 
 
-def _visual_event(message: Message) -> Timeline | NDArray[np.uint8] | End:
+def _visual_event(message: Message) -> Timeline | NDArray[np.uint8] | Remark | End:
     if message.name == DONE:
         return End()
     if message.name == FAILED:
         return End(_reason(message))
     if message.name == "timeline":
         return _timeline(message)
+    if message.name == "remark":
+        return Remark(str(message.values["text"]))
     picture: NDArray[np.uint8] = message.arrays[0]
     return picture
 
 
 def _timeline(message: Message) -> Timeline:
-    return Timeline(message.arrays[0], float(message.values["frame_seconds"]))
+    values = message.values
+    return Timeline(message.arrays[0], float(values["frame_seconds"]), str(values["cut"]))
 
 
 def _reason(message: Message) -> str:

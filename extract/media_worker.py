@@ -1,22 +1,25 @@
 """What worker processes do with media files; each function runs in one and speaks through its outbox.
 
-``video`` says ``timeline`` (array starts; value frame_seconds), then ``picture`` for every sampled frame in order. If
-it turns out that not every packet became a frame, it says ``timeline`` again and starts over.
+``video`` says ``timeline`` (array starts; values frame_seconds and cut), then ``picture`` for every sampled frame, in
+order. If it turns out that not every packet became a frame, it says ``timeline`` again and starts over. Between them
+comes a ``remark`` (value text) on what is odd about a file that is read all the same.
 ``timeline`` says that alone, ``frames`` a ``picture`` for every frame wanted. ``sound`` says ``stretch`` (array
 samples; value position) for every piece and, if there is an audio stream, ``stream`` (values broken, its broken
 packets, and chosen, which of several it is) at the end.
 """
 
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extract.audio_track import decode_audio
-from extract.decode import FrameCountMismatch, Timeline, decoded_timeline, demuxed_timeline, pictures
+from extract.decode import Timeline, pictures, shown
 from extract.isolation import Outbox, allow_processor_seconds
 
+T = TypeVar("T")
 # Demuxing takes 1 s for a GB where everything is in order.
 SECONDS, SECONDS_A_BYTE = 120.0, 1e-6
 # A frame of 8K takes half a second.
@@ -25,18 +28,30 @@ SECONDS_A_FRAME = 2.0
 PIECES_TOGETHER = 256
 
 
-def timeline(outbox: Outbox, path: Path) -> None:
-    """Say when the frames of a video are shown."""
-    _say_timeline(outbox, _timeline(outbox, path))
+def timeline(outbox: Outbox, path: Path, threads: int, cut: bool) -> None:
+    """Say when the frames of a video are shown, after decoding it once to count them."""
+
+    def look(timeline: Timeline) -> Timeline:
+        number = len(timeline.starts)
+        allow_decoding(number, times=2)
+        for _ in _pictures(outbox, path, number, stride=number, threads=threads, cut=cut):
+            pass
+        return timeline
+
+    _say_timeline(outbox, _shown(outbox, path, look, cut))
 
 
-def video(outbox: Outbox, path: Path, stride: int, threads: int) -> None:
+def video(outbox: Outbox, path: Path, stride: int, threads: int, cut: bool) -> None:
     """Say when the frames of a video are shown, and give one in ``stride``."""
-    with suppress(FrameCountMismatch):
-        _give_pictures(outbox, path, _timeline(outbox, path), stride, threads)
-        return
-    # A rare kind of file; decoding it twice tells which of its packets become frames.
-    _give_pictures(outbox, path, decoded_timeline(path, alive=outbox.alive), stride, threads)
+
+    def look(timeline: Timeline) -> None:
+        number = len(timeline.starts)
+        allow_decoding(number, times=2)
+        _say_timeline(outbox, timeline)
+        for batch in _pictures(outbox, path, number, stride=stride, threads=threads, cut=cut):
+            outbox.put("picture", batch[0])
+
+    _shown(outbox, path, look, cut)
 
 
 def frames(outbox: Outbox, path: Path, frames: int, wanted: tuple[int, ...], threads: int) -> None:
@@ -79,9 +94,28 @@ def sound(outbox: Outbox, path: Path, start: float) -> None:
         outbox.put("stream", broken=heard.broken, chosen=heard.chosen)
 
 
-def _timeline(outbox: Outbox, path: Path) -> Timeline:
+def _shown(outbox: Outbox, path: Path, look: Callable[[Timeline], T], cut: bool) -> T:
     allow_reading(path)
-    return demuxed_timeline(path, alive=outbox.alive)
+    return shown(path, look, outbox.alive, _remark(outbox), cut=cut)
+
+
+def _pictures(
+    outbox: Outbox, path: Path, frames: int, *, stride: int, threads: int, cut: bool
+) -> Iterator[NDArray[np.uint8]]:
+    return pictures(
+        path,
+        frames,
+        stride=stride,
+        batch=1,
+        threads=threads,
+        alive=outbox.alive,
+        remark=_remark(outbox),
+        cut=cut,
+    )
+
+
+def _remark(outbox: Outbox) -> Callable[[str], None]:
+    return lambda text: outbox.put("remark", text=text)
 
 
 def allow_reading(path: Path) -> None:
@@ -94,13 +128,5 @@ def allow_decoding(frames: int, times: int = 1) -> None:
     allow_processor_seconds(SECONDS + times * SECONDS_A_FRAME * frames)
 
 
-def _give_pictures(outbox: Outbox, path: Path, timeline: Timeline, stride: int, threads: int) -> None:
-    frames = len(timeline.starts)
-    allow_decoding(frames, times=2)
-    _say_timeline(outbox, timeline)
-    for batch in pictures(path, frames, stride=stride, batch=1, threads=threads, alive=outbox.alive):
-        outbox.put("picture", batch[0])
-
-
 def _say_timeline(outbox: Outbox, timeline: Timeline) -> None:
-    outbox.put("timeline", timeline.starts, frame_seconds=timeline.frame_seconds)
+    outbox.put("timeline", timeline.starts, frame_seconds=timeline.frame_seconds, cut=timeline.cut)

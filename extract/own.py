@@ -44,11 +44,13 @@ from typing import TYPE_CHECKING, Any
 from extract import command
 from extract.annotation_lines import read_lines, report
 from extract.catalog import SPLITS, Segment, Video, check_video_id, write_catalog
+from extract.cut_videos import TAKE, add_cut
 from extract.datasets import DATA_SETS, UCF, DataSet
 from extract.errors import InputError
 from extract.feature_list import parse_labels
 from extract.help import command_parser
 from extract.json_text import parse_json
+from extract.names import on_disk, one_form
 from extract.progress import say, track
 from extract.video_sources import files_by_stem
 
@@ -111,6 +113,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="folder of the videos, at any depth")
     parser.add_argument("--list", type=Path, required=True, metavar="FILE", help="the list, .csv or JSON Lines")
     parser.add_argument("--dataset", choices=list(DATA_SETS), required=True, help="label set")
+    add_cut(parser)
     parser.add_argument("--out", type=Path, required=True, help="catalog to write (JSON Lines)")
     return parser
 
@@ -128,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "with segments of a training video, which are not used",
     )
     videos = [
-        video_of(row, arguments.videos, labels)
+        video_of(row, arguments.videos, labels, cut=arguments.cut == TAKE)
         for row in track(rows, label="frame times", total=len(rows), unit="videos")
     ]
     write_catalog(arguments.out, videos)
@@ -162,18 +165,19 @@ def read_list(path: Path, labels: DataSet) -> list[Row]:
     return list(rows.values())
 
 
-def video_of(row: Row, folder: Path, labels: DataSet) -> Video:
+def video_of(row: Row, folder: Path, labels: DataSet, *, cut: bool = False) -> Video:
     """Make a video's line of the catalog. Only test videos with events are opened.
 
     Args:
         row: Its line of the list.
         folder: The folder of videos.
         labels: The label set.
+        cut: Whether to take a file that seems to be cut short.
 
     Raises:
         InputError: Naming list, line and video, if it cannot be read or an event lies beyond its end.
     """
-    path = folder / row.video
+    path = on_disk(folder, row.video)
     if row.split == "train":
         return Video(row.video_id, row.split, str(path), row.labels)
     if not row.events:
@@ -184,11 +188,20 @@ def video_of(row: Row, folder: Path, labels: DataSet) -> Video:
     from extract.media import read_timeline
 
     try:
-        timeline = read_timeline(path)
+        timeline = read_timeline(path, cut=cut)
     except UnreadableVideo as error:
         raise InputError(f"{row.where}: {path}: {error}; mend the file or remove this line") from None
     segments = tuple(_segment(event, row, timeline) for event in row.events)
-    return Video(row.video_id, row.split, str(path), row.labels, segments, len(timeline.starts), known_fps(timeline))
+    return Video(
+        row.video_id,
+        row.split,
+        str(path),
+        row.labels,
+        segments,
+        len(timeline.starts),
+        known_fps(timeline),
+        cut=timeline.cut,
+    )
 
 
 def _segment(event: Event, row: Row, timeline: "Timeline") -> Segment:
@@ -274,7 +287,7 @@ def _text(values: Mapping[str, Any], name: str, where: str) -> str:
 
 
 def _parse_path(text: str, where: str) -> PurePosixPath:
-    path = PurePosixPath(text)
+    path = PurePosixPath(one_form(text))
     if path.is_absolute() or ".." in path.parts:
         raise InputError(f"{where}: video {text!r} must be a path inside the folder of videos, without '..'")
     try:
@@ -353,7 +366,7 @@ def _check_events(row: Row, labels: DataSet) -> None:
 
 
 def _refuse_absent(rows: Sequence[Row], folder: Path) -> None:
-    absent = [row for row in rows if not (folder / row.video).is_file()]
+    absent = [row for row in rows if not on_disk(folder, row.video).is_file()]
     if absent:
         raise InputError(
             f"{absent[0].where}: {folder / absent[0].video} is absent, as are {len(absent)} of {len(rows)} listed "
@@ -362,7 +375,7 @@ def _refuse_absent(rows: Sequence[Row], folder: Path) -> None:
 
 
 def _say_unlisted(rows: Sequence[Row], folder: Path) -> None:
-    listed = {folder / row.video for row in rows}
+    listed = {on_disk(folder, row.video) for row in rows}
     found = [path for paths in files_by_stem(folder).values() for path in paths]
     others = [path for path in found if path not in listed]
     if others:

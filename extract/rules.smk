@@ -35,10 +35,11 @@ rule catalog:
         f"{BENCHMARKS}/catalog.tsv"
     conda:
         "../envs/extract.yaml"
-    threads: 1
+    # Annotated test videos of some sets are decoded once, to count their frames.
+    threads: 4
     resources:
-        mem_mb=growing(500),
-        runtime=growing(10),
+        mem_mb=growing(2000),
+        runtime=growing(120),
     params:
         # From a function, whose braces Snakemake leaves alone.
         command=lambda wildcards: spelling.catalog_command(conf),

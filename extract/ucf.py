@@ -18,6 +18,7 @@ from extract.datasets import UCF
 from extract.errors import InputError
 from extract.feature_list import read_feature_list
 from extract.help import command_parser
+from extract.names import one_form
 from extract.progress import say
 from extract.video_sources import files_by_stem
 
@@ -119,8 +120,8 @@ def read_annotations(path: Path, test: Sequence[ListedClip]) -> dict[str, tuple[
     for number, line in read_lines(path, ORIGIN):
         where = f"{path}, line {number}"
         name, *fields = line.split()
-        video_id = name.removesuffix(".mp4")
-        if video_id != name:
+        video_id = one_form(name.removesuffix(".mp4"))
+        if name.endswith(".mp4"):
             repaired.append(number)
         if video_id in segments:
             raise InputError(f"{where}: {video_id!r} stands there twice")
@@ -171,7 +172,7 @@ def _parse_listed(path: Path, number: int, line: str) -> ListedClip:
     if not folder or not slash or stem == name or "/" in stem:
         raise InputError(f"{where}: {line!r} must be <Class>/<name>.mp4")
     try:
-        video_id = check_video_id(stem)
+        video_id = check_video_id(one_form(stem))
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     return ListedClip(video_id, LABELS.normal if folder in _NORMAL_FOLDERS else folder, path, number)

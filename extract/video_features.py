@@ -12,8 +12,10 @@ from torch import Tensor
 
 from extract.clip_encoder import ClipImageEncoder
 from extract.crops import crop_frames
+from extract.cut_videos import TAKE
 from extract.decode import Timeline, UnreadableVideo
-from extract.media import End, read_videos
+from extract.media import End, Remark, read_videos
+from extract.progress import say
 from extract.sampling import snippet_bounds
 from extract.shard import DIMENSIONS
 from extract.visual import VisualSettings
@@ -38,7 +40,7 @@ def extract_video(path: Path, encoder: ClipImageEncoder, settings: VisualSetting
         UnreadableVideo: If the file cannot be decoded from its first to its last frame.
         UnstorableError: If the stored type cannot hold its features.
     """
-    ((_, found),) = extract_videos([(0, path)], encoder, settings, threads=threads, workers=1)
+    ((_, found),) = extract_videos([(path, path)], encoder, settings, threads=threads, workers=1)
     if isinstance(found, Exception):
         raise found
     return found
@@ -64,12 +66,18 @@ def extract_videos(
 
     Yields:
         The key of a video, as they are finished, and what is wrong with it or its arrays: ``visual`` [T, crops, 512];
-        ``bounds`` [T, 2] float64, seconds; ``frames`` and ``fps``, scalars.
+        ``bounds`` [T, 2] float64, seconds; ``frames`` and ``fps``, scalars; ``cut``, text, why it seems to be cut short
+        if it was taken all the same. What is odd about a video that is read is said.
     """
     unfinished: dict[Key, _Rows] = {}
-    for key, event in read_videos(videos, stride=settings.stride, threads=threads, workers=workers):
+    events = read_videos(videos, stride=settings.stride, threads=threads, workers=workers, cut=settings.cut == TAKE)
+    for key, event in events:
         if isinstance(event, Timeline):
             unfinished[key] = _Rows(event, encoder, settings)
+            if event.cut:
+                say(f"{key}: {event.cut}; taken as it is")
+        elif isinstance(event, Remark):
+            say(f"{key}: {event.text}")
         elif not isinstance(event, End):
             unfinished[key].add(event)
         else:
@@ -118,6 +126,7 @@ class _Rows:
             "bounds": snippet_bounds(timeline.starts, self._settings.stride, timeline.frame_seconds),
             "frames": np.array(len(timeline.starts)),
             "fps": np.array(timeline.fps),
+            "cut": np.array(timeline.cut),
         }
 
     def _encode(self) -> None:

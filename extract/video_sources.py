@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,15 @@ from pathlib import Path
 from extract.catalog import check_video_id
 from extract.errors import InputError
 from extract.feature_list import NO_LABEL, read_feature_list
+from extract.names import one_form
+from extract.progress import say
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".mkv", ".avi", ".mov", ".mpeg", ".mpg", ".webm", ".flv", ".ts", ".m4v"),
     *(".mts", ".m2ts", ".wmv", ".asf", ".3gp", ".3g2", ".vob", ".ogv", ".mxf", ".divx", ".f4v", ".mpe"),
 )
+# Of the files that are left out, so many kinds are told apart.
+MOST_SUFFIXES = 5
 _LABELLED_NAME = re.compile(r".+_label_(?P<codes>[^_]+)", re.DOTALL)
 
 
@@ -60,8 +65,9 @@ def files_by_stem(folder: Path) -> dict[str, list[Path]]:
     """Find the videos of a folder, searched to any depth, by stem, sorted by name.
 
     Args:
-        folder: Files with one of ``VIDEO_SUFFIXES``, in small or capital letters, count. Linked folders are searched
-            too, as sets are often spread over disks; hidden files, such as those that macOS adds, are not videos.
+        folder: Files with one of ``VIDEO_SUFFIXES``, in small or capital letters, count; one line on stderr says how
+            many others there are. Linked folders are searched too, as sets are often spread over disks; hidden files,
+            such as those that macOS adds, are not videos.
 
     Raises:
         InputError: If the folder is absent or holds no video, or a stem is no video_id.
@@ -69,11 +75,16 @@ def files_by_stem(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; put the videos there or set the path in the configuration")
     found: dict[str, list[Path]] = {}
+    others: Counter[str] = Counter()
     for path in sorted(_files_below(folder), key=lambda path: (path.name, path)):
         if path.suffix.lower() in VIDEO_SUFFIXES:
             found.setdefault(_video_id(path), []).append(path)
+        else:
+            others[path.suffix.lower()] += 1
     if not found:
         raise InputError(f"{folder}: holds no video file ({' '.join(VIDEO_SUFFIXES)})")
+    if others:
+        say(f"{folder}: {others.total()} files are no videos by their names and left out: {_counted(others)}")
     return found
 
 
@@ -145,12 +156,18 @@ def _files_below(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
+def _counted(suffixes: Counter[str]) -> str:
+    common = [f"{count} {suffix or 'without suffix'}" for suffix, count in suffixes.most_common(MOST_SUFFIXES)]
+    more = len(suffixes) - len(common)
+    return ", ".join(common) + (f" and {more} kinds more" if more else "")
+
+
 def _video_id(path: Path) -> str:
     try:
         str(path).encode()
     except UnicodeEncodeError:
         raise InputError(f"{str(path)!r}: the name is no UTF-8; rename it") from None
     try:
-        return check_video_id(path.stem)
+        return check_video_id(one_form(path.stem))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None

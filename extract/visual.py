@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extract import command
+from extract.cut_videos import REFUSE, add_cut
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
 from extract.help import command_parser
@@ -34,6 +35,7 @@ class VisualSettings:
         batch: Images a call of the encoder.
         dtype: ``float16`` or ``float32``, the type of the stored features. float16 halves the size, and its
             rounding is far below bf16's.
+        cut: ``take`` files that seem to be cut short, or ``refuse`` them.
     """
 
     stride: int
@@ -41,6 +43,7 @@ class VisualSettings:
     precision: str
     batch: int
     dtype: str
+    cut: str = REFUSE
 
     def __post_init__(self) -> None:
         if self.stride < 1 or self.batch < 1:
@@ -77,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dtype", choices=("float16", "float32"), default="float16", help="type of the stored features"
     )
+    add_cut(parser)
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
     parser.add_argument("--workers", type=int, default=2, help="processes that decode")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -90,7 +94,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     arguments = parser().parse_args(argv)
     precision = resolve(arguments.precision, arguments.device)
-    settings = VisualSettings(arguments.stride, tuple(arguments.crops), precision, arguments.batch, arguments.dtype)
+    settings = VisualSettings(
+        arguments.stride, tuple(arguments.crops), precision, arguments.batch, arguments.dtype, arguments.cut
+    )
     if not 0 <= arguments.shard < arguments.shards or min(arguments.threads, arguments.workers) < 1:
         raise InputError(
             f"shard {arguments.shard} must lie in 0..{arguments.shards - 1}, threads and workers be at least 1"
@@ -173,6 +179,7 @@ def _gathered(finished: Sequence[tuple[Video, Path]]) -> Iterator[tuple[Columns,
             "labels": "-".join(video.labels),
             "frames": int(arrays.pop("frames")),
             "fps": float(arrays.pop("fps")),
+            "cut": str(arrays.pop("cut")),
         }
         yield columns, arrays
 

@@ -17,6 +17,7 @@ from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.datasets import XD
 from extract.errors import InputError
 from extract.help import command_parser
+from extract.names import one_form
 from extract.progress import say
 from extract.video_sources import (
     SourceVideo,
@@ -123,8 +124,8 @@ def _annotated(path: Path) -> list[tuple[str, list[str], str]]:
     for number, line in read_lines(path, "it is part of XD-Violence's download"):
         fields = line.split()
         where = f"{path}, line {number}"
-        video_id = fields[0].removesuffix(".mp4")
-        if video_id != fields[0]:
+        video_id = one_form(fields[0].removesuffix(".mp4"))
+        if fields[0].endswith(".mp4"):
             repaired.append(number)
         if video_id in lines:
             raise InputError(f"{where}: {video_id!r} stands there twice")

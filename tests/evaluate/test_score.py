@@ -136,6 +136,17 @@ def test_a_checkpoint_that_is_to_be_scored_otherwise_than_it_was_trained_is_and_
     assert not np.allclose(scores["plain"][1]["v"].classes.sum(axis=1), 1, atol=1e-2)
 
 
+def test_videos_that_were_taken_though_cut_short_stand_in_the_scores_note(tmp_path: Path) -> None:
+    trained_on = TrainedOn(16, (0, 5), VISUAL, AUDIO, "simulated; taken though cut short: c")
+    save_model(tmp_path / "model.safetensors", trained_on=trained_on)
+    note = "simulated; taken though cut short: a, b"
+    make_shard(tmp_path / "test-00000.h5", TEST_VIDEOS, split="test", crops=(0, 5), note=note)
+    score(tmp_path)
+    found = read_scores(tmp_path / "scores.h5")[0].provenance.note
+    assert "taken though cut short: a, b" in found
+    assert "in training taken though cut short: c" in found
+
+
 def test_features_of_unknown_origin_are_called_released_and_add_nothing_to_the_note(tmp_path: Path) -> None:
     released = {"visual": RELEASED_VISUAL, "audio": RELEASED_AUDIO}
     trained_on = TrainedOn(16, (0, 5), **released, note="")

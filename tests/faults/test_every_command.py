@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from extract.labels import LABEL_SETS
+from extract.datasets import DATA_SETS
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
 from extract.workfile import write_workfile
 from tests.extract.media import write_numbered
@@ -169,7 +169,7 @@ def _make_telling(path: Path) -> None:
     """Write a checkpoint that tells classes apart."""
     architecture = Architecture("vadclip", layers=1, max_snippets=16, window=16)
     trained_on = TrainedOn(16, (0,), RELEASED_VISUAL, RELEASED_AUDIO, "")
-    labels = LABEL_SETS["xd"]
+    labels = DATA_SETS["xd"]
     header = Header(architecture, "xd", labels.model_codes, labels.prompts, Recipe(), 1, trained_on, "none", 0, "")
     state = {f"network.{name}": tensor for name, tensor in build_network(architecture).state_dict().items()}
     save_checkpoint(path, header, state | {"text": torch.zeros(len(labels.model_codes), 512)})
