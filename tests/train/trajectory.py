@@ -23,17 +23,18 @@ import open_clip
 import torch
 from torch import Tensor
 
+from extract.datasets import DATA_SETS
 from extract.device import exact_arithmetic
-from extract.labels import LABEL_SETS
 from tests.shards import Made, make_shard
 from train import loop
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner, alignment_loss
+from train.methods import METHODS
 from train.networks import build_network
 from train.prompts import LearnablePrompt
 from train.released import PUBLISHED
 from train.samples import Split, TrainingSamples
-from train.settings import BASELINES, Architecture, Recipe
+from train.settings import Architecture, Recipe
 
 FILE = Path(__file__).parents[1] / "golden" / "trajectories.json"
 SNIPPETS = 16
@@ -73,7 +74,7 @@ MODELS: dict[str, tuple[str, Architecture, Recipe]] = {
     "vadclip_ucf": ("ucf", *_published("vadclip", "ucf", separation=1)),
     "teacher": ("xd", *_published("teacher", "xd")),
     "student": ("xd", *_published("student", "xd")),
-    **{model: ("xd", *_baseline(model)) for model in BASELINES},
+    **{model: ("xd", *_baseline(model)) for model, method in METHODS.items() if not method.tells_classes},
     "deep_mil": ("xd", *_baseline("deep_mil", optimiser="adagrad")),
     "ur_dmu": ("xd", *_baseline("ur_dmu", epochs=2, batch=1, milestones=(1,))),
     "macil_sd": ("xd", *_baseline("macil_sd", milestones=(), cosine_epochs=5)),
@@ -91,7 +92,7 @@ def trajectory(name: str, change: Callable[[Recipe], Recipe] = lambda recipe: re
         ``losses``, each term's value at every step, and ``norms`` and ``moved`` by the learned tensor's name.
     """
     dataset, architecture, recipe = MODELS[name]
-    labels = LABEL_SETS[dataset]
+    labels = DATA_SETS[dataset]
     losses: dict[str, list[float]] = {}
     step = loop.train_step
 
@@ -154,7 +155,7 @@ def _learner(architecture: Architecture, dataset: str) -> Learner | BaselineLear
     network = build_network(architecture)
     if not architecture.tells_classes:
         return BaselineLearner(network)
-    labels = LABEL_SETS[dataset]
+    labels = DATA_SETS[dataset]
     return Learner(network, LearnablePrompt(_clip(), labels.prompts), alignment_loss(architecture, labels))
 
 
