@@ -10,7 +10,7 @@ from tests.train.trajectory import FILE, MODELS, Trajectory, trajectory
 from train.settings import Recipe
 
 STORED: dict[str, Trajectory] = json.loads(FILE.read_text())
-# Relative. With AVX2 alone and with AVX-512 the models differ by less than a fifth of these.
+# Relative. With AVX2 alone and with AVX-512 the models differ by less than a quarter of these.
 TOLERANCES = {"losses": 1e-4, "norms": 1e-4, "moved": 1e-3}
 # Of a bias that changes nothing (before a softmax or a normalisation): rounding alone decides how far it moves.
 STANDING = 5e-5
