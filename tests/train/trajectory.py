@@ -151,12 +151,14 @@ def main() -> None:
 
 
 def _learner(architecture: Architecture, dataset: str) -> Learner | BaselineLearner:
+    # Before the seed, as it takes random numbers only where it is made.
+    clip = _clip() if architecture.tells_classes else None
     torch.manual_seed(7)
     network = build_network(architecture)
     if not architecture.tells_classes:
         return BaselineLearner(network)
     labels = DATA_SETS[dataset]
-    return Learner(network, LearnablePrompt(_clip(), labels.prompts), alignment_loss(architecture, labels))
+    return Learner(network, LearnablePrompt(clip, labels.prompts), alignment_loss(architecture, labels))
 
 
 def _teacher() -> Checkpoint:
