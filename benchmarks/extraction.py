@@ -183,7 +183,7 @@ def _end_to_end(
     videos: Sequence[Path], encoder: "ClipImageEncoder", precision: str, arguments: argparse.Namespace
 ) -> float:
     from extract.video_features import extract_videos
-    from extract.visual import VisualSettings
+    from extract.visual_settings import VisualSettings
 
     settings = VisualSettings(STRIDE, (0,), precision, arguments.batch, "float16")
     threads = max(1, arguments.threads // arguments.workers)

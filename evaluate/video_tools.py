@@ -12,7 +12,7 @@ from extract.datasets import data_set
 from extract.errors import InputError
 from extract.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.shard import Encoding, ShardHeader
-from extract.visual import VisualSettings
+from extract.visual_settings import VisualSettings
 from train.checkpoint import Checkpoint, load_for_scoring
 
 # The type that the pipeline stores features in; the last bits of scores depend on it.

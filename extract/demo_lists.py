@@ -1,4 +1,4 @@
-"""How the generated data sets look on disk: names, folders and lists, as each real set has them when downloaded.
+"""How the generated data sets look on disk: folders and lists, as each real set has them when downloaded.
 
 ``xd``: ``train/*.mp4``, ``test/*.mp4``, ``annotations.txt``, ``annotations_multiclasses.txt``.
 
@@ -16,26 +16,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from extract.datasets import CCTV, UCF, XD
+from extract.demo_names import UCF_CLASSES
 from extract.files import write_text
 
 if TYPE_CHECKING:
-    from numpy.random import Generator
-
     from extract.demo_plan import VideoPlan
 
 NORMAL = XD.normal
-FILMS = (
-    "Harbour.Nights.2004",
-    "The.Long.Quay.1987",
-    "v=kT4_dRw-2Xo",
-    "Station.No.9.2011",
-    "Market@Dawn",
-    "v=Pz81mmQeVaY",
-    "Low.Tide.II.1996",
-    "Ring.Road@Km12",
-)
-# UCF-Crime's name of what the scenes draw under XD-Violence's code, and the part of the download that holds it.
-UCF_CLASSES = {"B1": "Fighting", "B2": "Shooting", "B5": "Abuse", "B6": "RoadAccidents", "G": "Explosion"}
+# The part of UCF-Crime's download that holds a class.
 UCF_PARTS = {"Abuse": 1, "Explosion": 2, "Fighting": 2, "RoadAccidents": 3, "Shooting": 3}
 UCF_VIDEOS = PurePosixPath("videos")
 UCF_NORMAL_PARTS = {"train": "Training-Normal-Videos-Part-1", "test": "Testing_Normal_Videos_Anomaly"}
@@ -56,36 +44,6 @@ def video_path(folder: Path, plan: "VideoPlan") -> Path:
     name = ucf_class(plan)
     part = f"Anomaly-Videos-Part-{UCF_PARTS[name]}/{name}" if plan.events else UCF_NORMAL_PARTS[plan.split]
     return folder / UCF_VIDEOS / part / f"{plan.video_id}.mp4"
-
-
-def xd_name(random: "Generator", split: str, index: int, codes: Sequence[str]) -> str:
-    """Name a video as XD-Violence does: ``<film>__#<from>_<to>_label_<codes>``.
-
-    Args:
-        random: Chooses the film.
-        split: ``train`` or ``test``.
-        index: Number of the video within its split.
-        codes: Codes of its bursts.
-    """
-    source = FILMS[int(random.integers(len(FILMS)))]
-    # The minute is the video's number, which keeps names apart; the hour tells the splits apart.
-    begin = f"{0 if split == 'train' else 1:02d}-{index % 60:02d}"
-    hour = index // 60
-    return f"{source}__#{begin}-{10 + hour:02d}_{begin}-{25 + hour:02d}_label_{_label(codes)}"
-
-
-def cctv_name(random: "Generator", split: str, index: int, codes: Sequence[str]) -> str:
-    """Name a video as CCTV-Fights_sub does: ``fight_<number>_label_<codes>``; ``random`` is not needed."""
-    return f"fight_{_number(split, index):04d}_label_{_label(codes)}"
-
-
-def ucf_name(random: "Generator", split: str, index: int, codes: Sequence[str]) -> str:
-    """Name a video as UCF-Crime does: ``<Class><number>_x264``; ``random`` is not needed."""
-    violent = _violent(codes)
-    if violent:
-        return f"{UCF_CLASSES[violent[0]]}{_number(split, index):03d}_x264"
-    # Normal videos carry the same numbers in both splits; an underscore tells them apart.
-    return f"Normal_Videos{'_' if split == 'test' else ''}{index + 1:03d}_x264"
 
 
 def ucf_class(plan: "VideoPlan") -> str:
@@ -173,17 +131,3 @@ def _violent_test(plans: "Sequence[VideoPlan]") -> "list[VideoPlan]":
 def _spans(plans: "Sequence[VideoPlan]") -> str:
     spans = ((plan.video_id, [f"{event.start} {event.end}" for event in plan.events]) for plan in plans)
     return "".join(f"{name} {' '.join(parts)}\n" for name, parts in spans)
-
-
-def _label(codes: Sequence[str]) -> str:
-    violent = _violent(codes)
-    return "-".join([*violent, "0", "0"][:3]) if violent else NORMAL
-
-
-def _violent(codes: Sequence[str]) -> list[str]:
-    return [code for code in dict.fromkeys(codes) if code != NORMAL]
-
-
-def _number(split: str, index: int) -> int:
-    # Both splits draw from one row of numbers, as in the real sets, and no two videos share one.
-    return 2 * index + (1 if split == "train" else 2)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.datasets import CCTV, UCF, XD
-from extract.demo_lists import UCF_CLASSES, cctv_name, ucf_name, xd_name
+from extract.demo_names import UCF_CLASSES, cctv_name, ucf_name, xd_name
 from extract.errors import InputError
 
 NORMAL, *VIOLENCE = XD.codes
@@ -69,7 +69,7 @@ class Style:
     """What tells the videos of one data set from those of another.
 
     Attributes:
-        name: Names a video; see ``demo_lists.xd_name``.
+        name: Names a video; see ``demo_names.xd_name``.
         stride: Frames a snippet, as the set is sampled.
         shortest: Fewest snippets a video; enough to hold the shortest burst and its margins.
         typical: Mean snippets a video, if the limit on all videos allows it.

@@ -18,7 +18,7 @@ from extract.media import End, Remark, read_videos
 from extract.progress import say
 from extract.sampling import snippet_bounds
 from extract.shard import DIMENSIONS
-from extract.visual import VisualSettings
+from extract.visual_settings import VisualSettings
 from extract.workfile import Arrays, UnstorableError, stored
 
 Key = TypeVar("Key", bound=Hashable)

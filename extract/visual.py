@@ -5,53 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extract import command
-from extract.cut_videos import REFUSE, add_cut
+from extract.cut_videos import add_cut
 from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
 from extract.help import command_parser
 from extract.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
+from extract.visual_settings import VisualSettings
 
 if TYPE_CHECKING:
     from extract.catalog import Video
     from extract.workfile import Arrays, Columns
 
 STAGE = "visual"
-MOST_CROPS = 10
-
-
-@dataclass(frozen=True)
-class VisualSettings:
-    """What the visual features depend on beside the videos and the weights.
-
-    Attributes:
-        stride: Frames a snippet; 16 for XD-Violence and UCF-Crime, 4 for CCTV-Fights.
-        crops: Crop numbers, 0 to 9, the order of the columns.
-        precision: ``fp32`` or ``bf16``.
-        batch: Images a call of the encoder.
-        dtype: ``float16`` or ``float32``, the type of the stored features. float16 halves the size, and its
-            rounding is far below bf16's.
-        cut: ``take`` files that seem to be cut short, or ``refuse`` them.
-    """
-
-    stride: int
-    crops: tuple[int, ...]
-    precision: str
-    batch: int
-    dtype: str
-    cut: str = REFUSE
-
-    def __post_init__(self) -> None:
-        if self.stride < 1 or self.batch < 1:
-            raise InputError(f"stride {self.stride} and batch {self.batch} must be at least 1")
-        if not self.crops or len(set(self.crops)) < len(self.crops):
-            raise InputError(f"crops {self.crops}: name at least one crop, and none twice")
-        if not set(self.crops) <= set(range(MOST_CROPS)):
-            raise InputError(f"crops {self.crops}: crop numbers go from 0 to {MOST_CROPS - 1}")
 
 
 def parser() -> argparse.ArgumentParser:

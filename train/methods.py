@@ -7,17 +7,14 @@ configuration need not wait for PyTorch.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from train.settings import Architecture
+from typing import Any
 
 
-def _never(architecture: "Architecture") -> bool:
+def _never(architecture: Any) -> bool:
     return False
 
 
-def _always(architecture: "Architecture") -> bool:
+def _always(architecture: Any) -> bool:
     return True
 
 
@@ -28,7 +25,7 @@ class Method:
     Attributes:
         network: ``module:class`` of its ``torch.nn.Module``.
         shape: The settings of `train.settings.Architecture` that its network takes, by their names.
-        reads_audio: Whether a network of this method reads the audio rows.
+        reads_audio: Whether a network of this method, of a given `train.settings.Architecture`, reads the audio rows.
         tells_classes: Whether it tells which anomaly it is, and so needs CLIP's text tower to be trained.
         focal: Whether its alignment loss may have AVadCLIP's focal term.
         distilled: Whether it may learn from a teacher, another method of this list.
@@ -40,7 +37,7 @@ class Method:
 
     network: str
     shape: tuple[str, ...] = ()
-    reads_audio: "Callable[[Architecture], bool]" = _never
+    reads_audio: Callable[[Any], bool] = _never
     tells_classes: bool = False
     focal: bool = False
     distilled: bool = False

@@ -16,7 +16,7 @@ from extract.decode import demuxed_timeline, pictures
 from extract.errors import InputError
 from extract.failures import read_failures
 from extract.video_features import extract_video
-from extract.visual import VisualSettings
+from extract.visual_settings import VisualSettings
 from extract.workfile import UnstorableError, WorkFile, partial_path, stored
 from tests.extract import jobs
 from tests.extract.media import (
