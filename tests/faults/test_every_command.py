@@ -37,6 +37,7 @@ Run = Callable[[str, Sequence[str]], Ended]
 # A good file for an argument, by its name; where a command means another by it, by both.
 GOOD = {
     "annotations": "xd.txt",
+    "frame_annotations": "xd-frames.txt",
     "audio": "audio.h5",
     "audio_failures": "failures.csv",
     "audio_weights": "weights.pt",
@@ -184,6 +185,7 @@ TEXTS = {
     "table.csv": "method,reported_ap,measured_ap_mean,measured_ap_std,note\nVadCLIP,84.51,80.00,1.00,\n",
     "ucf.txt": "Abuse4_x264  Abuse  1  10  -1  -1\n",
     "xd.txt": "v B1 5 90\n",
+    "xd-frames.txt": "v 5 90\n",
 }
 
 
