@@ -56,6 +56,8 @@ GOOD = {
     "extract.audit catalog": "catalog.jsonl",
     "extract.audit weights": "weights.pt",
     "extract.cctv annotations": "cctv.txt",
+    "extract.xd test": "xd-test.csv",
+    "extract.xd train": "xd-train.csv",
     "extract.cctv train": "cctv-train.csv",
     "extract.cctv test": "cctv-test.csv",
     "failures": "failures.csv",
@@ -145,6 +147,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / "features").mkdir(exist_ok=True)
             mutations.make_npy(folder / "features" / name)
         (folder / f"xd_{split}.csv").write_text("path,audio_path,label\nv__0.npy,v.npy,A\n")
+        (folder / f"xd-{split}.csv").write_text(f"video_id,label\n{split}__#0_label_B1-0-0,B1-0-0\n")
         (folder / f"cctv-{split}.csv").write_text(f"video_id,label\nfight_{split}_label_B1-0-0,B1-0-0\n")
         (folder / f"ucf-{split}.txt").write_text(f"Abuse/Abuse{len(split)}_x264.mp4\n")
         write_numbered(folder / f"videos/Abuse{len(split)}_x264.mp4", 20)
@@ -184,8 +187,8 @@ TEXTS = {
     "own.csv": "video,split,labels,segments,unit\na.mp4,test,B1,B1 0.1 0.5,seconds\n",
     "table.csv": "method,reported_ap,measured_ap_mean,measured_ap_std,note\nVadCLIP,84.51,80.00,1.00,\n",
     "ucf.txt": "Abuse4_x264  Abuse  1  10  -1  -1\n",
-    "xd.txt": "v B1 5 90\n",
-    "xd-frames.txt": "v 5 90\n",
+    "xd.txt": "test__#0_label_B1-0-0 B1 5 90\n",
+    "xd-frames.txt": "test__#0_label_B1-0-0 5 90\n",
 }
 
 
