@@ -12,6 +12,7 @@ from config import report as reported
 from config.configuration import PUBLISHED
 from config.reading import read
 from config.spelling import flags
+from evaluate.paper_tables import TABLES
 from extract.errors import InputError
 
 # For every rule, wherever it runs. Files appear whole and are only read then, so they need no locks, which many

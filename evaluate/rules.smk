@@ -95,7 +95,7 @@ rule twins:
     benchmark:
         f"{BENCHMARKS}/{{table}}_twins.tsv"
     wildcard_constraints:
-        table=f"{NAME}_table[1-6]",
+        table=f"{NAME}_table({one_of(TABLES)})",
     conda:
         "../envs/evaluate.yaml"
     threads: 1

@@ -40,7 +40,11 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("extract.check", __doc__, writes="nothing; what is wrong is printed")
     parser.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="any file of the README's table of contracts"
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="any file that the READMEs of extract, train and evaluate describe",
     )
     return parser
 
@@ -156,7 +160,7 @@ def _csv_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
         return "curves", _curves_problems
     if "label" in columns and {"path", "video_id"} & set(columns):
         return "feature list", _list_problems
-    raise InputError(f"{path}: is of none of the README's formats, so it is no file of the pipeline")
+    raise InputError(f"{path}: is of none of the READMEs' formats, so it is no file of the pipeline")
 
 
 def _curves_problems(path: Path) -> Iterator[str]:

@@ -130,7 +130,7 @@ def test_a_file_of_no_kind_counts_as_broken_and_the_others_are_still_checked(
     with pytest.raises(InputError, match="1 of 2 files break their contract"):
         main([str(tmp_path / "poem.txt"), str(good)])
     said = capsys.readouterr().out.splitlines()
-    assert "of none of the README's formats" in said[0]
+    assert "of none of the READMEs' formats" in said[0]
     assert said[-1] == f"{good}: shard, keeps its contract"
 
 
