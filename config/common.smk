@@ -38,6 +38,8 @@ def or_exit(function, *arguments):
 conf = or_exit(
     read, config, ", ".join(map(str, workflow.configfiles)) or "configuration"
 )
+# The report's captions see this alone.
+config.update(reported.for_captions(conf))
 NAME = conf.name
 WORK = conf.work
 LOGS = f"{WORK}/logs"

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from config.configuration import Configuration
 from evaluate.paper_tables import TABLES
@@ -14,6 +15,11 @@ _COUNTED = {
     "exact": "over the frames that exist",
 }
 _INSTANCES = "instance-level mAP at IoU 0.1 to 0.5 over all classes, the normal one too, as released"
+
+
+def for_captions(configuration: Configuration) -> dict[str, Any]:
+    """Give what captions read: the configuration, variants spelled out, and which models are trained and tell classes."""
+    return {**configuration.whole, "trained": configuration.trained, "telling": telling(configuration)}
 
 
 def shown(configuration: Configuration) -> list[str]:
