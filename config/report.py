@@ -18,7 +18,7 @@ _INSTANCES = "instance-level mAP at IoU 0.1 to 0.5 over all classes, the normal 
 
 
 def for_captions(configuration: Configuration) -> dict[str, Any]:
-    """Give what captions read: the configuration, variants spelled out, and which models are trained and tell classes."""
+    """Give what captions read: the whole configuration, and which of its models are trained and tell classes."""
     return {**configuration.whole, "trained": configuration.trained, "telling": telling(configuration)}
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from config.reading import read
+from config.report import for_captions
 from tests.workflow.project import ROOT, copy_project, snakemake, write_config
 from tests.workflow.test_released import TEST, write_features
 
@@ -194,5 +196,6 @@ def start_page(config: dict[str, Any]) -> str:
 
     template = (ROOT / "evaluate/captions/workflow.rst").read_text()
     environment = Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (reStructuredText, no HTML)
-    rendered = environment.from_string(template).render(snakemake={"config": config})
+    shown = for_captions(read(config, "config.yaml"))
+    rendered = environment.from_string(template).render(snakemake={"config": shown})
     return " ".join(rendered.split())
