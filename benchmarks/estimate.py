@@ -14,9 +14,9 @@ from typing import Any
 
 from benchmarks.extraction import GFLOP_AN_IMAGE
 from benchmarks.measurements import Measurement, publish
-from extract import command
-from extract.errors import InputError
-from extract.help import command_parser
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
 
 GPUS = (1, 8, 64)
 SIZES = {"XD-Violence": 1, "100 times as large": 100}

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.measurements import Measurement, publish
 from benchmarks.shards import write_catalog
-from extract import command
+from extract.base import command
+from extract.base.help import command_parser
 from extract.datasets import XD
-from extract.help import command_parser
 
 if TYPE_CHECKING:
     from evaluate.scores_file import ScoredVideo

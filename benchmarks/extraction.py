@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measurements import Measurement, publish
-from extract import command
-from extract.errors import InputError
-from extract.help import command_parser
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from extract.clip_encoder import ClipImageEncoder
+    from extract.encoders.clip import ClipImageEncoder
 
 GFLOP_AN_IMAGE = 35.1
 CEILING_SIZE = 4096
@@ -58,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise InputError(f"--{name} must be at least 1")
     import torch
 
-    from extract.clip_encoder import ClipImageEncoder, load_clip
-    from extract.media import read_timeline
-    from extract.precision import AUTO, resolve
+    from extract.base.precision import AUTO, resolve
+    from extract.encoders.clip import ClipImageEncoder, load_clip
+    from extract.media.reading import read_timeline
 
     torch.set_num_threads(arguments.threads)
     model, _ = load_clip("random:0")
@@ -109,7 +109,7 @@ def _ceiling() -> float:
     """Give the rate of a large matrix product in GFLOP/s, in fp32 or, where the hardware computes it, in bf16."""
     import torch
 
-    from extract.precision import AUTO, resolve
+    from extract.base.precision import AUTO, resolve
 
     generator = torch.Generator().manual_seed(0)
     dtypes = [torch.float32, *([torch.bfloat16] if resolve(AUTO, "cpu") == "bf16" else [])]
@@ -144,7 +144,7 @@ def _plain_loop(video: Path, encoder: "ClipImageEncoder") -> tuple["Tensor", flo
     import cv2
     import torch
 
-    from extract.crops import crop_frames
+    from extract.encoders.preprocessing import crop_frames
 
     inputs: list[Tensor] = []
     started = time.perf_counter()
@@ -166,8 +166,8 @@ def _plain_loop(video: Path, encoder: "ClipImageEncoder") -> tuple["Tensor", flo
 
 def _decoding_alone(video: Path) -> float:
     """Decode a file as extraction does, in one process with one thread; give frames a second."""
-    from extract.decode import Timeline
-    from extract.media import End, read_videos
+    from extract.media.decode import Timeline
+    from extract.media.reading import End, read_videos
 
     frames = 0
     started = time.perf_counter()

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extract import command
-from extract.files import write_text
-from extract.help import command_parser
+from extract.base import command
+from extract.base.files import write_text
+from extract.base.help import command_parser
 from train.methods import TEACHER, VADCLIP
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
+    from extract.base.device import exact_arithmetic, take_device
     from extract.datasets import data_set
-    from extract.device import exact_arithmetic, take_device
     from train.allocator import keep_freed_memory
     from train.learner import build_learner
     from train.samples import Split
@@ -94,7 +94,7 @@ def _time_steps(
 ) -> dict[str, float]:
     import torch
 
-    from extract.progress import track
+    from extract.base.progress import track
     from train.loop import build_optimizer, train_step
     from train.samples import TrainingSamples, batches, shuffled_order
 
@@ -121,7 +121,7 @@ def _time_scoring(
 ) -> dict[str, float]:
     import torch
 
-    from extract.progress import track
+    from extract.base.progress import track
     from train.scoring import score_videos
 
     learner.eval()

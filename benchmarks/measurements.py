@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from extract.files import write_text
+from extract.base.files import write_text
 
 FORMAT = "avadclip-benchmark"
 

@@ -13,24 +13,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.avadclip import AudioVisualTeacher, VideoStudent
-from train.branches import DualBranch
 from train.learner import Learner
-from train.mil import FocalAlignmentLoss
+from train.model.avadclip import AudioVisualTeacher, VideoStudent
+from train.model.branches import DualBranch
+from train.model.mil import FocalAlignmentLoss
+from train.model.vadclip import VadCLIP
 from train.samples import Batch
 from train.settings import Recipe
-from train.vadclip import VadCLIP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import open_clip
 
-    from train.audio_tcn import AudioTCN
-    from train.enhancement import EnhancementNet, UncertaintyNet
-    from train.graph_branches import GraphLayer
-    from train.quick_gelu import QuickGeluMLP
-    from train.temporal_adapter import BlockLocalLayer, TemporalAdapter
+    from train.model.audio_tcn import AudioTCN
+    from train.model.enhancement import EnhancementNet, UncertaintyNet
+    from train.model.graph_branches import GraphLayer
+    from train.model.quick_gelu import QuickGeluMLP
+    from train.model.temporal_adapter import BlockLocalLayer, TemporalAdapter
 
 PREFIX = POSTFIX = 10
 Branches = tuple[Tensor, Tensor, Tensor, Tensor | None]

@@ -18,10 +18,10 @@ from typing import Any
 
 from benchmarks.measurements import Measurement, publish
 from benchmarks.shards import write_catalog
-from extract import command
-from extract.errors import InputError
-from extract.help import command_parser
-from extract.precision import AUTO, PRECISIONS
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.precision import AUTO, PRECISIONS
 from train.methods import VADCLIP
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     threads = ["--threads", str(arguments.threads)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _run("extract.demo_data", "--out", folder, "--train", "2", "--test", "2", "--max-snippets", "64")
+        _run("extract.demo", "--out", folder, "--train", "2", "--test", "2", "--max-snippets", "64")
         extract = partial(extraction_seconds, folder, ["--precision", arguments.precision, *threads])
         train = partial(training_seconds, folder, threads)
         measurements = [

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measurements import Measurement, publish
-from extract import command
-from extract.help import command_parser
+from extract.base import command
+from extract.base.help import command_parser
 from train.methods import TEACHER
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def measure_scoring(entries: "Sequence[Entry]") -> list[Measurement]:
     import numpy as np
     import torch
 
-    from extract.clip_encoder import load_clip
     from extract.datasets import XD
+    from extract.encoders.clip import load_clip
     from train.learner import Learner, build_learner
     from train.scoring import score_videos
     from train.settings import Architecture

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from extract import command
-from extract.help import command_parser
+from extract.base import command
+from extract.base.help import command_parser
 
 XD_VIDEOS, XD_HOURS = 4754, 217
 EVENT = [{"label": "B1", "start": 100, "end": 600}]

@@ -16,9 +16,9 @@ from pathlib import Path
 import yaml
 
 from benchmarks.measurements import Measurement, publish
-from extract import command
-from extract.errors import InputError
-from extract.help import command_parser
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
 
 ROOT = Path(__file__).parent.parent
 TARGET = "results/xd_table1.csv"

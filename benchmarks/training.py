@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measurements import Measurement, publish
-from extract import command
-from extract.help import command_parser
-from extract.precision import AUTO, resolve
+from extract.base import command
+from extract.base.help import command_parser
+from extract.base.precision import AUTO, resolve
 from train.methods import TEACHER, VADCLIP
 
 if TYPE_CHECKING:
@@ -241,8 +241,8 @@ def _plain_forms(learner: "Learner", batch: "Batch", recipe: "Recipe") -> tuple[
     import torch
 
     from benchmarks.plain_networks import plain_losses
-    from extract.clip_encoder import load_clip
     from extract.datasets import XD
+    from extract.encoders.clip import load_clip
 
     clip, _ = load_clip("random:0")
     parameters = [parameter for parameter in learner.parameters() if parameter.requires_grad]

@@ -13,14 +13,14 @@ from config.configuration import PUBLISHED
 from config.reading import read
 from config.spelling import flags
 from evaluate.paper_tables import TABLES
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 # For every rule, wherever it runs. Files appear whole and are only read then, so they need no locks, which many
 # shared file systems lack; and compute nodes have no internet, so nothing may look for models there.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-# More GPUs than the one that profiles/default counts with: the user says that they are here, and extract/device.py
+# More GPUs than the one that profiles/default counts with: the user says that they are here, and extract/base/device.py
 # takes that at its word. A cluster's profile counts none, and its scheduler says what it gives.
 COUNTED = workflow.resource_settings.resources.get("gpu")
 if COUNTED is not None and (COUNTED.value or 0) > 1:

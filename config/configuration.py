@@ -127,7 +127,7 @@ class Figure4:
 
 @dataclass(frozen=True)
 class SoundStudy:
-    """What the methods gain from sound on simulated features, see `evaluate.sound_study`.
+    """What the methods gain from sound on simulated features, see `evaluate.report.sound_study`.
 
     Attributes:
         training_videos: One panel of the figure for each.

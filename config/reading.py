@@ -16,9 +16,9 @@ from config import paths, rows, schema_problem
 from config.configuration import Configuration, Encoder, Figure4, FrameLevel, Model, SoundStudy
 from config.schema_problem import did_you_mean
 from evaluate.paper_tables import TABLES
+from extract.base.errors import InputError
+from extract.base.precision import AUTO, resolve
 from extract.datasets import DATA_SETS, XD
-from extract.errors import InputError
-from extract.precision import AUTO, resolve
 from train.fields import schema_of
 from train.methods import METHODS
 from train.settings import Architecture, Recipe, as_settings, check_together, distils

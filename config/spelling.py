@@ -8,7 +8,7 @@ from typing import Any
 from config import paths
 from config.configuration import PUBLISHED, Configuration
 from evaluate.paper_tables import TABLES
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 
 def flags(settings: Mapping[str, Any]) -> str:

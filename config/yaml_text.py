@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from extract.errors import InputError
-from extract.printable import printable
-from extract.regular_file import read_regular_text
+from extract.base.errors import InputError
+from extract.base.printable import printable
+from extract.base.regular_file import read_regular_text
 
 DEFAULT = Path("config/config.yaml")
 _INTEGER = "tag:yaml.org,2002:int"

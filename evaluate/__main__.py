@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from extract.command_list import list_commands
+from extract.base.command_list import list_commands
 
 # What a person calls; every other command is called by a rule.
-FOR_PEOPLE = ("detect", "score", "metrics", "tables", "show", "curves")
+FOR_PEOPLE = ("detect", "score", "metrics", "tables", "show", "report.figure4")
 
 if __name__ == "__main__":
     list_commands(Path(__file__).parent, FOR_PEOPLE)

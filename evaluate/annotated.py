@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluate.scores_file import UNKNOWN_FRAMES, ScoredVideo, ScoresHeader, read_scores
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog, released_truth
-from extract.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.files import write_text
+from extract.base.help import command_parser
+from extract.base.printable import cell
+from extract.base.regular_file import open_regular_text
 from extract.catalog import Segment, Video, read_catalog, released_truth
-from extract.errors import InputError
-from extract.files import write_text
-from extract.help import command_parser
-from extract.printable import cell
-from extract.regular_file import open_regular_text
 
 if TYPE_CHECKING:
     from evaluate.scores_file import ScoredVideo

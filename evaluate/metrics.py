@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.files import write_text
+from extract.base.help import command_parser
 from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog, released_truth
-from extract.errors import InputError
-from extract.files import write_text
-from extract.help import command_parser
 
 if TYPE_CHECKING:
     from evaluate.detection_map import DetectionAP

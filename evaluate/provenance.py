@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ rule table_page:
         measured=lambda wildcards: reported.measured_in(conf, int(wildcards.number)),
         selected=reported.selected(conf),
     shell:
-        "python -m evaluate.table_page {input:q} --title {params.title:q} --out {output:q} > {log:q} 2>&1"
+        "python -m evaluate.report.table_page {input:q} --title {params.title:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule training_curves:
@@ -73,7 +73,7 @@ rule training_curves:
         judged=conf.selection in ("validation", "released"),
         selected=reported.selected(conf),
     shell:
-        "python -m evaluate.training_curves {params.curves} {params.score} --out {output:q} > {log:q} 2>&1"
+        "python -m evaluate.report.training_curves {params.curves} {params.score} --out {output:q} > {log:q} 2>&1"
 
 
 rule precision_recall:
@@ -113,7 +113,7 @@ rule precision_recall:
         measured=reported.frame_measure(conf, "ap"),
         selected=reported.selected(conf),
     shell:
-        "python -m evaluate.precision_recall {params.scores} {params.settings} --catalog {input.catalog:q} "
+        "python -m evaluate.report.precision_recall {params.scores} {params.settings} --catalog {input.catalog:q} "
         "--out {output:q} > {log:q} 2>&1"
 
 
@@ -147,7 +147,7 @@ rule per_class:
         selected=reported.selected(conf),
         silent=reported.silent(conf),
     shell:
-        "python -m evaluate.per_class {params.metrics} --out {output:q} > {log:q} 2>&1"
+        "python -m evaluate.report.per_class {params.metrics} --out {output:q} > {log:q} 2>&1"
 
 
 rule confusion:
@@ -182,7 +182,7 @@ rule confusion:
         selected=reported.selected(conf),
         silent=reported.silent(conf),
     shell:
-        "python -m evaluate.confusion {params.scores} {params.settings} --catalog {input.catalog:q} "
+        "python -m evaluate.report.confusion {params.scores} {params.settings} --catalog {input.catalog:q} "
         "--out {output:q} > {log:q} 2>&1"
 
 
@@ -215,7 +215,7 @@ if conf.figure4:
             branch=conf.frame_level.branch,
             selected=reported.selected(conf),
         shell:
-            "python -m evaluate.figures_page {input:q} --title 'Figure 4: scores over time' --out {output:q} > {log:q} 2>&1"
+            "python -m evaluate.report.figures_page {input:q} --title 'Figure 4: scores over time' --out {output:q} > {log:q} 2>&1"
 
 
 rule failures_page:
@@ -241,7 +241,7 @@ rule failures_page:
     params:
         selected=reported.selected(conf),
     shell:
-        "python -m evaluate.failures_page {input:q} --out {output:q} > {log:q} 2>&1"
+        "python -m evaluate.report.failures_page {input:q} --out {output:q} > {log:q} 2>&1"
 
 
 rule provenance_page:
@@ -282,5 +282,5 @@ rule provenance_page:
         selected=reported.selected(conf),
         benchmarks=BENCHMARKS,
     shell:
-        "python -m evaluate.provenance_page {params.metrics} {params.settings} --benchmarks {params.benchmarks:q} "
+        "python -m evaluate.report.provenance_page {params.metrics} {params.settings} --benchmarks {params.benchmarks:q} "
         "--out {output:q} > {log:q} 2>&1"

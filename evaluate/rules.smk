@@ -128,7 +128,7 @@ if conf.figure4:
             # From a function, whose braces Snakemake leaves alone.
             drawn=lambda wildcards: spelling.drawn(conf),
         shell:
-            "python -m evaluate.curves {params.drawn} --catalog {input.catalog:q} --threads {threads} "
+            "python -m evaluate.report.figure4 {params.drawn} --catalog {input.catalog:q} --threads {threads} "
             "--out {output:q} > {log:q} 2>&1"
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
 from extract.cut_videos import cut_notes
-from extract.errors import InputError
-from extract.help import command_parser
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from evaluate.scores_file import ScoresHeader, write_scores
+    from extract.base.device import exact_arithmetic, take_device
     from extract.datasets import data_set
-    from extract.device import exact_arithmetic, take_device
     from train.checkpoint import load_for_scoring
     from train.samples import Split
 
@@ -218,7 +218,7 @@ def scored_videos(
         ``video_id`` and scores, in shard order.
     """
     from evaluate.scores_file import ScoredVideo
-    from extract.progress import track
+    from extract.base.progress import track
     from train.scoring import score_videos
 
     entries = track(split.entries, label="score", total=len(split.entries), unit="videos")

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.provenance import Provenance, parse_provenance
+from extract.base.errors import InputError
+from extract.base.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, set_text
+from extract.base.json_text import parse_json
 from extract.catalog import check_video_id
-from extract.errors import InputError
-from extract.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, set_text
-from extract.json_text import parse_json
 
 FORMAT = "avadclip-scores"
 VERSION = 1

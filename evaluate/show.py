@@ -14,10 +14,10 @@ from pathlib import Path
 from tabulate import tabulate
 
 from evaluate.twins import read_rows
-from extract import command
-from extract.errors import InputError
-from extract.help import command_parser
-from extract.printable import printable
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.printable import printable
 
 WIDEST, NARROWEST = 100, 60
 LONGEST_CELL = 30

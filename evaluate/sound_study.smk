@@ -109,5 +109,5 @@ rule sound_study:
         ),
         branch=conf.frame_level.branch,
     shell:
-        "python -m evaluate.sound_study {params.metrics} --catalog {input.catalog:q} --branch {params.branch:q} "
+        "python -m evaluate.report.sound_study {params.metrics} --catalog {input.catalog:q} --branch {params.branch:q} "
         "--out {output.table:q} --figure {output.figure:q} > {log:q} 2>&1"

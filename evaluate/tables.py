@@ -17,13 +17,13 @@ from typing import Any
 from evaluate.metrics import FORMAT, VERSION
 from evaluate.paper_tables import TABLES, Column, Table, columns_of
 from evaluate.provenance import Provenance, parse_provenance
-from extract import command
-from extract.errors import InputError
-from extract.files import write_text
-from extract.help import command_parser
-from extract.json_text import is_finite, parse_json
-from extract.printable import cell
-from extract.regular_file import open_regular_text, read_regular_text
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.files import write_text
+from extract.base.help import command_parser
+from extract.base.json_text import is_finite, parse_json
+from extract.base.printable import cell
+from extract.base.regular_file import open_regular_text, read_regular_text
 
 OWN_TO_A_RUN = ("seed", "checkpoint_sha256")
 STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")

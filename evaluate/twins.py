@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract import command
-from extract.errors import InputError
-from extract.files import write_text
-from extract.help import command_parser
-from extract.printable import printable
-from extract.regular_file import open_regular_text
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.files import write_text
+from extract.base.help import command_parser
+from extract.base.printable import printable
+from extract.base.regular_file import open_regular_text
 
 STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
 NOT_RUN = "-"

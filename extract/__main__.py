@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from extract.command_list import list_commands
+from extract.base.command_list import list_commands
 from extract.datasets import DATA_SETS
 
 # What a person calls; every other command is called by a rule.
@@ -15,7 +15,7 @@ FOR_PEOPLE = (
     "audit",
     "fetch_weights",
     "simulate",
-    "demo_data",
+    "demo",
 )
 
 if __name__ == "__main__":

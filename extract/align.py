@@ -9,12 +9,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
 from extract.cut_videos import cut_note
 from extract.datasets import DATA_SETS, data_set
-from extract.errors import InputError
 from extract.failures import merge_failures, read_failures, write_failures
-from extract.help import command_parser
 
 if TYPE_CHECKING:
     from extract.shard import Encoding, ShardHeader
@@ -116,7 +116,7 @@ def _check_rows(visual: WorkFile, audio: WorkFile, video_id: str) -> None:
 
 
 def _header(visual: WorkFile, audio: WorkFile | None, dataset: str, note: str) -> ShardHeader:
-    from extract.hdf5_file import malformed_is_input_error
+    from extract.base.hdf5_file import malformed_is_input_error
     from extract.shard import ShardHeader
 
     with malformed_is_input_error(visual.path, "the work file of the visual step"):
@@ -133,7 +133,7 @@ def _header(visual: WorkFile, audio: WorkFile | None, dataset: str, note: str) -
 
 
 def _encoding(work: WorkFile) -> Encoding:
-    from extract.hdf5_file import malformed_is_input_error
+    from extract.base.hdf5_file import malformed_is_input_error
     from extract.shard import Encoding
 
     with malformed_is_input_error(work.path, "a work file"):

@@ -10,18 +10,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extract import command
-from extract.errors import InputError
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.precision import AUTO, PRECISIONS, resolve
 from extract.failures import Failure, describe, write_failures
-from extract.help import command_parser
-from extract.precision import AUTO, PRECISIONS, resolve
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from extract.audio_track import AudioTrack
-    from extract.wav2clip import Wav2ClipEncoder
+    from extract.encoders.wav2clip import Wav2ClipEncoder
+    from extract.media.audio_track import AudioTrack
     from extract.workfile import Arrays, Columns
 
 STAGE = "audio"
@@ -68,9 +68,9 @@ def embed_track(
     """
     import numpy as np
 
-    from extract.audio_track import SAMPLE_RATE, sample_spans
+    from extract.media.audio_track import SAMPLE_RATE, sample_spans
+    from extract.media.sound_store import WithoutHoles, closed
     from extract.shard import DIMENSIONS
-    from extract.sound_store import WithoutHoles, closed
 
     features = np.zeros((len(bounds), DIMENSIONS), np.float32)
     if track is None:
@@ -141,12 +141,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from extract import workfile
-    from extract.audio_track import UnreadableAudio
+    from extract.base.device import take_device
+    from extract.base.progress import track as progress
     from extract.catalog import read_catalog
-    from extract.device import take_device
-    from extract.media import End, read_sounds
-    from extract.progress import track as progress
-    from extract.wav2clip import ENCODER, PREPROCESSING, Wav2ClipEncoder, load_wav2clip
+    from extract.encoders.wav2clip import ENCODER, PREPROCESSING, Wav2ClipEncoder, load_wav2clip
+    from extract.media.audio_track import UnreadableAudio
+    from extract.media.reading import End, read_sounds
 
     torch.set_num_threads(arguments.threads)
     device = take_device(arguments.device, arguments.threads)

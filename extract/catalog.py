@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from extract.errors import InputError
-from extract.files import write_text
-from extract.json_text import is_finite, parse_json
-from extract.regular_file import read_regular_text
+from extract.base.errors import InputError
+from extract.base.files import write_text
+from extract.base.json_text import is_finite, parse_json
+from extract.base.regular_file import read_regular_text
 
 Item = TypeVar("Item")
 SPLITS = ("train", "test")

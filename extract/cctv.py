@@ -20,18 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from extract import command
-from extract.annotation_lines import frame_span, read_lines, report
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.json_text import parse_json
+from extract.base.names import one_form
+from extract.base.progress import say, track
+from extract.base.regular_file import open_regular
 from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.cut_videos import TAKE, add_cut
 from extract.datasets import CCTV
-from extract.errors import InputError
-from extract.help import command_parser
-from extract.json_text import parse_json
-from extract.names import one_form
-from extract.progress import say, track
-from extract.regular_file import open_regular
-from extract.video_sources import (
+from extract.lists.annotation_lines import frame_span, read_lines, report
+from extract.lists.video_sources import (
     SourceVideo,
     codes_in_name,
     read_source,
@@ -208,9 +208,9 @@ def fights_of_file(timed: TimedFights, path: str, *, cut: bool = False) -> Fight
     Raises:
         InputError: If a fight begins after the video's end, or there is neither a video nor a frame rate.
     """
-    from extract.decode import UnreadableVideo
-    from extract.frame_times import frames_between, known_fps, length_seconds
-    from extract.media import read_timeline
+    from extract.media.decode import UnreadableVideo
+    from extract.media.frame_times import frames_between, known_fps, length_seconds
+    from extract.media.reading import read_timeline
 
     if not path:
         return Fights(_by_rate(timed))

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from extract import command
-from extract.errors import InputError
-from extract.help import command_parser
-from extract.json_text import parse_json
-from extract.regular_file import open_regular, open_regular_text, read_regular_text
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.json_text import parse_json
+from extract.base.regular_file import open_regular, open_regular_text, read_regular_text
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 NPY_MAGIC = b"\x93NUMPY"
@@ -80,7 +80,7 @@ def check(path: Path) -> tuple[str, list[str]]:
     Raises:
         InputError: If the file cannot be read, or is of none of these kinds.
     """
-    from extract.hdf5_file import malformed_is_input_error
+    from extract.base.hdf5_file import malformed_is_input_error
 
     kind, problems_of = _kind(path)
     problems: list[str] = []
@@ -178,21 +178,21 @@ def _curves_problems(path: Path) -> Iterator[str]:
 
 
 def _list_problems(path: Path) -> Iterator[str]:
-    from extract.feature_list import read_feature_list
+    from extract.lists.feature_list import read_feature_list
 
     read_feature_list(path)
     return iter(())
 
 
 def _features_problems(path: Path) -> Iterator[str]:
-    from extract.feature_file import read_features
+    from extract.npy.feature_file import read_features
 
     read_features(path)
     return iter(())
 
 
 def _hdf5_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
-    from extract.hdf5_file import malformed_is_input_error, open_hdf5
+    from extract.base.hdf5_file import malformed_is_input_error, open_hdf5
 
     with open_hdf5(path, "make it again") as file, malformed_is_input_error(path, "HDF5"):
         name = file.attrs.get("format")
@@ -252,7 +252,7 @@ def _shard_problems(path: Path) -> Iterator[str]:
 def _not_finite(path: Path, names: Sequence[str]) -> Iterator[str]:
     import numpy as np
 
-    from extract.hdf5_file import member, open_hdf5
+    from extract.base.hdf5_file import member, open_hdf5
 
     with open_hdf5(path, "make the shard again") as file:
         for name in names:
@@ -267,8 +267,8 @@ def _not_finite(path: Path, names: Sequence[str]) -> Iterator[str]:
 
 
 def _scores_problems(path: Path) -> Iterator[str]:
+    from extract.base.hdf5_file import member, open_hdf5
     from extract.catalog import check_video_id
-    from extract.hdf5_file import member, open_hdf5
 
     with open_hdf5(path, "score the videos again") as file:
         for name in SCORES_ATTRIBUTES:
@@ -288,7 +288,7 @@ def _video_score_problems(path: Path, video_id: str, group: Any, classes: int) -
     import h5py
     import numpy as np
 
-    from extract.hdf5_file import member
+    from extract.base.hdf5_file import member
 
     where = f"{path}: {video_id!r}"
     if not isinstance(group, h5py.Group):

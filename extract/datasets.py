@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 
 @dataclass(frozen=True)

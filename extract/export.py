@@ -3,7 +3,7 @@
 ``DIR/visual/<video_id>__<crop>.npy`` [snippets, 512] and ``DIR/audio/<video_id>.npy`` [audio rows, 512] in the
 shards' own precision; ``DIR/<dataset>_CLIP_rgb.csv`` (training videos) and ``DIR/<dataset>_CLIP_rgbtest.csv`` with
 ``path,label`` or ``path,audio_path,label``, paths relative to DIR; and beside each list what these cannot hold
-(extract/feature_sidecar.py). ``python -m extract.released`` makes the same shards of them again.
+(extract/npy/feature_sidecar.py). ``python -m extract.released`` makes the same shards of them again.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.files import atomic_path, write_text
+from extract.base.help import command_parser
+from extract.base.progress import track
 from extract.catalog import SPLITS
 from extract.datasets import data_set
-from extract.errors import InputError
-from extract.files import atomic_path, write_text
-from extract.help import command_parser
-from extract.progress import track
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,7 +91,7 @@ def export_split(paths: Sequence[Path], split: str, folder: Path) -> None:
         InputError: If the shards do not belong together, a video has no audio rows in a set with audio, or a file of
             other content stands where one is to be written; nothing is replaced.
     """
-    from extract.feature_sidecar import sidecar_path, sidecar_text
+    from extract.npy.feature_sidecar import sidecar_path, sidecar_text
 
     header, videos = _joined(paths, split)
     feature_list = folder / f"{header.dataset}_CLIP_rgb{SUFFIXES[split]}.csv"

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract import command
-from extract.errors import InputError
-from extract.files import write_text
-from extract.help import command_parser
-from extract.printable import cell, text_of_cell
-from extract.regular_file import open_regular_text
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.files import write_text
+from extract.base.help import command_parser
+from extract.base.printable import cell, text_of_cell
+from extract.base.regular_file import open_regular_text
 
 COLUMNS = ["video_id", "stage", "reason"]
 REASONS_SHOWN = 3

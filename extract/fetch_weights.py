@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from extract import command
-from extract.errors import InputError
-from extract.files import atomic_path, write_text
-from extract.help import command_parser
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.files import atomic_path, write_text
+from extract.base.help import command_parser
 
 BLOCK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 60
@@ -39,7 +39,7 @@ class Release:
 
 
 def _check_wav2clip(path: Path) -> None:
-    from extract.wav2clip import load_wav2clip
+    from extract.encoders.wav2clip import load_wav2clip
 
     load_wav2clip(str(path))
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 from extract.shard import Shard, ShardHeader, ShardVideo
 
 

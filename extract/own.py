@@ -41,21 +41,21 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from extract import command
-from extract.annotation_lines import read_lines, report
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.json_text import parse_json
+from extract.base.names import on_disk, one_form
+from extract.base.progress import say, track
 from extract.catalog import SPLITS, Segment, Video, check_video_id, write_catalog
 from extract.cut_videos import TAKE, add_cut
 from extract.datasets import DATA_SETS, UCF, DataSet
-from extract.errors import InputError
-from extract.feature_list import parse_labels
-from extract.help import command_parser
-from extract.json_text import parse_json
-from extract.names import on_disk, one_form
-from extract.progress import say, track
-from extract.video_sources import files_by_stem
+from extract.lists.annotation_lines import read_lines, report
+from extract.lists.feature_list import parse_labels
+from extract.lists.video_sources import files_by_stem
 
 if TYPE_CHECKING:
-    from extract.decode import Timeline
+    from extract.media.decode import Timeline
 
 NEEDED = ("video", "split", "labels")
 FIELDS = (*NEEDED, "segments", "unit")
@@ -183,9 +183,9 @@ def video_of(row: Row, folder: Path, labels: DataSet, *, cut: bool = False) -> V
     if not row.events:
         # UCF-Crime's evaluation counts nothing for a normal video, the others its whole length as normal.
         return Video(row.video_id, row.split, str(path), row.labels, () if labels is UCF else None)
-    from extract.decode import UnreadableVideo
-    from extract.frame_times import known_fps
-    from extract.media import read_timeline
+    from extract.media.decode import UnreadableVideo
+    from extract.media.frame_times import known_fps
+    from extract.media.reading import read_timeline
 
     try:
         timeline = read_timeline(path, cut=cut)
@@ -205,7 +205,7 @@ def video_of(row: Row, folder: Path, labels: DataSet, *, cut: bool = False) -> V
 
 
 def _segment(event: Event, row: Row, timeline: "Timeline") -> Segment:
-    from extract.frame_times import frames_between, length_seconds
+    from extract.media.frame_times import frames_between, length_seconds
 
     if row.unit == "frames":
         frames = len(timeline.starts)

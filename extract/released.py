@@ -1,7 +1,7 @@
 """``python -m extract.released``: released ``.npy`` features and the CSV list that names them, as shards.
 
-The list has one line for each crop of each video (extract/feature_list.py). Its paths are those of the machine it was
-made on and are looked up below ``--root`` by the longest end that exists there. Links in that folder are followed.
+The list has one line for each crop of each video (extract/lists/feature_list.py). Its paths are those of the machine it
+was made on and are looked up below ``--root`` by the longest end that exists there. Links in that folder are followed.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.progress import say, track
 from extract.catalog import check_labels, part
 from extract.datasets import DATA_SETS
-from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
-from extract.feature_list import ListedVideo, read_feature_list
-from extract.help import command_parser
-from extract.progress import say, track
+from extract.lists.feature_list import ListedVideo, read_feature_list
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from extract.feature_folder import FeatureFolder
-    from extract.feature_sidecar import Sidecar, VideoFacts
+    from extract.npy.feature_folder import FeatureFolder
+    from extract.npy.feature_sidecar import Sidecar, VideoFacts
     from extract.shard import ShardHeader, ShardVideo
 
 STAGE = "released"
@@ -100,9 +100,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"--shards {shards} must lie in 1..{MOST_SHARDS} and --shard {arguments.shard} lie in 0..{shards - 1}"
         )
 
-    from extract.feature_folder import FeatureFolder
-    from extract.feature_sidecar import read_sidecar
     from extract.finished import refuse_more_shards, shard_path
+    from extract.npy.feature_folder import FeatureFolder
+    from extract.npy.feature_sidecar import read_sidecar
 
     sidecar = read_sidecar(arguments.list)
     if sidecar is not None:
@@ -194,7 +194,7 @@ def first_dtype(path: Path, videos: Sequence[ListedVideo], folder: FeatureFolder
     Returns:
         ``float16`` if all files of that video are, else ``float32``.
     """
-    from extract.feature_file import FeatureFileError, inspect_features
+    from extract.npy.feature_file import FeatureFileError, inspect_features
 
     for video in videos:
         try:
@@ -251,7 +251,7 @@ def write_shard(path: Path, videos: Sequence[ListedVideo], source: Source, failu
     Raises:
         InputError: If a file is bad and ``failures`` is ``None``, or an exported list contradicts its audio.
     """
-    from extract.feature_sidecar import VideoFacts, sidecar_path
+    from extract.npy.feature_sidecar import VideoFacts, sidecar_path
     from extract.shard import new_shard
 
     label = f"{STAGE} {path.stem}"
@@ -280,7 +280,7 @@ def readable_videos(
     Yields:
         The video, ``visual`` [snippets, crops, 512] and ``audio`` [audio rows, 512], ``None`` without audio.
     """
-    from extract.feature_file import FeatureFileError
+    from extract.npy.feature_file import FeatureFileError
 
     for video in videos:
         try:
@@ -310,7 +310,7 @@ def _exported_header(arguments: argparse.Namespace, sidecar: Sidecar) -> ShardHe
 def _read_video(video: ListedVideo, source: Source) -> tuple[NDArray[Any], NDArray[Any] | None]:
     import numpy as np
 
-    from extract.feature_file import FeatureFileError, inspect_features
+    from extract.npy.feature_file import FeatureFileError, inspect_features
     from extract.shard import DIMENSIONS
 
     where = f"{source.path}, line {video.line}"
@@ -329,7 +329,7 @@ def _read_video(video: ListedVideo, source: Source) -> tuple[NDArray[Any], NDArr
 def _stored(path: Path, source: Source) -> NDArray[Any]:
     import numpy as np
 
-    from extract.feature_file import FeatureFileError, read_features
+    from extract.npy.feature_file import FeatureFileError, read_features
 
     features = read_features(path)
     with np.errstate(over="ignore"):
@@ -346,7 +346,7 @@ def _stored(path: Path, source: Source) -> NDArray[Any]:
 
 
 def _check_rows(path: Path, held: ShardVideo, video: ListedVideo, source: Source) -> None:
-    from extract.feature_file import FeatureFileError, inspect_features
+    from extract.npy.feature_file import FeatureFileError, inspect_features
 
     first = video.visual[source.header.crops[0]]
     try:

@@ -22,9 +22,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.base.errors import InputError
+from extract.base.hdf5_file import (
+    fixed_text,
+    malformed_is_input_error,
+    member,
+    new_hdf5,
+    open_hdf5,
+    plain_text,
+    set_text,
+)
 from extract.catalog import check_video_id
-from extract.errors import InputError
-from extract.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, plain_text, set_text
 
 FORMAT = "avadclip-shard"
 VERSION = 1

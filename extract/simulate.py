@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.progress import say, track
 from extract.catalog import SPLITS, check_labels, part, read_catalog
 from extract.datasets import DATA_SETS, XD
-from extract.errors import InputError
-from extract.help import command_parser
-from extract.progress import say, track
 
 if TYPE_CHECKING:
     import numpy as np

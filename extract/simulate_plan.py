@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video
-from extract.errors import InputError
 
 SECONDS_AN_HOUR = 3600
 MOST_HOURS = 1_000_000

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
 from extract.catalog import SPLITS, Segment, Video, write_catalog
 from extract.datasets import XD
-from extract.errors import InputError
-from extract.help import command_parser
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract import command
-from extract.annotation_lines import frame_span, read_lines, report
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.names import one_form
+from extract.base.progress import say
 from extract.catalog import Segment, Video, check_labels, check_video_id, write_catalog
 from extract.datasets import UCF
-from extract.errors import InputError
-from extract.feature_list import read_feature_list
-from extract.help import command_parser
-from extract.names import one_form
-from extract.progress import say
-from extract.video_sources import files_by_stem
+from extract.lists.annotation_lines import frame_span, read_lines, report
+from extract.lists.feature_list import read_feature_list
+from extract.lists.video_sources import files_by_stem
 
 LABELS = UCF
 ORIGIN = "it is part of UCF-Crime's download"
@@ -83,8 +83,8 @@ def read_list(path: Path) -> list[ListedClip]:
     """Read which videos belong to a part of the set, in file order.
 
     Args:
-        path: ``Anomaly_Train.txt`` or ``Anomaly_Test.txt``, or a CSV list (``.csv``) as ``extract.feature_list`` reads
-            it.
+        path: ``Anomaly_Train.txt`` or ``Anomaly_Test.txt``, or a CSV list (``.csv``) as
+            ``extract.lists.feature_list`` reads it.
 
     Raises:
         InputError: Naming file and line, if it is malformed or names an unknown class.

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from extract.clip_encoder import ClipImageEncoder
-from extract.crops import crop_frames
+from extract.base.progress import say
 from extract.cut_videos import TAKE
-from extract.decode import Timeline, UnreadableVideo
-from extract.media import End, Remark, read_videos
-from extract.progress import say
-from extract.sampling import snippet_bounds
+from extract.encoders.clip import ClipImageEncoder
+from extract.encoders.preprocessing import crop_frames
+from extract.media.decode import Timeline, UnreadableVideo
+from extract.media.reading import End, Remark, read_videos
+from extract.media.sampling import snippet_bounds
 from extract.shard import DIMENSIONS
 from extract.visual_settings import VisualSettings
 from extract.workfile import Arrays, UnstorableError, stored

@@ -24,7 +24,7 @@ rule demo_data:
         ),
         folder=lambda wildcards, output: Path(output.kinds).parent,
     shell:
-        "python -m extract.demo_data --out {params.folder:q} {params.settings} > {log:q} 2>&1"
+        "python -m extract.demo --out {params.folder:q} {params.settings} > {log:q} 2>&1"
 
 
 rule visual:

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.cut_videos import add_cut
-from extract.errors import InputError
 from extract.failures import Failure, describe, write_failures
-from extract.help import command_parser
-from extract.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.visual_settings import VisualSettings
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from extract import workfile
-    from extract.clip_encoder import ENCODER, ClipImageEncoder, load_clip
-    from extract.crops import PREPROCESSING
-    from extract.device import take_device
-    from extract.progress import track
+    from extract.base.device import take_device
+    from extract.base.progress import track
+    from extract.encoders.clip import ENCODER, ClipImageEncoder, load_clip
+    from extract.encoders.preprocessing import PREPROCESSING
     from extract.video_features import extract_videos
 
     torch.set_num_threads(arguments.threads)

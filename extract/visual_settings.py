@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from extract.base.errors import InputError
 from extract.cut_videos import REFUSE
-from extract.errors import InputError
 
 MOST_CROPS = 10
 

@@ -30,10 +30,18 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from extract.errors import InputError
-from extract.feature_file import UNREADABLE_HEADER
-from extract.files import atomic_path
-from extract.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, plain_text, set_text
+from extract.base.errors import InputError
+from extract.base.files import atomic_path
+from extract.base.hdf5_file import (
+    fixed_text,
+    malformed_is_input_error,
+    member,
+    new_hdf5,
+    open_hdf5,
+    plain_text,
+    set_text,
+)
+from extract.npy.feature_file import UNREADABLE_HEADER
 
 VERSION = 1
 Columns = Mapping[str, Any]

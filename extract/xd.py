@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from extract import command
-from extract.annotation_lines import frame_span, read_lines, report
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.names import one_form
+from extract.base.progress import say
 from extract.catalog import Segment, Video, check_labels, write_catalog
 from extract.datasets import XD
-from extract.errors import InputError
-from extract.help import command_parser
-from extract.names import one_form
-from extract.progress import say
-from extract.video_sources import (
+from extract.lists.annotation_lines import frame_span, read_lines, report
+from extract.lists.video_sources import (
     SourceVideo,
     codes_in_name,
     read_source,

@@ -18,7 +18,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 from tqdm import tqdm
 
-from extract.printable import printable
+from extract.base.printable import printable
 from snakemake_logger_plugin_progress.time_left import Running, Steps, seconds_of, spoken
 
 TAIL = 15

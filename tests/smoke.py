@@ -79,7 +79,7 @@ def try_here() -> None:
     Raises:
         SystemExit: With what a command said, if it failed.
     """
-    from extract.command_list import commands_of
+    from extract.base.command_list import commands_of
     from tests.faults.small_run import COMMAND, TABLE, make_project, make_videos
     from tests.workflow.project import run
 

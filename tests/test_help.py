@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from extract.command_list import commands_of
-from extract.help import command_parser
+from extract.base.command_list import commands_of
+from extract.base.help import command_parser
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("extract", "train", "evaluate")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from extract.command_list import list_commands
+from extract.base.command_list import list_commands
 
 # What a person calls; every other command is called by a rule.
 FOR_PEOPLE = ("run", "released")

@@ -20,12 +20,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from extract.errors import InputError
-from extract.files import atomic_path
-from extract.json_text import parse_json
-from extract.regular_file import check_regular
+from extract.base.errors import InputError
+from extract.base.files import atomic_path
+from extract.base.json_text import parse_json
+from extract.base.regular_file import check_regular
+from extract.encoders.weights import file_sha256
 from extract.shard import DIMENSIONS, Encoding, ShardHeader
-from extract.weights import file_sha256
 from train.networks import build_network
 from train.settings import Architecture, Recipe
 

@@ -11,10 +11,10 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from extract import command
-from extract.errors import InputError
-from extract.files import write_text
-from extract.help import command_parser
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.files import write_text
+from extract.base.help import command_parser
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 _JSON_TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}
 

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from extract.clip_encoder import load_clip
 from extract.datasets import DataSet
+from extract.encoders.clip import load_clip
 from extract.shard import DIMENSIONS
-from train.mil import AlignmentLoss, FocalAlignmentLoss
+from train.model.mil import AlignmentLoss, FocalAlignmentLoss
+from train.model.prompts import LearnablePrompt
 from train.networks import build_network
-from train.prompts import LearnablePrompt
 from train.settings import Architecture
 
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from extract.errors import InputError
-from extract.files import replaced_path
-from extract.progress import say, track
-from extract.weights import UNREADABLE
+from extract.base.errors import InputError
+from extract.base.files import replaced_path
+from extract.base.progress import say, track
+from extract.encoders.weights import UNREADABLE
 from train.baselines.interface import OwnRates, Staged
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner

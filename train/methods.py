@@ -55,9 +55,9 @@ _ADAPTER = ("max_snippets", "layers", "window")
 VADCLIP, TEACHER, STUDENT = "vadclip", "teacher", "student"
 
 METHODS: dict[str, Method] = {
-    VADCLIP: Method("train.vadclip:VadCLIP", shape=_ADAPTER, tells_classes=True),
+    VADCLIP: Method("train.model.vadclip:VadCLIP", shape=_ADAPTER, tells_classes=True),
     TEACHER: Method(
-        "train.avadclip:AudioVisualTeacher",
+        "train.model.avadclip:AudioVisualTeacher",
         shape=(*_ADAPTER, "prompt", "fusion"),
         reads_audio=lambda architecture: architecture.fusion != "none",
         tells_classes=True,
@@ -65,7 +65,7 @@ METHODS: dict[str, Method] = {
         teaches=True,
     ),
     STUDENT: Method(
-        "train.avadclip:VideoStudent",
+        "train.model.avadclip:VideoStudent",
         shape=(*_ADAPTER, "prompt", "stream", "enhancement_blocks"),
         reads_audio=lambda architecture: architecture.stream == "audio",
         tells_classes=True,

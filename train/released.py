@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
 from extract.datasets import CCTV, DATA_SETS, UCF, XD
-from extract.errors import InputError
-from extract.help import command_parser
 from train.methods import STUDENT, TEACHER, VADCLIP
 from train.settings import Architecture, Recipe, ScoringClasses, scoring_codes
 
@@ -123,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Convert one checkpoint."""
     arguments = parser().parse_args(argv)
 
-    from extract.weights import file_sha256
+    from extract.encoders.weights import file_sha256
     from train.checkpoint import save_checkpoint
     from train.learner import checkpoint_tensors
 
@@ -164,7 +164,7 @@ def read_released(path: Path) -> "dict[str, Tensor]":
     """
     import torch
 
-    from extract.weights import read_state_dict
+    from extract.encoders.weights import read_state_dict
     from train.released_names import IMAGE_TOWER
 
     state = {name: value for name, value in read_state_dict(path).items() if not str(name).startswith(IMAGE_TOWER)}
@@ -226,10 +226,10 @@ def load_released(
         InputError: If a parameter is missing, unknown or of another shape, naming the first; or if CLIP is there
             twice or not at all.
     """
-    from extract.clip_encoder import load_clip
+    from extract.encoders.clip import load_clip
     from train.learner import Learner, alignment_loss
+    from train.model.prompts import LearnablePrompt
     from train.networks import build_network
-    from train.prompts import LearnablePrompt
     from train.released_names import load_clip_weights, match_released
 
     labels = DATA_SETS[dataset]

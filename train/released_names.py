@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 if TYPE_CHECKING:
     import open_clip
@@ -39,8 +39,8 @@ class ReleasedWeights(NamedTuple):
 
     Attributes:
         network: State dict for the network the checkpoint was matched with.
-        context: Learned context ``[77, D]`` of `train.prompts.LearnablePrompt`.
-        alignment: State dict for the loss: ``alpha`` ``[C]`` of `train.mil.FocalAlignmentLoss`; empty for VadCLIP.
+        context: Learned context ``[77, D]`` of `train.model.prompts.LearnablePrompt`.
+        alignment: State dict for the loss: ``alpha`` ``[C]`` of `train.model.mil.FocalAlignmentLoss`, none for VadCLIP.
         clip: State dict for open_clip's model; empty if the checkpoint was stored without CLIP.
     """
 

@@ -9,11 +9,11 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from extract import command
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from extract.base.precision import AUTO, resolve, warn_if_emulated
 from extract.datasets import DataSet, data_set
-from extract.errors import InputError
-from extract.help import command_parser
-from extract.precision import AUTO, resolve, warn_if_emulated
 from train.fields import add_flags
 from train.methods import METHODS
 from train.settings import Architecture, Recipe, ScoringClasses, check_together, distils, scoring_codes
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
-    from extract.device import exact_arithmetic, take_device
+    from extract.base.device import exact_arithmetic, take_device
     from train.allocator import keep_freed_memory
     from train.checkpoint import Header, TrainedOn, save_checkpoint
     from train.learner import build_learner, checkpoint_tensors

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from extract.base.errors import InputError
 from extract.catalog import check_labels
-from extract.errors import InputError
 from extract.shard import DIMENSIONS, Shard, ShardHeader, ShardVideo, shard_paths
 from train.windows import average_segments
 

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from extract.base.errors import InputError
 from extract.catalog import Video, released_truth
-from extract.errors import InputError
 from train.frame_ap import average_precision, join_frames, roc_auc
-from train.mil import top_k_mean
+from train.model.mil import top_k_mean
 from train.samples import Entry
 from train.scoring import VideoScores, score_videos
 from train.settings import Branch, Measure

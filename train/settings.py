@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from extract.base.errors import InputError
 from extract.datasets import DataSet
-from extract.errors import InputError
 from train.fields import check_fields, setting
 from train.methods import METHODS, Method
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from train.checkpoint import Checkpoint
-from train.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
 from train.learner import Learner
-from train.mil import classification_loss, text_separation_loss
+from train.model.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
+from train.model.mil import classification_loss, text_separation_loss
 from train.samples import Batch
 from train.settings import Precision, Recipe
 

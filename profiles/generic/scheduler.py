@@ -121,7 +121,7 @@ def submit(scheduler: Scheduler, job: Job, jobscript: Path, token: str) -> str:
     FOLDER.mkdir(parents=True, exist_ok=True)
     script = Path(f"{token}.sh")
     words: dict[str, object] = {"workdir": Path.cwd(), "jobscript": jobscript.resolve(), "token": token}
-    # For extract/device.py: such a job must not fall back to the processor. Not every scheduler says so itself.
+    # For extract/base/device.py: such a job must not fall back to the processor. Not every scheduler says so itself.
     words["gpus"] = job.gpus or ""
     script.write_text(SCRIPT.format(**{name: shlex.quote(str(word)) for name, word in words.items()}), encoding="utf-8")
     script.chmod(0o755)

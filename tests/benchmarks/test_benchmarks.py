@@ -8,7 +8,7 @@ import pytest
 from benchmarks.estimate import Rates, Set, estimate, main
 from benchmarks.measurements import Measurement, publish
 from benchmarks.scale import growth
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 RATES = Rates(
     frames=500.0,

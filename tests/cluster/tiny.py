@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.extract.media import click_track, numbered, write_video
+from tests.extract.made_videos import click_track, numbered, write_video
 from tests.machine import QUICK
 from tests.workflow.project import copy_project, write_config
 

@@ -9,7 +9,7 @@ import yaml
 from config.configuration import Configuration
 from config.reading import read
 from config.spelling import no_such_table, training
-from extract.errors import InputError
+from extract.base.errors import InputError
 from tests.machine import QUICK
 from tests.workflow.project import ROOT
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.yaml_text import check_command_line, check_text
-from extract.errors import InputError
+from extract.base.errors import InputError
 from tests.workflow.project import ROOT
 
 

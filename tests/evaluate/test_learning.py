@@ -6,8 +6,8 @@ import pytest
 
 from evaluate.learning import ALL, GROUPS, Aps, main, row
 from evaluate.scores_file import ScoredVideo, ScoresHeader, write_scores
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video, write_catalog
-from extract.errors import InputError
 
 KINDS = {"h": "heard_only", "s": "seen_only", "b": "seen_and_heard", "m": "misleading_normal", "p": "plain_normal"}
 SNIPPETS = 40

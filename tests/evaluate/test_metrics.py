@@ -12,8 +12,8 @@ import pytest
 from evaluate.metrics import main, measure
 from evaluate.provenance import Provenance
 from evaluate.scores_file import ScoredVideo, ScoresHeader, write_scores
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video, write_catalog
-from extract.errors import InputError
 from tests.evaluate.golden_sets import GOLDEN, golden_set, needs_annotations
 
 FIGHT, QUIET, LOST = "v=ab#1_label_B1-0-0", 'quiet "city" 城市_label_A', "lost_label_B1-0-0"

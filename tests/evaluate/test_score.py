@@ -9,8 +9,8 @@ import torch
 
 from evaluate.score import class_columns, main
 from evaluate.scores_file import read_scores
+from extract.base.errors import InputError
 from extract.datasets import DATA_SETS
-from extract.errors import InputError
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL, Encoding, Shard
 from tests.shards import AUDIO, VISUAL, Made, make_shard
 from train.checkpoint import Header, TrainedOn, save_checkpoint

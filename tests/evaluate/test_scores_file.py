@@ -7,7 +7,7 @@ import pytest
 
 from evaluate.provenance import Provenance
 from evaluate.scores_file import ScoredVideo, ScoresHeader, read_scores, write_scores
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 HEADER = ScoresHeader(16, ("A", "B1"), Provenance(method="student", seed=3, mismatch=("stride: 16, not 4",)))
 

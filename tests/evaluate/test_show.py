@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluate.show import main, show
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 STATED = {
     "seeds": "3",

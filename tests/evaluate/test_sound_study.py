@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluate.sound_study import main
+from evaluate.report.sound_study import main
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video, write_catalog
-from extract.errors import InputError
 
 
 def metrics(folder: Path, name: str, ap: float, weights: str = "simulated:0") -> str:

@@ -8,7 +8,7 @@ import pytest
 from evaluate.show import main as show
 from evaluate.tables import main
 from evaluate.twins import main as write_twins
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 REPORTED = Path(__file__).parents[2] / "evaluate" / "reported"
 COLUMNS_1 = (

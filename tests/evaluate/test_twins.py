@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from evaluate.twins import main
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 HEADER = (
     "method,modality,reported_ap,reported_avg,measured_modality,measured_ap_mean,measured_ap_std,measured_avg_mean,"

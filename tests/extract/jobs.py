@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from extract.decode import UnreadableVideo
-from extract.isolation import Outbox, allow_processor_seconds
+from extract.media.decode import UnreadableVideo
+from extract.media.isolation import Outbox, allow_processor_seconds
 
 
 def count(outbox: Outbox, numbers: int) -> None:

@@ -5,12 +5,12 @@ import h5py
 import numpy as np
 import pytest
 
+from extract.base.errors import InputError
 from extract.catalog import Video, write_catalog
-from extract.errors import InputError
 from extract.failures import Failure, read_failures, write_failures
 from extract.shard import Encoding, Shard
 from extract.workfile import write_workfile
-from tests.extract.media import click_track, numbered, write_video
+from tests.extract.made_videos import click_track, numbered, write_video
 from tests.extract.steps import catalog_of, run_align, run_audio, run_visual
 
 VISUAL = {

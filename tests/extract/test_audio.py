@@ -4,13 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from extract.audio_track import read_audio, sample_spans
-from extract.decode import demuxed_timeline, pictures
-from extract.errors import InputError
+from extract.base.errors import InputError
 from extract.failures import read_failures
-from extract.sampling import snippet_bounds
+from extract.media.audio_track import read_audio, sample_spans
+from extract.media.decode import demuxed_timeline, pictures
+from extract.media.sampling import snippet_bounds
 from extract.workfile import WorkFile
-from tests.extract.media import click_track, hide_first_frames, numbered, spoil_packets, write_video
+from tests.extract.made_videos import click_track, hide_first_frames, numbered, spoil_packets, write_video
 from tests.extract.steps import STRIDE, catalog_of, run_audio, run_visual
 
 DARK, BRIGHT = (np.full((120, 160, 3), level, np.uint8) for level in (16, 235))

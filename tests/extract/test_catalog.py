@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extract.base.errors import InputError
 from extract.catalog import (
     Segment,
     Video,
@@ -16,7 +17,6 @@ from extract.catalog import (
     released_truth,
     write_catalog,
 )
-from extract.errors import InputError
 
 LINE = {"video_id": "a__#1_label_B1-0-0", "split": "test", "path": "v/a.mp4", "labels": ["B1"]}
 

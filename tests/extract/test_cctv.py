@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video, read_catalog
 from extract.cctv import main
-from extract.errors import InputError
-from tests.extract.media import cut_short, numbered, write_numbered, write_video
+from tests.extract.made_videos import cut_short, numbered, write_numbered, write_video
 
 LABELLED = "fight_0002_label_B1-0-0"
 

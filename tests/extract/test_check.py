@@ -5,8 +5,8 @@ import h5py
 import numpy as np
 import pytest
 
+from extract.base.errors import InputError
 from extract.check import check, main
-from extract.errors import InputError
 from tests.shards import Made, make_shard
 
 VIDEO = {"video_id": "a", "split": "test", "path": "a.mp4", "labels": ["B1"], "frames": 100}

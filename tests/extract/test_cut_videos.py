@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from extract import cctv, own
+from extract.base.errors import InputError
 from extract.catalog import Segment, read_catalog
 from extract.cut_videos import cut_note, cut_notes
-from extract.decode import Timeline, UnreadableVideo
-from extract.errors import InputError
 from extract.failures import read_failures
-from extract.media import End, read_timeline, read_videos
+from extract.media.decode import Timeline, UnreadableVideo
+from extract.media.reading import End, read_timeline, read_videos
 from extract.shard import Shard
 from extract.workfile import WorkFile
-from tests.extract.media import cut_short, number_of, to_front, write_numbered
+from tests.extract.made_videos import cut_short, number_of, to_front, write_numbered
 from tests.extract.steps import catalog_of, run_align, run_visual
 
 

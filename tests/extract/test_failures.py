@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from extract.base.errors import InputError
 from extract.catalog import Video, write_catalog
-from extract.errors import InputError
 from extract.failures import Failure, main, merge_failures, read_failures, write_failures
 
 BROKEN = [

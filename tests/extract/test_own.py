@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from extract import own
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video, read_catalog
 from extract.check import check
-from extract.errors import InputError
-from tests.extract.media import cut_short, numbered, write_numbered, write_video
+from tests.extract.made_videos import cut_short, numbered, write_numbered, write_video
 
 HEADER = "video,split,labels,segments,unit\n"
 

@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 from extract.shard import Encoding, Shard, ShardHeader, new_shard, shard_paths
 
 VISUAL = Encoding("ViT-B-16-quickgelu", "random:0", "fp32", "resize")

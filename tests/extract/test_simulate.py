@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video, write_catalog
 from extract.check import check
-from extract.errors import InputError
-from extract.feature_list import read_feature_list
+from extract.lists.feature_list import read_feature_list
 from extract.shard import Shard
 from extract.simulate import SimulateSettings, class_means, main, simulated_rows, write_absent_shard
 from extract.simulate_plan import Plan, events_of, plan_lengths

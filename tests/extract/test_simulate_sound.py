@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from extract.base.errors import InputError
 from extract.catalog import read_catalog
 from extract.check import check
-from extract.errors import InputError
 from extract.shard import Shard
 from extract.simulate_sound import main
 

@@ -9,8 +9,8 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from extract.decode import UnreadableVideo
-from extract.media import read_timeline
+from extract.media.decode import UnreadableVideo
+from extract.media.reading import read_timeline
 from tests.cases.clips import sound_packets
 
 SONG = 0.1 * np.sin(np.arange(44_100) / 20).astype(np.float32)

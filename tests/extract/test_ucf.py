@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video, read_catalog
-from extract.errors import InputError
 from extract.ucf import main
 
 TRAIN = "Abuse/Abuse001_x264.mp4\nTraining_Normal_Videos_Anomaly/Normal_Videos001_x264.mp4\n"

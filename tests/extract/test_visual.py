@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from extract import isolation, media, video_features
-from extract.clip_encoder import ClipImageEncoder
-from extract.crops import crop_frames
-from extract.decode import demuxed_timeline, pictures
-from extract.errors import InputError
+from extract import video_features
+from extract.base.errors import InputError
+from extract.encoders.clip import ClipImageEncoder
+from extract.encoders.preprocessing import crop_frames
 from extract.failures import read_failures
+from extract.media import isolation
+from extract.media import reading as media
+from extract.media.decode import demuxed_timeline, pictures
 from extract.video_features import extract_video
 from extract.visual_settings import VisualSettings
 from extract.workfile import UnstorableError, WorkFile, partial_path, stored
 from tests.extract import jobs
-from tests.extract.media import (
+from tests.extract.made_videos import (
     OPEN_GROUPS,
     cut_short,
     numbered,

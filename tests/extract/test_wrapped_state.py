@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from extract.errors import InputError
-from extract.weights import read_state_dict
+from extract.base.errors import InputError
+from extract.encoders.weights import read_state_dict
 
 NAMES = (
     "frame_position_embeddings.weight", "temporal.resblocks.0.ln_1.weight", "gc1.weight", "mlp1.c_fc.weight",

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from extract.base.errors import InputError
 from extract.catalog import Segment, read_catalog
-from extract.errors import InputError
 from extract.xd import labels_of, main, read_annotations, read_frame_annotations
 
 SPANS = "frames.txt"

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.extract.media import (
+from tests.extract.made_videos import (
     click_track,
     hide_first_frames,
     numbered,

@@ -78,7 +78,7 @@ def _main_of(module: str) -> Callable[[], None]:
 
 def _spare_random_weights() -> None:
     # Seconds each, of the tenth of a second that most cases take.
-    for name, module in (("load_clip", "extract.clip_encoder"), ("load_wav2clip", "extract.wav2clip")):
+    for name, module in (("load_clip", "extract.encoders.clip"), ("load_wav2clip", "extract.encoders.wav2clip")):
         imported = importlib.import_module(module)
         load: Callable[[str], Any] = getattr(imported, name)
         random = load("random:0")
@@ -111,7 +111,7 @@ def _content(file: Any) -> str:
 
 def _be(main: Callable[[], None], module: str, words: Sequence[str]) -> None:
     """Be the command, in a fork, and end as it does."""
-    from extract import command
+    from extract.base import command
 
     signal.setitimer(signal.ITIMER_PROF, PROCESSOR_SECONDS)
     signal.alarm(SECONDS)

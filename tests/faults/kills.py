@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
+from extract.base.errors import InputError
+from extract.base.files import write_text
 from extract.check import check
-from extract.errors import InputError
-from extract.files import write_text
 from extract.workfile import WorkFile, load_partial
 from tests.faults.small_run import TABLE, WORK, kill_group, make_project, make_videos, start, unlock_if_asked
 

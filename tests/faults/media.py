@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import psutil
 
+from extract.base.files import write_text
+from extract.base.progress import say
 from extract.catalog import Video, write_catalog
 from extract.failures import read_failures
-from extract.files import write_text
-from extract.progress import say
 from extract.workfile import WorkFile
 from tests.faults.broken_media import KINDS, make, make_sources
 

@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from extract.errors import InputError
-from extract.files import write_text
+from extract.base.errors import InputError
+from extract.base.files import write_text
 from tests.faults.spoilings import Spoiling, one_of_each, spoilings
 
 SECONDS = 20
@@ -169,7 +169,7 @@ def make_sidecar(path: Path) -> None:
     """Write what belongs to a list of features."""
     import math
 
-    from extract.feature_sidecar import sidecar_text
+    from extract.npy.feature_sidecar import sidecar_text
     from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL, ShardHeader, ShardVideo
 
     header = ShardHeader("xd", "train", 16, (0, 5), RELEASED_VISUAL, RELEASED_AUDIO, "note")
@@ -245,28 +245,28 @@ def read_metrics(path: Path) -> None:
 
 def read_npy(path: Path) -> None:
     """Read a feature file."""
-    from extract.feature_file import read_features
+    from extract.npy.feature_file import read_features
 
     read_features(path)
 
 
 def read_list(path: Path) -> None:
     """Read a list of features."""
-    from extract.feature_list import read_feature_list
+    from extract.lists.feature_list import read_feature_list
 
     read_feature_list(path)
 
 
 def read_sidecar(path: Path) -> None:
     """Read what belongs to a list of features."""
-    from extract.feature_sidecar import read_sidecar
+    from extract.npy.feature_sidecar import read_sidecar
 
     read_sidecar(path.with_suffix(".csv"))
 
 
 def read_weights(path: Path) -> None:
     """Read an encoder's weights."""
-    from extract.weights import read_state_dict
+    from extract.encoders.weights import read_state_dict
 
     read_state_dict(path)
 

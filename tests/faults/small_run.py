@@ -21,7 +21,7 @@ COMMAND = ("snakemake", "--cores", "2", "--configfile", CONFIG, "--", TABLE)
 def make_videos(folder: Path) -> Path:
     """Generate the videos, with lists and annotations, in ``folder``/data."""
     settings = ("--train", "4", "--test", "2", "--max-snippets", "48")
-    made = run(copy_project(folder), "extract.demo_data", "--out", "data", *settings)
+    made = run(copy_project(folder), "extract.demo", "--out", "data", *settings)
     if made.returncode:
         raise RuntimeError(made.stderr)
     return folder / "data"

@@ -19,7 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from extract.datasets import DATA_SETS
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
 from extract.workfile import write_workfile
-from tests.extract.media import write_numbered
+from tests.extract.made_videos import write_numbered
 from tests.faults import mutations
 from tests.faults.commands_forked import Ended, forked_commands
 from tests.faults.spoilings import FORMATS, one_of_each, spoilings
@@ -94,8 +94,8 @@ ALWAYS, SOME = ("folder", "fifo", "loop", "gone"), 2
 SMALLER = {"telling.safetensors": "network.safetensors"}
 # What an argument says that is no file, where its first choice, or a number or word of no meaning, would not do.
 SAID = {
-    "evaluate.curves video": ["a"],
-    "evaluate.provenance_page configuration": ["{}"],
+    "evaluate.report.figure4 video": ["a"],
+    "evaluate.report.provenance_page configuration": ["{}"],
     "evaluate.tables modality": ["m=RGB(ViT)"],
     "evaluate.tables row": ["m=VadCLIP"],
     "extract.align split": ["train"],

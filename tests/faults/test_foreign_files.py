@@ -14,15 +14,15 @@ import torch
 from evaluate.learning import read_kinds
 from evaluate.scores_file import ScoredVideo, ScoresHeader, read_scores, write_scores
 from evaluate.tables import read_run
-from extract.annotation_lines import read_lines
+from extract.base.errors import InputError
 from extract.catalog import Segment, read_catalog
 from extract.check import check
-from extract.errors import InputError
+from extract.encoders.weights import file_sha256, read_state_dict
 from extract.failures import read_failures
-from extract.feature_file import inspect_features, read_features
-from extract.feature_list import read_feature_list
+from extract.lists.annotation_lines import read_lines
+from extract.lists.feature_list import read_feature_list
+from extract.npy.feature_file import inspect_features, read_features
 from extract.shard import Shard
-from extract.weights import file_sha256, read_state_dict
 from extract.workfile import WorkFile
 from tests.faults.foreign_hdf5 import (
     Change,

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from extract.base.errors import InputError
 from extract.catalog import check_video_id, read_catalog
 from extract.datasets import DATA_SETS
-from extract.errors import InputError
 from extract.shard import Shard
-from tests.extract.media import write_numbered
+from tests.extract.made_videos import write_numbered
 from tests.faults.places import python
 from tests.workflow.project import copy_project, snakemake, write_config
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from evaluate.scores_file import ScoredVideo, ScoresHeader, write_scores
+from extract.base.errors import InputError
+from extract.base.files import atomic_path, write_text
 from extract.check import check
-from extract.errors import InputError
-from extract.files import atomic_path, write_text
 from extract.workfile import load_partial, save_partial
 from tests.faults.places import ENVIRONMENT, ROOT, grow, hidden_files, python, small_disk
 from tests.shards import Made, make_shard
@@ -112,7 +112,8 @@ def test_training_on_a_full_disk_says_so_and_goes_on_when_there_is_room(tmp_path
 
 def test_a_file_over_the_allowed_size_is_named(tmp_path: Path) -> None:
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))  # noqa: E731
-    code = "import sys; from pathlib import Path; from extract import command; from extract.files import write_text\n"
+    code = "import sys; from pathlib import Path; from extract.base import command\n"
+    code += "from extract.base.files import write_text\n"
     code += "command.run(lambda: write_text(Path(sys.argv[1]), 'x' * 100_000))"
     done = python("-c", code, str(tmp_path / "out"), preexec=limit)
     assert error_of(done).startswith(f"error: {tmp_path / 'out'}: cannot be written (File too large)")
@@ -122,7 +123,7 @@ def test_a_file_over_the_allowed_size_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("allocate", ["bytearray(1 << 40)", "__import__('torch').zeros(1 << 38)"])
 def test_too_little_memory_is_a_line_and_not_a_traceback(allocate: str) -> None:
     limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))  # noqa: E731
-    done = python("-c", f"from extract import command; command.run(lambda: {allocate})", preexec=limit)
+    done = python("-c", f"from extract.base import command; command.run(lambda: {allocate})", preexec=limit)
     assert error_of(done).startswith("error: memory has run out")
 
 
@@ -158,7 +159,7 @@ def test_places_that_others_forbid_are_named(tmp_path: Path, shards: Path) -> No
 AS_NOBODY = """
 import sys, torch, torch.utils.tensorboard
 import train.run, train.learner, train.loop, train.selection, train.released, extract.shard
-from extract import command
+from extract.base import command
 from tests.faults.places import as_nobody
 as_nobody()
 sys.argv[:] = sys.argv[1:]

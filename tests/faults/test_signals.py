@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from extract.files import write_text
-from tests.extract.media import write_numbered
+from extract.base.files import write_text
+from tests.extract.made_videos import write_numbered
 from tests.extract.steps import catalog_of, visual_arguments
 from tests.faults.places import ENVIRONMENT, ROOT, hidden_files, python, signalled
 from tests.shards import Made, make_shard
@@ -17,8 +17,8 @@ from tests.shards import Made, make_shard
 WRITER = """
 import multiprocessing, sys, time
 from pathlib import Path
-from extract import command
-from extract.files import atomic_path
+from extract.base import command
+from extract.base.files import atomic_path
 
 def main():
     worker = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))

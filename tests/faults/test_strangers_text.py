@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from evaluate.twins import Laid, markdown
+from extract.base.printable import cell, text_of_cell
 from extract.failures import Failure, read_failures, write_failures
-from extract.printable import cell, text_of_cell
 from tests.workflow.project import ROOT
 
 

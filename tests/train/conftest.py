@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from tests.golden.fixture import released_state_dict
-from train.mil import AlignmentLoss
+from train.model.mil import AlignmentLoss
+from train.model.vadclip import VadCLIP
 from train.released import main as import_released
 from train.released_names import IMAGE_TOWER, load_clip_weights, match_released
-from train.vadclip import VadCLIP
 
 
 def released_tensors(model: str) -> dict[str, Tensor]:

@@ -7,8 +7,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from extract.base.errors import InputError
 from extract.datasets import DATA_SETS
-from extract.errors import InputError
 from extract.shard import RELEASED_VISUAL, ShardHeader
 from tests.shards import AUDIO, VISUAL
 from train.checkpoint import Header, TrainedOn, load_checkpoint, load_for_scoring, read_header, save_checkpoint

@@ -11,16 +11,16 @@ import open_clip
 import pytest
 import torch
 
+from extract.base.errors import InputError
 from extract.datasets import DATA_SETS
-from extract.errors import InputError
 from tests.shards import Made, make_shard
 from train import loop
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner
 from train.loop import DivergedError, Progress, build_optimizer, step_losses, train
-from train.mil import AlignmentLoss, FocalAlignmentLoss, probability_loss
+from train.model.mil import AlignmentLoss, FocalAlignmentLoss, probability_loss
+from train.model.prompts import LearnablePrompt
 from train.networks import build_network
-from train.prompts import LearnablePrompt
 from train.samples import Split, TrainingSamples
 from train.selection import Judge
 from train.settings import Architecture, Precision, Recipe

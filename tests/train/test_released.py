@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from extract.base.errors import InputError
 from extract.check import check
-from extract.errors import InputError
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
 from tests.train.conftest import released_tensors
 from train.checkpoint import TrainedOn, read_header

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 from tests.train.conftest import released_tensors
-from train.avadclip import AudioVisualTeacher, VideoStudent
-from train.mil import FocalAlignmentLoss
+from train.model.avadclip import AudioVisualTeacher, VideoStudent
+from train.model.mil import FocalAlignmentLoss
+from train.model.vadclip import VadCLIP
 from train.released_names import load_clip_weights, match_released
-from train.vadclip import VadCLIP
 
 FOCAL = FocalAlignmentLoss(7)
 

@@ -10,10 +10,10 @@ import torch
 from evaluate.metrics import measure
 from evaluate.score import main as score
 from evaluate.scores_file import read_scores
+from extract.base.errors import InputError
 from extract.catalog import Segment, Video, write_catalog
 from extract.check import check
 from extract.datasets import DATA_SETS
-from extract.errors import InputError
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
 from tests.shards import Made, make_shard
 from train.checkpoint import Header, TrainedOn, read_header, save_checkpoint

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from extract.base.errors import InputError
 from extract.datasets import DATA_SETS
-from extract.errors import InputError
 from extract.shard import Encoding
 from tests.shards import Made, make_shard
 from train.samples import Split, TrainingSamples, batches, paired_order, shuffled_labels, shuffled_order

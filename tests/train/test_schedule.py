@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 from train.schedule import learning_rate, set_learning_rates
 from train.settings import Architecture, Recipe, check_together
 

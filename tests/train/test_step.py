@@ -12,12 +12,12 @@ from benchmarks.plain_networks import plain_losses, plain_network
 from extract.datasets import DATA_SETS
 from train.checkpoint import Checkpoint
 from train.learner import Learner, alignment_loss
+from train.model.prompts import LearnablePrompt
+from train.model.temporal_adapter import TemporalAdapter
 from train.networks import build_network
-from train.prompts import LearnablePrompt
 from train.samples import Batch
 from train.settings import Architecture, Recipe
 from train.step import add_gradients, learner_losses
-from train.temporal_adapter import TemporalAdapter
 
 LABELS = DATA_SETS["xd"]
 SNIPPETS = 32

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 from train.curves import main
 
 

@@ -23,15 +23,15 @@ import open_clip
 import torch
 from torch import Tensor
 
+from extract.base.device import exact_arithmetic
 from extract.datasets import DATA_SETS
-from extract.device import exact_arithmetic
 from tests.shards import Made, make_shard
 from train import loop
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner, alignment_loss
 from train.methods import METHODS
+from train.model.prompts import LearnablePrompt
 from train.networks import build_network
-from train.prompts import LearnablePrompt
 from train.released import PUBLISHED
 from train.samples import Split, TrainingSamples
 from train.settings import Architecture, Recipe

@@ -8,13 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from extract.base.command_list import commands_of
+
 ROOT = Path(__file__).parents[2]
-COMMANDS = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for stage in ("extract", "train", "evaluate")
-    for path in (ROOT / stage).glob("*.py")
-    if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
-)
+COMMANDS = [name for stage in ("extract", "train", "evaluate") for name in commands_of(ROOT / stage)]
 
 
 def pins(lines: list[str]) -> dict[str, str]:

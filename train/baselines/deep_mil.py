@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.baselines.segments import paired_halves, resample
-from train.branches import Output, no_class_logits
+from train.model.branches import Output, no_class_logits
 from train.samples import Batch
 
 SEGMENTS = 32

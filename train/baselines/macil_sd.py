@@ -52,8 +52,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.baselines.segments import valid_rows
-from train.branches import Output, no_class_logits
-from train.mil import SNIPPETS_PER_INSTANCE, top_k_mean
+from train.model.branches import Output, no_class_logits
+from train.model.mil import SNIPPETS_PER_INSTANCE, top_k_mean
 from train.samples import Batch
 
 SEGMENTS = 200

@@ -38,8 +38,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.baselines.segments import paired_halves, resample, valid_rows, xavier_weights_zero_biases
-from train.branches import Output, no_class_logits
-from train.mil import probability_loss
+from train.model.branches import Output, no_class_logits
+from train.model.mil import probability_loss
 from train.samples import Batch
 
 SEGMENTS = 32

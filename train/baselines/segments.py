@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 
 
 def resample(rows: Tensor, length: Tensor, segments: int) -> Tensor:

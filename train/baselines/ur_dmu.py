@@ -44,9 +44,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.baselines.segments import paired_halves, resample, valid_rows
-from train.branches import Output, no_class_logits
-from train.graph_branches import distance_adjacency
-from train.mil import probability_loss
+from train.model.branches import Output, no_class_logits
+from train.model.graph_branches import distance_adjacency
+from train.model.mil import probability_loss
 from train.samples import Batch
 
 SEGMENTS = 200

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from extract.errors import InputError
+from extract.base.errors import InputError
 from train.baselines.segments import paired_halves, resample
 from train.windows import average_segments
 

@@ -1,0 +1,1 @@
+"""Detection in videos of one's own, and what it writes."""

@@ -1,0 +1,206 @@
+"""``python -m evaluate.detect``: your own videos, from the file to the segments in which something happened.
+
+A video is decoded, embedded and scored in one go, by the same functions as the data sets and with the checkpoint's own
+stride and crop. For ``VIDEO`` the folder ``--out`` then holds ``<id>.csv`` (a line a snippet), ``<id>.json`` (the
+detected segments and how they came about) and the figure ``<id>.png`` and ``<id>.svg``. Of a folder every video below
+it is done: ``detections.csv`` lists the segments of all, ``failures.csv`` the videos that failed. Nothing is
+downloaded.
+
+The anomaly says whether something happens: a segment is where either branch reaches ``--threshold``. The classes say
+what it is: where none reaches ``--class-threshold``, the segment is called "anomaly" and the likeliest are named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.files import write_text
+from extract.base.help import command_parser
+from extract.base.names import one_form
+from extract.base.precision import AUTO, PRECISIONS
+from extract.catalog import check_video_id
+from extract.failures import Failure, describe, write_failures
+from extract.lists.video_sources import files_by_stem
+
+if TYPE_CHECKING:
+    from evaluate.detect.models import Tools
+
+STAGE = "detect"
+FAILURES = "failures.csv"
+DETECTIONS = "detections.csv"
+
+
+class Thresholds(NamedTuple):
+    """From where on something is said.
+
+    Attributes:
+        anomaly: Least anomaly of a segment.
+        named: Least probability of a class for a segment to have its name.
+    """
+
+    anomaly: float
+    named: float
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = command_parser(
+        "evaluate.detect",
+        __doc__,
+        writes="ID.csv, ID.json, ID.png and ID.svg of each video into --out, and for a folder of videos detections.csv "
+        "and failures.csv",
+    )
+    parser.add_argument("videos", type=Path, metavar="VIDEO|FOLDER", help="a video, or a folder searched to any depth")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="safetensors file of train.run or train.released"
+    )
+    parser.add_argument("--student", type=Path, help="video-only checkpoint for videos without an audio stream")
+    parser.add_argument(
+        "--visual-weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>[:calibrated]"
+    )
+    parser.add_argument(
+        "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.5,
+        help="least anomaly of a segment; lower finds more, and more that is wrong",
+    )
+    parser.add_argument(
+        "--class-threshold",
+        type=float,
+        default=0.5,
+        help="least probability of a class for a segment to have its name; below it is called anomaly",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=(AUTO, *PRECISIONS),
+        default=AUTO,
+        help="of the frames' encoder; auto: as in training where the hardware computes that, else fp32",
+    )
+    parser.add_argument(
+        "--allow-mismatch", action="store_true", help="use other weights than in training; the result will say so"
+    )
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Detect."""
+    arguments = parser().parse_args(argv)
+    if arguments.threads < 1:
+        raise InputError(f"--threads: {arguments.threads} must be at least 1")
+    for flag, value in (("--threshold", arguments.threshold), ("--class-threshold", arguments.class_threshold)):
+        if not 0 < value <= 1:
+            raise InputError(f"{flag}: {value} must be above 0 and at most 1")
+    found = videos_below(arguments.videos)
+
+    import torch
+
+    from evaluate.detect.files import detections_csv
+    from evaluate.detect.models import Choice, load_tools
+    from extract.base.device import take_device
+    from extract.base.progress import track
+
+    torch.set_num_threads(arguments.threads)
+    choice = Choice(
+        checkpoint=arguments.checkpoint,
+        student=arguments.student,
+        visual_weights=arguments.visual_weights,
+        audio_weights=arguments.audio_weights,
+        precision=arguments.precision,
+        allow_mismatch=arguments.allow_mismatch,
+        batch=arguments.batch,
+        threads=arguments.threads,
+    )
+    tools = load_tools(choice, take_device(arguments.device, arguments.threads))
+    for remark in tools.model.remarks:
+        print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
+    thresholds = Thresholds(arguments.threshold, arguments.class_threshold)
+    detections: dict[str, list[dict[str, Any]]] = {}
+    failures: list[Failure] = []
+    for video_id, paths in track(found.items(), label=STAGE, total=len(found), unit="videos"):
+        result = _detect(video_id, paths, tools, thresholds, arguments.out)
+        if isinstance(result, Failure):
+            failures.append(result)
+            print(f"{STAGE}: {video_id}: {result.reason}", file=sys.stderr)
+        else:
+            detections[video_id] = result
+    if arguments.videos.is_dir():
+        write_text(arguments.out / DETECTIONS, detections_csv(detections))
+        write_failures(arguments.out / FAILURES, failures)
+    if failures:
+        raise InputError(f"{len(failures)} of {len(found)} videos failed: {describe(failures)}")
+
+
+def videos_below(path: Path) -> dict[str, list[Path]]:
+    """Give the videos of a folder, or the one, by id.
+
+    Raises:
+        InputError: If there is none, or a name cannot name the results.
+    """
+    if path.is_dir():
+        found = files_by_stem(path)
+        for name in (FAILURES, DETECTIONS):
+            if Path(name).stem in found:
+                raise InputError(f"{found[Path(name).stem][0]}: its results would replace {name}; rename the video")
+        return found
+    if not path.is_file():
+        raise InputError(f"{path}: no such video or folder")
+    try:
+        return {check_video_id(one_form(path.stem)): [path]}
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _detect(
+    video_id: str, paths: Sequence[Path], tools: Tools, thresholds: Thresholds, out: Path
+) -> Failure | list[dict[str, Any]]:
+    """Do one video and write its files; give its segments, or the reason if it failed."""
+    from evaluate.detect.files import anomaly_of, compose, detections_json, scores_csv, segments_of
+    from evaluate.detect.scoring import score_video
+    from evaluate.detect.segments import detect_events
+    from evaluate.report.thumbnails import glimpse
+    from evaluate.report.timeline import draw
+    from extract.media.audio_track import UnreadableAudio
+    from extract.media.decode import UnreadableVideo
+    from extract.workfile import UnstorableError
+
+    if len(paths) > 1:
+        return Failure(video_id, STAGE, f"{paths[1]}: {paths[0]} has the same name; keep one of them")
+    try:
+        scored = score_video(paths[0], tools)
+        thumbnails = glimpse(paths[0], threads=tools.threads).thumbnails
+    except (UnreadableVideo, UnreadableAudio, UnstorableError) as error:
+        return Failure(video_id, STAGE, f"{paths[0]}: {error}")
+    for note in scored.notes:
+        print(f"{STAGE}: {video_id}: {note}", file=sys.stderr)
+    anomaly, columns = anomaly_of(scored), range(1, len(scored.model.codes))
+    found = detect_events(anomaly, scored.scores.classes, columns, thresholds.anomaly, thresholds.named)
+    segments = segments_of(scored, found)
+    if not segments:
+        print(
+            f"{STAGE}: {video_id}: no segment; its anomaly reaches {anomaly.max():.3f}, and --threshold is "
+            f"{thresholds.anomaly:g}",
+            file=sys.stderr,
+        )
+    draw(compose(scored, found, thumbnails, thresholds.anomaly), out / f"{video_id}.png", out / f"{video_id}.svg")
+    write_text(out / f"{video_id}.csv", scores_csv(scored))
+    write_text(out / f"{video_id}.json", detections_json(scored, segments, thresholds.anomaly, thresholds.named))
+    return segments
+
+
+if __name__ == "__main__":
+    command.run(main)

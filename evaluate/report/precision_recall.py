@@ -1,0 +1,142 @@
+"""``python -m evaluate.report.precision_recall``: every method's precision-recall curves over frames, a line a run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evaluate.learning import BRANCHES
+from evaluate.report.runs import METAVAR, runs_by_method
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from evaluate.annotated import Annotated
+
+POINTS = 400
+WIDTH = 6.4
+HEIGHT = 5.2
+
+
+@dataclass(frozen=True, eq=False)
+class PrecisionRecall:
+    """A run's curve.
+
+    Attributes:
+        recall: [n] float64 from 1 down to 0, one point for each distinct score and the end (0, 1).
+        precision: [n] float64.
+        ap: The area under its steps, average precision in 0..1.
+        chance: Share of abnormal frames, the precision that random scores reach.
+    """
+
+    recall: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    ap: float
+    chance: float
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = command_parser("evaluate.report.precision_recall", __doc__, writes="METHOD.svg into --out")
+    parser.add_argument(
+        "--scores", nargs=3, action="append", required=True, metavar=METAVAR, help="scores of one run; repeat"
+    )
+    parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
+    parser.add_argument("--branch", choices=tuple(BRANCHES), required=True, help="whose anomaly score")
+    parser.add_argument("--protocol", choices=("released", "exact"), required=True, help="which frames count")
+    parser.add_argument("--out", type=Path, required=True, help="folder for METHOD.svg")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw every method."""
+    arguments = parser().parse_args(argv)
+    methods = runs_by_method(arguments.scores, "--scores")
+
+    from evaluate.annotated import counted_frames, read_annotated, read_test_videos
+
+    tests = read_test_videos(arguments.catalog)
+    for method, files in methods.items():
+        curves = {}
+        for run, path in files.items():
+            header, videos = read_annotated(path, tests, arguments.catalog)
+            frames = counted_frames(videos, header.stride, arguments.protocol, path)
+            try:
+                curves[run] = compute(
+                    videos, BRANCHES[arguments.branch], header.classes[0], header.stride, frames, arguments.protocol
+                )
+            except InputError as error:
+                raise InputError(f"{arguments.catalog}: {error}") from None
+        draw(arguments.out / f"{method}.svg", f"{method}: {arguments.branch} branch", curves)
+
+
+def compute(
+    videos: Sequence[Annotated], score: str, normal: str, stride: int, frames: Sequence[int], protocol: str
+) -> PrecisionRecall:
+    """Compute the precision-recall curve over the frames of all videos.
+
+    Args:
+        videos: Scored and annotated videos.
+        score: ``anomaly`` or ``anomaly_alignment``.
+        normal: Code of the normal class.
+        stride: Frames a snippet.
+        frames: Frames of each video that count.
+        protocol: Whose truth of a frame counts, ``released`` or ``exact``.
+
+    Raises:
+        InputError: If no frame is abnormal, because recall is then undefined.
+    """
+    from sklearn.metrics import precision_recall_curve
+
+    from train.frame_ap import average_precision, join_frames
+
+    scores = [getattr(video.scores, score) for video in videos]
+    segments = [video.frame_truth(protocol) for video in videos]
+    joined = join_frames(scores, segments, normal=normal, stride=stride, frames=frames)
+    if not joined.labels.any():
+        raise InputError("no frame of the scored test videos is abnormal; a precision-recall curve needs some")
+    precision, recall, _ = precision_recall_curve(joined.labels, joined.scores, sample_weight=joined.counts)
+    chance = joined.counts[joined.labels].sum() / joined.counts.sum()
+    return PrecisionRecall(recall, precision, average_precision(*joined), float(chance))
+
+
+def thinned(curve: PrecisionRecall, points: int = POINTS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Choose the points to draw: the first of each of ``points`` equal steps of recall, and both ends.
+
+    Returns:
+        Recall and precision, each [at most points + 2] float64.
+    """
+    import numpy as np
+
+    steps: NDArray[Any] = np.floor(curve.recall * points)
+    kept = np.unique(steps, return_index=True)[1]
+    chosen = np.union1d(kept, [0, len(steps) - 1])
+    return curve.recall[chosen], curve.precision[chosen]
+
+
+def draw(path: Path, title: str, curves: Mapping[str, PrecisionRecall]) -> None:
+    """Draw one method as SVG."""
+    from evaluate.report.drawing import QUIET, colour, drawn, open_frame
+
+    with drawn(path, WIDTH, HEIGHT, title) as figure:
+        axes = figure.subplots()
+        open_frame(axes)
+        for number, (run, curve) in enumerate(curves.items()):
+            recall, precision = thinned(curve)
+            label = f"{run}: AP {100 * curve.ap:.2f}"
+            axes.step(recall, precision, where="post", color=colour(number), linewidth=1.4, label=label)
+        chance = next(iter(curves.values())).chance
+        axes.axhline(chance, color=QUIET, linestyle="dotted", label=f"chance: {100 * chance:.2f}")
+        axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall (abnormal frames found)", ylabel="precision")
+        figure.legend(loc="outside lower center", ncols=3, frameon=False)
+
+
+if __name__ == "__main__":
+    command.run(main)

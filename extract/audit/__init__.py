@@ -1,0 +1,1 @@
+"""Finds out why features of the same videos differ."""

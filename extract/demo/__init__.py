@@ -1,0 +1,1 @@
+"""The generated demo data set: small videos with sound and known events."""

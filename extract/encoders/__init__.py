@@ -1,0 +1,1 @@
+"""The frozen encoders, what they take, and where their weights come from."""

@@ -1,0 +1,181 @@
+"""The frozen visual encoder: CLIP ViT-B/16, the QuickGELU variant that OpenAI trained.
+
+The plain-GELU variant loads the same weights without an error and gives other features.
+"""
+
+import copy
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import open_clip
+import torch
+from torch import Tensor, nn
+
+from extract.base.device import exact_arithmetic
+from extract.base.errors import InputError
+from extract.base.precision import PRECISIONS
+from extract.encoders.packed_tower import PackedTower, can_pack
+from extract.encoders.weights import (
+    CALIBRATED,
+    file_sha256,
+    is_calibrated,
+    load_strictly,
+    random_seed,
+    read_state_dict,
+    seeded,
+)
+
+ENCODER = "ViT-B-16-quickgelu"
+DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
+# The file ViT-B-16.pt as OpenAI released it. It is a TorchScript program, so no other file of its kind is opened.
+OPENAI_SHA256 = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"
+# Length of a trained encoder's image embeddings, and the pictures that bring an untrained one's to it.
+TRAINED_NORM = 10.0
+NOISES = 8
+OPENAI_SETTINGS = ("input_resolution", "context_length", "vocab_size")
+
+
+def load_clip(weights: str) -> tuple[nn.Module, str]:
+    """Make CLIP, image and text tower, frozen and in eval mode.
+
+    Args:
+        weights: ``random:<seed>`` for untrained weights, the same for a seed every time;
+            ``random:<seed>:calibrated`` for the same with image embeddings that are centred and as long as trained
+            ones, by pictures of coloured noise and not by anyone's data; or the path of a safetensors
+            file or plain state dict with open_clip's tensor names, or of OpenAI's own ``ViT-B-16.pt``. Nothing is
+            ever downloaded.
+
+    Returns:
+        open_clip's model, float32 on the CPU, and the identity of its weights: as given if untrained, or the
+        sha256 of the file.
+
+    Raises:
+        InputError: If the file is absent, of another kind, or does not fit the model.
+    """
+    seed = random_seed(weights)
+    with seeded(seed or 0), _no_warning_of_random_weights():
+        model: nn.Module = open_clip.create_model(ENCODER, pretrained=None, precision="fp32", device="cpu")
+    identity = weights
+    if seed is None:
+        path = Path(weights)
+        identity = file_sha256(path)
+        load_strictly(model, _openai_state(path) if identity == OPENAI_SHA256 else read_state_dict(path), weights)
+    else:
+        identity = f"random:{seed}{CALIBRATED if is_calibrated(weights) else ''}"
+    model.eval().requires_grad_(False)
+    if seed is not None and is_calibrated(weights):
+        with seeded(seed):
+            _calibrate(model.get_submodule("visual"))
+    return model, identity
+
+
+class ClipImageEncoder:
+    """CLIP's image tower with one batch shape.
+
+    Every call of the network gets exactly ``batch`` images, the last ones zeros if need be. A matrix product of
+    one shape treats a row alike whatever the other rows hold, so that a video's features depend neither on its
+    neighbours nor on its length, as long as no batch mixes videos.
+
+    Args:
+        model: From ``load_clip``; it is copied.
+        batch: Images a call. More fill a GPU better; 8 is enough for a CPU.
+        precision: ``fp32``, or ``bf16``: about three times as fast, with features off by about 1 percent.
+        device: Where to compute.
+    """
+
+    def __init__(self, model: nn.Module, *, batch: int, precision: str, device: torch.device) -> None:
+        if batch < 1 or precision not in PRECISIONS:
+            raise InputError(f"batch {batch} must be at least 1 and precision {precision!r} one of fp32, bf16")
+        self.batch = batch
+        self.device = device
+        self._dtype = DTYPES[precision]
+        tower = model.get_submodule("visual")
+        self._tower: Callable[[Tensor], Tensor]
+        if self._dtype == torch.bfloat16 and can_pack(device):
+            self._tower = PackedTower(tower, batch)
+        else:
+            # Whole in bfloat16: autocast converts the weights on every call.
+            self._tower = copy.deepcopy(tower).to(device, self._dtype).eval()
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode the images of one video.
+
+        Args:
+            images: [M, 3, 224, 224] float32, normalised; any M.
+
+        Returns:
+            [M, 512] float32 on the CPU, not L2-normalised.
+        """
+        return self.begin(images)()
+
+    def begin(self, images: Tensor) -> Callable[[], Tensor]:
+        """Begin to encode; a GPU computes while the caller prepares the next images.
+
+        Args:
+            images: As for ``encode``.
+
+        Returns:
+            A function that waits for what ``encode`` gives.
+        """
+        with torch.inference_mode(), exact_arithmetic():
+            features = torch.cat([self._encode_padded(part) for part in torch.split(images, self.batch)])
+        if self.device.type == "cpu":
+            return lambda: features
+        # Pinned, and copied behind these kernels but before those of the next call.
+        copied = features.to("cpu", non_blocking=True)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record()
+
+        def result() -> Tensor:
+            done.synchronize()
+            return copied
+
+        return result
+
+    def _encode_padded(self, images: Tensor) -> Tensor:
+        padded = torch.zeros(self.batch, *images.shape[1:], dtype=self._dtype, device=self.device)
+        padded[: len(images)] = images
+        return self._tower(padded)[: len(images)].float()
+
+
+@torch.no_grad()
+def _calibrate(tower: nn.Module) -> None:
+    """Centre an untrained image tower's embeddings and bring them to a trained one's length.
+
+    Untrained, all pictures' embeddings have one large vector in common, beside which what tells them apart is small.
+    Only the last normalisation changes, by noise whose spectra fall as photographs' do, or more steeply.
+    """
+    side = 224
+    hertz = torch.fft.fftfreq(side)[:, None].square() + torch.fft.rfftfreq(side).square()
+    hertz[0, 0] = 1 / side**2
+    steepness = torch.linspace(1, 2, NOISES)[:, None, None, None]
+    spectrum = torch.fft.rfft2(torch.randn(NOISES, 3, side, side)) / hertz.sqrt() ** steepness
+    pictures = torch.fft.irfft2(spectrum)
+    pictures = pictures / pictures.std(dim=(1, 2, 3), keepdim=True)
+    normalised: list[Tensor] = []
+    last = tower.get_submodule("ln_post")
+    hook = last.register_forward_hook(lambda module, given, result: normalised.append(result))
+    features = tower(pictures)
+    hook.remove()
+    scale = TRAINED_NORM / (features - features.mean(dim=0)).norm(dim=1).mean()
+    last.get_parameter("weight").mul_(scale)
+    last.get_parameter("bias").sub_(normalised[0][:, 0].mean(dim=0) * scale)
+
+
+def _openai_state(path: Path) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = torch.jit.load(path, map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+    return {name: value for name, value in state.items() if name not in OPENAI_SETTINGS}
+
+
+@contextmanager
+def _no_warning_of_random_weights() -> Iterator[None]:
+    # open_clip warns of a model without pretrained weights; here that is wanted, or about to be mended.
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)

@@ -1,0 +1,1 @@
+"""Lists and annotation files that others publish."""

@@ -1,0 +1,1 @@
+"""Media files of strangers: decoded in worker processes, on one time axis."""

@@ -1,0 +1,1 @@
+"""Features as ``.npy`` files, as other repositories read and write them."""

@@ -1,0 +1,79 @@
+"""The house: rooms of at most 25 modules, imports that run downwards, and no two modules that import each other."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("config", "extract", "train", "evaluate")
+MOST_MODULES = 25
+# What a room may import from, beside itself. A stage's root holds its commands and the formats, which its rooms may read.
+BELOW = {
+    "extract.base": set(),
+    "extract.media": {"extract.base"},
+    "extract.encoders": {"extract", "extract.base", "extract.media"},
+    "extract.lists": {"extract", "extract.base"},
+    "extract.npy": {"extract", "extract.base", "extract.lists"},
+    "extract": {"extract.base", "extract.media", "extract.encoders", "extract.lists", "extract.npy"},
+    "extract.audit": {"extract", "extract.base", "extract.media", "extract.encoders"},
+    "extract.demo": {"extract", "extract.base"},
+    "train.model": {"extract.base"},
+    "train.baselines": {"extract.base", "train", "train.model"},
+    "train": {"extract", "extract.base", "extract.encoders", "train.model", "train.baselines"},
+    "evaluate": {"extract", "extract.base", "train"},
+    "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
+    "evaluate.detect": {
+        *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
+        *("train", "evaluate", "evaluate.report"),
+    },
+    "config": {"extract", "extract.base", "train", "evaluate"},
+}
+
+
+def modules() -> dict[str, Path]:
+    """Name the modules of the stages; a package's ``__init__`` bears the package's name."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for stage in STAGES
+        for path in (ROOT / stage).rglob("*.py")
+    }
+
+
+def imported(path: Path, known: dict[str, Path]) -> set[str]:
+    """Name the modules that a module imports anywhere, also within functions and for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            whole = {f"{node.module}.{name.name}" for name in node.names}
+            found |= (whole & known.keys()) or {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+    return found & known.keys()
+
+
+IMPORTS = {name: imported(path, modules()) - {name} for name, path in modules().items()}
+
+
+def room(module: str) -> str:
+    """Name the folder that a module lies in."""
+    path = modules()[module]
+    return ".".join(path.relative_to(ROOT).parent.parts)
+
+
+@pytest.mark.parametrize("name", sorted({room(module) for module in IMPORTS}))
+def test_a_room_imports_from_below_it_alone(name: str) -> None:
+    found = {room(other) for module, others in IMPORTS.items() if room(module) == name for other in others}
+    assert found - {name} <= BELOW[name]
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    list(TopologicalSorter(IMPORTS).static_order())  # raises CycleError
+
+
+@pytest.mark.parametrize("folder", ["config", "extract", "train", "evaluate", "benchmarks", "tests"])
+def test_no_folder_has_more_modules_than_one_overlooks(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*"):
+        if path.is_dir():
+            assert len(list(path.glob("*.py"))) <= MOST_MODULES, path

@@ -1,0 +1,1 @@
+"""VadCLIP's and AVadCLIP's networks and losses, a file for each term of the papers."""
