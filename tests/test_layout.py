@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 STAGES = ("config", "extract", "train", "evaluate")
 MOST_MODULES = 25
-# What a room may import from, beside itself. A stage's root holds its commands and the formats, which its rooms may read.
+# What a room may import from beside itself. A stage's root holds its commands, and formats that its rooms may read.
 BELOW = {
     "extract.base": set(),
     "extract.media": {"extract.base"},

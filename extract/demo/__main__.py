@@ -11,7 +11,6 @@ audio at all, as UCF-Crime.
 import argparse
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from fractions import Fraction
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,12 +20,11 @@ from extract.base import command
 from extract.base.help import command_parser
 from extract.datasets import CCTV, UCF, XD
 from extract.demo.lists import video_path, write_lists
+from extract.demo.videos import write_video
 
 if TYPE_CHECKING:
     from extract.demo.plan import VideoPlan
 
-TIME_BASE = Fraction(1, 90000)
-SOUNDING_SHARE = 0.55  # of the video whose audio ends early
 # What the command makes unless told otherwise.
 SIZES = {
     XD.name: {"train": 88, "test": 36, "max_snippets": 1020},
@@ -91,52 +89,6 @@ def refuse_other_videos(folder: Path, plans: "Sequence[VideoPlan]") -> None:
     for present in sorted(folder.rglob("*.mp4")):
         if present not in planned:
             raise InputError(f"--out: {present} is of another data set; remove it or choose another folder")
-
-
-def write_video(folder: Path, plan: "VideoPlan") -> Path:
-    """Draw, play and encode one video as H.264 and, where it has sound, AAC.
-
-    Args:
-        folder: The data set's folder; where in it the file goes is ``demo_lists.video_path``.
-        plan: What happens in the video.
-
-    Returns:
-        The written file.
-    """
-    import av
-    import numpy as np
-    from av.video.reformatter import VideoReformatter
-
-    from extract.base.files import atomic_path
-    from extract.demo.plan import Sound, frame_times
-    from extract.demo.scenes import draw
-    from extract.demo.sounds import RATE, play
-
-    path = video_path(folder, plan)
-    times = frame_times(plan)
-    pictures = draw(plan, np.array(times[:-1], dtype=np.float32))
-    with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
-        video = container.add_stream("libx264", rate=plan.rate, options={"preset": "ultrafast", "crf": "23"})
-        video.width, video.height, video.pix_fmt = plan.width, plan.height, "yuv420p"
-        video.codec_context.time_base = TIME_BASE
-        video.codec_context.thread_count = 1  # the bytes do not depend on the machine's cores
-        audio = None if plan.sound is Sound.NO_STREAM else container.add_stream("aac", rate=RATE, layout="mono")
-        scaler = VideoReformatter()  # one for all frames: setting it up takes longer than scaling
-        for picture, time in zip(pictures, times[:-1], strict=True):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame = scaler.reformat(frame, plan.width, plan.height, "yuv420p", threads=1)
-            frame.pts, frame.time_base = int(time / TIME_BASE), TIME_BASE
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-        if audio is not None:
-            sound = play(plan, np.array(times, dtype=np.float64))
-            if plan.sound is Sound.ENDS_EARLY:
-                sound = sound[: int(len(sound) * SOUNDING_SHARE)]
-            samples = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
-            samples.sample_rate, samples.pts, samples.time_base = RATE, 0, Fraction(1, RATE)
-            container.mux(audio.encode(samples))
-            container.mux(audio.encode(None))
-    return path
 
 
 if __name__ == "__main__":

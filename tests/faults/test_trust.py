@@ -64,7 +64,7 @@ def test_no_module_runs_what_it_reads(path: Path) -> None:
 def test_only_the_released_encoder_with_its_known_checksum_is_opened_as_a_program() -> None:
     """OpenAI's ViT-B-16.pt is TorchScript; every other weights file is tensors alone."""
     users = [path.name for path in SOURCES if "torch.jit.load" in path.read_text(encoding="utf-8")]
-    assert users == ["clip_encoder.py"]
+    assert users == ["clip.py"]
     text = (ROOT / "extract/encoders/clip.py").read_text(encoding="utf-8")
     assert "_openai_state(path) if identity == OPENAI_SHA256 else read_state_dict(path)" in text
 

@@ -151,9 +151,10 @@ def test_a_video_without_scores_or_segments_is_named_with_its_file(tmp_path: Pat
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("module", ["evaluate.report.figure4", "evaluate.detect"])
+@pytest.mark.parametrize("module", ["evaluate.report.figure4", "evaluate.detect.__main__"])
 def test_help_is_quick_because_nothing_heavy_is_imported(module: str) -> None:
     heavy = "('torch', 'numpy', 'h5py', 'matplotlib', 'av')"
-    code = f"import sys, {module}; {module}.parser().format_help(); print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, {module} as command; command.parser().format_help()"
+    code += f"; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

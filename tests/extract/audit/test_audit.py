@@ -121,7 +121,7 @@ def test_comparing_needs_no_torch() -> None:
 
 
 def test_help_is_quick() -> None:
-    code = "import sys, extract.audit as step; step.parser().format_help(); print(sorted(sys.modules))"
+    code = "import sys, extract.audit.__main__ as step; step.parser().format_help(); print(sorted(sys.modules))"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not [name for name in ("torch", "h5py", "numpy", "matplotlib", "av") if f"'{name}'" in modules]
 

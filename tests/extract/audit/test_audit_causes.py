@@ -15,8 +15,8 @@ from extract.audit.features import Recomputer
 from extract.audit.report import diagnosis_text
 from extract.audit.similarity import open_folder
 from extract.shard import RELEASED_VISUAL, ShardHeader, new_shard
+from tests.extract.audit.perturbed_features import Maker, Recipe
 from tests.extract.made_videos import write_video
-from tests.extract.perturbed_features import Maker, Recipe
 from tests.shards import VISUAL
 
 STRIDE = 4

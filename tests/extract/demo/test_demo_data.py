@@ -24,6 +24,7 @@ from extract.demo import __main__ as demo_data
 from extract.demo.plan import NORMAL, VIOLENCE, Kind, Sound, VideoPlan, frame_times, plan_data_set
 from extract.demo.scenes import draw
 from extract.demo.sounds import RATE, play
+from extract.demo.videos import write_video
 
 NAME = re.compile(
     r"(?P<source>.+)__#\d\d-\d\d-\d\d_\d\d-\d\d-\d\d_label_(?P<label>A|(?:B[12456]|G)(?:-(?:0|B[12456]|G)){2})"
@@ -331,12 +332,12 @@ def test_one_test_video_has_a_variable_frame_rate_and_decord_reads_all_of_it(dec
 
 def test_any_one_video_can_be_made_again_alone_and_comes_out_the_same(folder: Path, tmp_path: Path) -> None:
     plan = PLANS[17]
-    again = demo_data.write_video(tmp_path, plan)
+    again = write_video(tmp_path, plan)
     assert again.read_bytes() == demo_data.video_path(folder, plan).read_bytes()
 
 
 def test_another_seed_makes_other_videos(folder: Path, tmp_path: Path) -> None:
-    other = demo_data.write_video(tmp_path, plan_data_set(seed=1, train=88, test=36, max_snippets=1020)[17])
+    other = write_video(tmp_path, plan_data_set(seed=1, train=88, test=36, max_snippets=1020)[17])
     assert other.read_bytes() != demo_data.video_path(folder, PLANS[17]).read_bytes()
 
 
