@@ -3,7 +3,7 @@
 A plain script on its own: PyAV reads frames, Pillow and NumPy resize, open_clip encodes with its own constants,
 and the result is ``<video>__<crop>.npy``, float16. It shares no code with ``extract``.
 
-    python tests.extract.audit.perturbed_features.py VIDEO... --out DIR --weights FILE.safetensors [--bgr] [--resize ...]
+    python tests/extract/audit/perturbed_features.py VIDEO... --out DIR --weights FILE [--bgr] [--resize ...]
 """
 
 import argparse
