@@ -5,12 +5,13 @@ SHOWN = [
     if any(name in methods_in(table) for table in TABLES)
 ]
 RUNS = [(method, path) for method in SHOWN for path in runs_of(method)]
-# Methods of train/baselines score anomaly alone.
+# Most methods of train/baselines score anomaly alone.
 TELLING = [
     name
     for name in SHOWN
     if name in IMPORTED
-    or config["methods"][name]["architecture"]["model"] in OWN_TO_MODEL
+    or config["methods"][name]["architecture"]["model"]
+    in {*OWN_TO_MODEL, *TELLING_BASELINES}
 ]
 SILENT = [name for name in SHOWN if name not in TELLING]
 REPORT = f"results/{NAME}_report"

@@ -7,6 +7,7 @@ import yaml
 sys.path.insert(0, workflow.basedir)
 
 from extract.precision import resolve
+from train.settings import HEARING_BASELINES, MIXED_AT_THE_END, TELLING_BASELINES
 
 
 def refuse(key, reason):
@@ -146,8 +147,6 @@ def check_methods(settings):
 
 
 CLIP_MODELS = {"model", "layers", "window", "max_snippets"}
-HEARING_BASELINES = {"hl_net_audio_visual", "macil_sd"}
-MIXED_AT_THE_END = {"macil_sd"}
 OWN_TO_MODEL = {
     "vadclip": set(),
     "teacher": {"prompt", "fusion", "focal"},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from extract import command
 from extract.errors import InputError
 from extract.help import command_parser
+from train.settings import BASELINES, FAITHFULNESS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,8 +138,8 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
     notes = [header.note, shards.note]
     if header.text_weights.startswith("random:"):
         notes.append(f"untrained CLIP text tower ({header.text_weights})")
-    if not architecture.tells_classes:
-        notes.append("reimplemented, ViT features")
+    if architecture.model in BASELINES:
+        notes.append(f"{FAITHFULNESS[architecture.model]}; reimplemented, ViT features")
     if recipe.labels == "shuffled":
         notes.append("trained on shuffled labels")
     if header.epoch == 0:
@@ -163,7 +164,7 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
 
 def _spelled(header: "Header") -> str:
     architecture, recipe = header.architecture, header.recipe
-    if not architecture.tells_classes:
+    if architecture.model in BASELINES:
         return architecture.model
     parts = [
         f"{architecture.layers} layers",

@@ -5,8 +5,8 @@ Metadata: one entry, ``header``, a JSON object with ``format`` = "avadclip-check
 that was kept; -1 unknown), ``trained_on`` (stride, crops, note and the encoder, weights, precision and preprocessing of
 both streams of the training shards), ``text_weights``, ``scoring_crop`` and ``note``.
 
-Tensors: ``network.*``, ``text`` [C, D] (the class embeddings of the learnable prompt, stored so that scoring needs
-none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
+Tensors: ``network.*``, ``text`` [prompts, D] (the class embeddings of the learnable prompt, stored so that scoring
+needs none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
 """
 
 import json
@@ -64,7 +64,7 @@ class Header:
         architecture: Shape of the network.
         dataset: Name of the label set.
         classes: Label codes of the columns; the first is normal.
-        prompts: Text prompt of each class.
+        prompts: Text prompt of each class; none for a network that tells no classes, or does without their names.
         recipe: How it was trained.
         epoch: Epoch whose weights were kept, counted from 1; 0 for an untrained network, -1 if unknown.
         trained_on: What the training shards were.
@@ -92,7 +92,7 @@ class Checkpoint:
     Attributes:
         header: What it is.
         network: The network, in eval mode.
-        text: [C, D] float32 class embeddings of the learnable prompt.
+        text: [prompts, D] float32 class embeddings of the learnable prompt.
         sha256: Of the file.
     """
 
@@ -166,11 +166,12 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
             raise InputError(f"{path}: tensor text is missing")
         text = file.get_tensor("text")
         state = {name.removeprefix("network."): file.get_tensor(name) for name in names if name.startswith("network.")}
-    if text.shape != (len(header.classes), DIMENSIONS):
-        raise InputError(f"{path}: tensor text is {list(text.shape)}, but the header has {len(header.classes)} classes")
+    texts = len(header.classes) if header.architecture.reads_text else 0
+    if text.shape != (texts, DIMENSIONS):
+        raise InputError(f"{path}: tensor text is {list(text.shape)}, but the header has {texts} classes with texts")
     with torch.device("meta"):  # takes no memory, whatever sizes the header names
-        _check_state(path, build_network(header.architecture), state)
-    network = build_network(header.architecture)
+        _check_state(path, build_network(header.architecture, len(header.classes)), state)
+    network = build_network(header.architecture, len(header.classes))
     network.load_state_dict(state)
     return Checkpoint(header, network.to(device).eval(), text.to(device), file_sha256(path))
 

@@ -56,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
     )
     files.add_argument("--curves", type=Path, required=True, help="folder for TensorBoard scalars")
     files.add_argument(
-        "--text-weights", default="", help="CLIP's weights: a file, or random:<seed>; not read for a baseline"
+        "--text-weights",
+        default="",
+        help="CLIP's weights: a file, or random:<seed>; not read for a baseline without texts",
     )
     files.add_argument("--teacher", type=Path, help="checkpoint to distil from (student only)")
     files.add_argument("--catalog", type=Path, help="annotations of the test videos (selection 'released' only)")
@@ -169,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     architecture = Architecture(**{name.name: settings[name.name] for name in fields(Architecture)})
     recipe = Recipe(**{name.name: settings[name.name] for name in fields(Recipe)})
     check_together(architecture, recipe)
-    _check_companions(arguments)
+    _check_companions(arguments, architecture)
 
     import torch
 
@@ -200,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             architecture=architecture,
             dataset=labels.name,
             classes=labels.model_codes if architecture.tells_classes else (),
-            prompts=labels.prompts if architecture.tells_classes else (),
+            prompts=labels.prompts if architecture.reads_text else (),
             recipe=recipe,
             epoch=0,
             trained_on=TrainedOn.from_shards(split.header),
@@ -224,14 +226,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     save_checkpoint(arguments.out, replace(header, epoch=progress.kept_epoch), checkpoint_tensors(learner))
 
 
-def _check_companions(arguments: argparse.Namespace) -> None:
+def _check_companions(arguments: argparse.Namespace, architecture: Architecture) -> None:
     distils = arguments.model == "student" and arguments.distillation != "none"
     if distils != (arguments.teacher is not None):
         raise InputError(
             "--teacher: a student needs one unless --distillation is none, and no other model takes one; --model is "
             f"{arguments.model}, --distillation {arguments.distillation}"
         )
-    if arguments.model not in BASELINES and not arguments.text_weights:
+    if architecture.reads_text and not arguments.text_weights:
         raise InputError(f"--text-weights: a {arguments.model} needs CLIP's weights, a file or random:<seed>")
     if arguments.model in BASELINES and arguments.precision not in (AUTO, Recipe.precision):
         raise InputError(

@@ -29,6 +29,9 @@ VadCLIP's authors made it score frames from video labels is published nowhere, s
 Unknown: loss, pooling, score and epochs of the reported row, and whether it had a branch for two classes beside.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -36,9 +39,13 @@ from train.baselines.class_logits import anomaly_logits
 from train.baselines.segments import valid_rows
 from train.branches import Output, alignment_logits
 from train.mil import AlignmentLoss
+from train.prompts import LearnablePrompt
 from train.quick_gelu import QuickGeluMLP
 from train.samples import Batch
 from train.settings import Recipe
+
+if TYPE_CHECKING:
+    import open_clip
 
 RECIPE = Recipe(
     epochs=10,
@@ -85,18 +92,17 @@ class EfficientPrompt(nn.Module):
     Args:
         dim: Width D of the features.
         positions: Rows of the longest input.
-
-    Attributes:
-        prompt_vectors: Learned vectors that the class embeddings are to have before and behind each name.
     """
-
-    prompt_vectors = (PREFIX, POSTFIX)
 
     def __init__(self, dim: int = 512, positions: int = POSITIONS) -> None:
         super().__init__()
         self.positions = nn.Parameter(0.01 * torch.randn(positions, dim))
         self.block = Block(dim)
         self.class_loss = AlignmentLoss()
+
+    def text_side(self, clip: "open_clip.CLIP", prompts: Sequence[str]) -> LearnablePrompt:
+        """Build the class names between learned vectors, through CLIP's frozen text tower."""
+        return LearnablePrompt(clip, prompts, PREFIX, POSTFIX)
 
     def forward(self, visual: Tensor, audio: Tensor, length: Tensor, text: Tensor) -> Output:
         """Score rows.

@@ -22,7 +22,7 @@ def parameters(module: torch.nn.Module) -> int:
 
 
 def learned_prompt(clip: Any) -> LearnablePrompt:
-    return LearnablePrompt(clip, LABEL_SETS["xd"].prompts, *EfficientPrompt.prompt_vectors)
+    return EfficientPrompt(positions=9).text_side(clip, LABEL_SETS["xd"].prompts)
 
 
 def unchanging(network: EfficientPrompt) -> EfficientPrompt:
