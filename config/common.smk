@@ -38,7 +38,10 @@ AUDIO = config.get(
 STREAMS = ["visual", "audio"] if "audio" in config else ["visual"]
 RELEASED = config["features"] == "released"
 TRAINED = [name for name, method in config["methods"].items() if "recipe" in method]
-IMPORTED = [name for name in config["methods"] if name not in TRAINED]
+IMPORTED = [
+    name for name, method in config["methods"].items() if "checkpoint" in method
+]
+CHANCE = [name for name, method in config["methods"].items() if "chance" in method]
 # Checkpoints that the authors trained need no training shards.
 SHARDS = {
     split: [
@@ -258,7 +261,7 @@ def train_settings(wildcards, input):
         "scoring_crop": method["scoring_crop"],
         "text_weights": config["text_weights"],
         "device": config["device"],
-        "note": config["note"],
+        "note": "; ".join(filter(None, (config["note"], method.get("note")))),
     }
     for name in ("teacher", "catalog"):
         if name in input.keys():
@@ -270,6 +273,8 @@ def runs_of(method):
     """Name the runs of a method that the tables show, as control/run: one for each seed, or the published one."""
     if method in IMPORTED:
         return [PUBLISHED]
+    if method in CHANCE:
+        return [f"chance/seed{seed}" for seed in config["seeds"]]
     return [f"trained/seed{seed}" for seed in config["seeds"]]
 
 

@@ -10,9 +10,12 @@ TELLING = [
     name
     for name in SHOWN
     if name in IMPORTED
+    or name in CHANCE
     or config["methods"][name]["architecture"]["model"]
     in {*OWN_TO_MODEL, *TELLING_BASELINES}
 ]
+# Those that something was learned in.
+LEARNED = [name for name in TRAINED if config["methods"][name]["recipe"]["epochs"]]
 SILENT = [name for name in SHOWN if name not in TELLING]
 REPORT = f"results/{NAME}_report"
 TITLES = {
@@ -50,7 +53,7 @@ def runs_as_flags(flag, pattern, methods):
 def drawings():
     """Name the drawings that this configuration has something for."""
     there = {
-        "training_curves": any(name in TRAINED for name in SHOWN),
+        "training_curves": any(name in LEARNED for name in SHOWN),
         "precision_recall": True,
         "per_class": bool(TELLING),
         "confusion": bool(TELLING),

@@ -75,6 +75,10 @@ def check_companions(settings):
     trained = [
         name for name, method in settings["methods"].items() if "recipe" in method
     ]
+    if "seeds" not in settings and any(
+        "chance" in method for method in settings["methods"].values()
+    ):
+        refuse("seeds", "is missing; methods by chance need it")
     for key in ("text_weights", "seeds", "selection"):
         if trained and key not in settings:
             refuse(key, f"is missing; training methods.{trained[0]} needs it")
@@ -135,6 +139,8 @@ def check_methods(settings):
     """Check what a schema cannot say: keys that must fit one another."""
     for name, method in settings["methods"].items():
         key = f"methods.{name}"
+        if "chance" in method:
+            continue
         if "crops" in settings and method["scoring_crop"] not in settings["crops"]:
             refuse(
                 f"{key}.scoring_crop",

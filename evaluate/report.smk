@@ -44,7 +44,7 @@ rule table_page:
 
 rule training_curves:
     input:
-        files_of_runs(f"{WORK}/curves/{{}}.csv", TRAINED),
+        files_of_runs(f"{WORK}/curves/{{}}.csv", LEARNED),
     output:
         report(
             directory(f"{REPORT}/training_curves"),
@@ -64,7 +64,7 @@ rule training_curves:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        curves=runs_as_flags("--curves", f"{WORK}/curves/{{}}.csv", TRAINED),
+        curves=runs_as_flags("--curves", f"{WORK}/curves/{{}}.csv", LEARNED),
         score=flags({"score": selection_score()}),
         measure=selection_score(),
         judged=config.get("selection") in ("validation", "released"),
