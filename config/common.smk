@@ -278,6 +278,12 @@ def runs_of(method):
     return [f"trained/seed{seed}" for seed in config["seeds"]]
 
 
+def reported_in(table):
+    """Name the files of the paper's rows of a table: its own, and those that only its journal version has."""
+    path = f"evaluate/reported/{REPORTED[table]}"
+    return [f"{path}.csv", *glob(f"{path}_journal.csv")]
+
+
 def metrics_in(table):
     """Name the metrics of every method and run that a table shows."""
     return [

@@ -87,7 +87,7 @@ rule metrics:
 rule table:
     input:
         metrics=lambda wildcards: metrics_in(int(wildcards.number)),
-        reported=lambda wildcards: f"evaluate/reported/{REPORTED[int(wildcards.number)]}.csv",
+        reported=lambda wildcards: reported_in(int(wildcards.number)),
     output:
         f"results/{NAME}_table{{number}}.csv",
     log:

@@ -81,7 +81,13 @@ def parser() -> argparse.ArgumentParser:
         required=True,
         help="1, 3: frame level; 2: instance-level mAP; 4 to 6: ablations, frame level and mean mAP",
     )
-    parser.add_argument("--reported", type=Path, required=True, help="the paper's table (CSV)")
+    parser.add_argument(
+        "--reported",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="the paper's table (CSV); the rows of further files, as of its journal version, follow",
+    )
     parser.add_argument(
         "--measured", action="append", default=[], metavar="KEY=FILE", help="metrics of one run; one for each seed"
     )
@@ -131,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     unplaced = sorted((runs.keys() | modalities.keys()) - names.keys())
     if unplaced:
         raise InputError(f"--row: {unplaced[0]!r} has no row; add --row {unplaced[0]}=METHOD")
-    header, reported = read_reported(arguments.reported, figures, ROW_KEYS[arguments.table])
+    header, reported = read_all_reported(arguments.reported, figures, ROW_KEYS[arguments.table])
     reported |= unreported_rows(_unreported(arguments, names), reported, ROW_KEYS[arguments.table])
     measured = {
         names[key]: measured_cells(of_key, figures, arguments.protocol, modalities.get(key, ""))
@@ -139,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     if len(measured) < len(runs):
         raise InputError("--row: two keys with measured runs fill the same row; give each its own")
-    write_text(arguments.out, compose(header, reported, measured, figures, arguments.reported))
+    write_text(arguments.out, compose(header, reported, measured, figures, arguments.reported[0]))
 
 
 def frame_figures(branch: str, protocol: str, measure: str) -> tuple[Figure, ...]:
@@ -210,6 +216,33 @@ def read_reported(
             row[figure.column] = _reported_cell(row[figure.column], f"{path}, line {number}: column {figure.column}")
     numbers = {figure.column for figure in figures}
     return [column for column in columns if column not in numbers], named
+
+
+def read_all_reported(
+    paths: Sequence[Path], figures: Sequence[Figure], keys: Sequence[str] = ("method",)
+) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Read a paper's table, and after its rows those of further files.
+
+    Args:
+        paths: The table, and files of the same columns with other rows.
+        figures: See ``read_reported``, as for ``keys`` and what is given.
+        keys: Columns whose cells, joined by ``/``, name a row.
+
+    Raises:
+        InputError: As ``read_reported``, and if columns differ or two files have a row of one name.
+    """
+    columns, rows = read_reported(paths[0], figures, keys)
+    for path in paths[1:]:
+        further, more = read_reported(path, figures, keys)
+        if further != columns:
+            raise InputError(
+                f"{path}: its columns {', '.join(further)} are not those of {paths[0]}, {', '.join(columns)}"
+            )
+        twice = sorted(more.keys() & rows.keys())
+        if twice:
+            raise InputError(f"{path}: row {twice[0]!r} stands in a file before it too; keep one")
+        rows |= more
+    return columns, rows
 
 
 def read_run(path: Path) -> Run:
