@@ -184,8 +184,7 @@ def step_losses(
         its own terms, and ``total``.
     """
     if isinstance(learner, BaselineLearner):
-        baseline_losses: dict[str, Tensor] = learner.network.losses(batch)  # type: ignore[operator]
-        return baseline_losses
+        return learner.losses(batch)
     return learner_losses(learner, batch, recipe, teacher)
 
 
