@@ -167,7 +167,7 @@ def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *
     optimizer = build_optimizer(BaselineLearner(network), replace(recipe, learning_rate=speed * recipe.learning_rate))
     for step in range(steps):
         if isinstance(network, Staged) and step % 10 == 0:
-            network.start_epoch(step // 10)
+            network.start_epoch(step // 10, steps // 10)
         loss = network.losses(training)["total"]
         optimizer.zero_grad()
         loss.backward()
