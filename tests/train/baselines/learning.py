@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from train.baselines.interface import Staged
 from train.learner import BaselineLearner
@@ -15,6 +16,17 @@ from train.schedule import set_learning_rates
 from train.settings import Recipe
 
 DIM, ROWS, KINDS, CLASSES = 64, 32, 8, 3
+
+
+class FreeText(nn.Module):
+    """Class embeddings that are learned as they are, in place of CLIP's tower."""
+
+    def __init__(self, classes: int, dim: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.randn(classes, dim))
+
+    def forward(self) -> Tensor:
+        return F.normalize(self.vectors, dim=-1)
 
 
 def videos(count: int, seed: int) -> tuple[Batch, Tensor]:

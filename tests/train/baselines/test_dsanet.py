@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tests.train.baselines.learning import CLASSES, trained_frame_ap
+from tests.train.baselines.learning import CLASSES, FreeText, trained_frame_ap
 from train.baselines import dsanet
 from train.baselines.dsanet import (
     RECIPE,
@@ -438,14 +438,3 @@ def test_it_learns_from_true_labels_and_not_from_shuffled_ones() -> None:
     recipe = replace(RECIPE, learning_rate=1e-3)
     assert trained_frame_ap(build, recipe, steps=10, true_labels=True) > 0.65
     assert trained_frame_ap(build, recipe, steps=10, true_labels=False) < 0.5
-
-
-class FreeText(nn.Module):
-    """Class embeddings that are learned as they are, in place of CLIP's tower."""
-
-    def __init__(self, classes: int, dim: int) -> None:
-        super().__init__()
-        self.vectors = nn.Parameter(torch.randn(classes, dim))
-
-    def forward(self) -> Tensor:
-        return F.normalize(self.vectors, dim=-1)
