@@ -480,7 +480,7 @@ def _mean(values: Tensor, counted: Tensor) -> Tensor:
 
 
 def _heads(x: Tensor) -> Tensor:
-    return x.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+    return x.reshape(*x.shape[:-1], HEADS, -1).transpose(1, 2)
 
 
 def _mlp(dim: int) -> nn.Sequential:
