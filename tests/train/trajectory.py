@@ -66,7 +66,7 @@ def _published(model: str, dataset: str, separation: float = 1e3) -> tuple[Archi
 
 def _baseline(model: str, **settings: Any) -> tuple[Architecture, Recipe]:
     recipe = Recipe(**_TWELVE, batch=2, sampling="paired", optimiser="adam", learning_rate=1e-4, milestones=(3,))
-    return Architecture(model, max_snippets=SNIPPETS), replace(recipe, **settings)
+    return Architecture(model, max_snippets=SNIPPETS, window=4), replace(recipe, **settings)
 
 
 # Label set, architecture and recipe by name.

@@ -2,16 +2,18 @@
 
 Every method is a ``torch.nn.Module`` that is called as ``network(visual, audio, length, text) -> Output`` like the
 networks with classes, and has ``losses``. More is asked only of the methods that have it: class texts (`ReadsText`),
-parts that learn at rates of their own (`OwnRates`), and work at the bounds of an epoch (`Staged`). How the rate falls
-over the epochs is no method's own: the recipe says it (`train.schedule`).
+parts that learn at rates of their own (`OwnRates`) or by rules of their own (`OwnOptimiser`), and work at the bounds of
+an epoch (`Staged`). How the recipe's rate falls over the epochs is no method's own (`train.schedule`).
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from train.samples import Batch
+from train.settings import Recipe
 
 if TYPE_CHECKING:
     import open_clip
@@ -54,6 +56,21 @@ class OwnRates(Protocol):
 
 
 @runtime_checkable
+class OwnOptimiser(Protocol):
+    """A method whose parts learn by different rules, or by one that no recipe names."""
+
+    def optimiser(self, text_side: Sequence[nn.Parameter], recipe: Recipe, steps_an_epoch: int) -> Optimizer:
+        """Build the optimiser of everything that is learned.
+
+        Args:
+            text_side: What is learned beside the network.
+            recipe: As for the other methods.
+            steps_an_epoch: For rates that follow the steps.
+        """
+        ...
+
+
+@runtime_checkable
 class Staged(Protocol):
     """A method that does something once an epoch.
 
@@ -61,8 +78,8 @@ class Staged(Protocol):
     whose weights were set back to an earlier epoch's, go on as they should.
     """
 
-    def start_epoch(self, epoch: int) -> None:
-        """Be told how many epochs are done, before the first step of the next one."""
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        """Be told how many epochs are done, and of how many, before the first step of the next one."""
         ...
 
     def end_epoch(self) -> None:
