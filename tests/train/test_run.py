@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -148,7 +149,14 @@ def test_a_baseline_is_trained_scored_and_measured(tmp_path: Path, model: str) -
     metrics = measure(tmp_path / "scores.h5", tmp_path / "catalog.jsonl")
     assert metrics["alignment"]["released"]["ap"] > 0
     # AVVD's two heads are two opinions, and TPWNG's texts give the normal class a share; all others have one score.
-    assert (metrics["classification"] == metrics["alignment"]) is (model not in ("avvd", "tpwng"))
+    has_one = model not in ("avvd", "tpwng")
+    with h5py.File(tmp_path / "scores.h5") as file:
+        pairs = [(video["anomaly"][:], video["anomaly_alignment"][:]) for video in file.values()]
+    ranked = [alignment[np.lexsort((alignment, anomaly))] for anomaly, alignment in pairs]
+    assert all((np.diff(alignment) >= -1e-6).all() for alignment in ranked) is has_one
+    # DSANet's class map is a rising function of the score, and rounds it: rows tie that did not.
+    if "window" not in METHODS[model].shape:
+        assert (metrics["classification"] == metrics["alignment"]) is has_one
     assert all(isinstance(value, float) for value in metrics["map"]["released"].values()) is architecture.tells_classes
     assert bool(metrics["per_class"]) is architecture.tells_classes
     assert f"{METHODS[model].faithfulness}; reimplemented, ViT features" in metrics["provenance"]["note"]
