@@ -27,8 +27,9 @@ learning: .venv/.complete  ## does it learn? every method against chance, untrai
 
 # The same of the other authors' methods, which have recipes of their own.
 baselines: .venv/.complete  ## the same of the other authors' methods
-	$(call follow,demo_baselines) -- results/demo_baselines_table1.csv results/demo_baselines_table1.md results/demo_baselines_learning.csv
-	python -m evaluate.show results/demo_baselines_table1.csv results/demo_baselines_learning.csv \
+	$(call follow,demo_baselines) -- results/demo_baselines_table1.csv results/demo_baselines_table1.md \
+		results/demo_baselines_table2.csv results/demo_baselines_table2.md results/demo_baselines_learning.csv
+	python -m evaluate.show results/demo_baselines_table1.csv results/demo_baselines_table2.csv results/demo_baselines_learning.csv \
 		--next "your own videos: see README.md"
 
 # Two processes, each with whole files of tests: many tests wait for a subprocess or use one core.

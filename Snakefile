@@ -25,7 +25,7 @@ wildcard_constraints:
     split="train|test",
     shard=r"\d{5}",
     method=one_of(conf.models),
-    control="trained|untrained|shuffled|released",
+    control="trained|untrained|shuffled|released|chance",
     seed=r"\d+",
     run=r"seed\d+|published",
 

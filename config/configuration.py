@@ -12,6 +12,7 @@ from train.settings import Architecture, Recipe, distils
 
 # Where the authors' own checkpoints stand among the runs of a method.
 PUBLISHED = "released/published"
+CHANCE = "chance"
 CONTROLS = ("trained", "untrained", "shuffled")
 
 
@@ -51,17 +52,20 @@ class FrameLevel:
 
 @dataclass(frozen=True)
 class Model:
-    """One entry of ``methods``: a model to train, or to take from the authors.
+    """One entry of ``methods``: a model to train, or to take from the authors, or chance itself.
 
     Attributes:
         name: Its key.
         rows: Its line in each table that it stands in, by the table's number.
         modality: What it reads, in words.
-        scoring_crop: Number of the crop that scoring reads.
+        scoring_crop: Number of the crop that scoring reads; chance reads none.
         unreported: Whether the paper's tables lack its rows.
         scoring_window: Attention window that scoring uses in place of the network's.
         scoring_classes: Whose prompts scoring reads, where the configuration says so.
         checkpoint: The authors' file, of a model that is not trained.
+        chance: Whether its scores are random numbers, and there is no model.
+        untrained: Whether tables show its network as it is before training.
+        note: What its tables say of it beside what they say themselves.
         teacher: Name of the model that it is distilled from.
         architecture: What the configuration says of its network, in the order in which command lines repeat it.
         recipe: What the configuration, or else the method's record, says of its training, likewise.
@@ -70,11 +74,14 @@ class Model:
     name: str
     rows: Mapping[int, str]
     modality: str
-    scoring_crop: int
+    scoring_crop: int = 0
     unreported: bool = False
     scoring_window: int | None = None
     scoring_classes: str | None = None
     checkpoint: str | None = None
+    chance: bool = False
+    untrained: bool = False
+    note: str = ""
     teacher: str | None = None
     architecture: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -88,16 +95,16 @@ class Model:
     @property
     def is_trained(self) -> bool:
         """Whether it is trained here."""
-        return self.checkpoint is None
+        return self.checkpoint is None and not self.chance
 
     @property
     def network(self) -> Architecture | None:
-        """Its network; which one an authors' checkpoint holds is seen when it is read."""
+        """Its network; which one an authors' checkpoint holds is seen when it is read, and chance has none."""
         return Architecture(**self.architecture) if self.is_trained else None
 
     @property
     def tells_classes(self) -> bool:
-        """Whether it tells which anomaly it is, as all that authors released do."""
+        """Whether it tells which anomaly it is, as all that authors released do, and chance."""
         return self.network is None or self.network.tells_classes
 
     @property
@@ -260,7 +267,12 @@ class Configuration:
     @property
     def imported(self) -> list[str]:
         """Names of the models whose checkpoints are the authors'."""
-        return [name for name, model in self.models.items() if not model.is_trained]
+        return [name for name, model in self.models.items() if model.checkpoint is not None]
+
+    @property
+    def by_chance(self) -> list[str]:
+        """Names of those whose scores are random numbers."""
+        return [name for name, model in self.models.items() if model.chance]
 
     @property
     def tables(self) -> list[int]:
@@ -279,9 +291,11 @@ class Configuration:
 
     def runs_of(self, name: str) -> list[str]:
         """Name the runs of a model that tables show, as control/run: one for each seed, or the published one."""
-        if not self.models[name].is_trained:
+        model = self.models[name]
+        if model.checkpoint is not None:
             return [PUBLISHED]
-        return [f"trained/seed{seed}" for seed in self.seeds]
+        control = CHANCE if model.chance else "untrained" if model.untrained else "trained"
+        return [f"{control}/seed{seed}" for seed in self.seeds]
 
     def metrics_in(self, table: int) -> list[str]:
         """Name the metrics of every model and run that a table shows."""
@@ -295,6 +309,7 @@ class Configuration:
             (name, control, f"{self.work}/scores/{name}/{control}/seed{seed}.h5")
             for name in self.trained
             if 1 in self.models[name].rows
+            if not self.models[name].untrained
             for control in CONTROLS
             for seed in self.learning_seeds
         ]

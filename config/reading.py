@@ -76,7 +76,7 @@ def schema() -> dict[str, Any]:
     learning = [one.name for one in fields(Recipe) if one.name not in GIVEN_ELSEWHERE]
     model["properties"]["architecture"] = schema_of(Architecture, [one.name for one in fields(Architecture)])
     model["properties"]["recipe"] = schema_of(Recipe, learning, {"precision": (AUTO,)})
-    # An untrained network is a control, asked for by its file's name.
+    # An untrained network is a control, asked for by its file's name, or by the key untrained.
     model["properties"]["recipe"]["properties"]["epochs"]["minimum"] = 1
     return whole
 
@@ -125,10 +125,14 @@ def _check_companions(whole: dict[str, Any]) -> None:
     for key in idle:
         if key in whole:
             raise RefusedKeyError(key, f"has no meaning with features: {source}; remove it")
-    trained = [name for name, method in whole["methods"].items() if "checkpoint" not in method]
+    methods = whole["methods"].items()
+    by_chance = [name for name, method in methods if "chance" in method]
+    trained = [name for name, method in methods if "checkpoint" not in method and name not in by_chance]
     for key in ("text_weights", "seeds", "selection"):
         if trained and key not in whole:
             raise RefusedKeyError(key, f"is missing; training methods.{trained[0]} needs it")
+    if by_chance and "seeds" not in whole:
+        raise RefusedKeyError("seeds", f"is missing; methods.{by_chance[0]}, by chance, needs it")
 
 
 def _check_videos(whole: dict[str, Any]) -> None:
@@ -171,12 +175,19 @@ def _check_sound_study(whole: dict[str, Any]) -> None:
 
 def _check_method(whole: dict[str, Any], key: str, method: dict[str, Any]) -> None:
     """Check what a schema cannot say: keys that must fit one another."""
+    if "chance" in method:
+        idle = sorted(method.keys() - {"rows", "unreported", "modality", "chance"})
+        if idle:
+            raise RefusedKeyError(f"{key}.{idle[0]}", "has no meaning with chance: true; remove it")
+        return
     if "crops" in whole and method["scoring_crop"] not in whole["crops"]:
         raise RefusedKeyError(f"{key}.scoring_crop", f"{method['scoring_crop']} is not among crops {whole['crops']}")
     if "checkpoint" not in method:
         _check_trained(whole, key, method)
-    elif "teacher" in method:
-        raise RefusedKeyError(f"{key}.teacher", "a released checkpoint is not trained; remove it")
+        return
+    for name in ("teacher", "note", "untrained"):
+        if name in method:
+            raise RefusedKeyError(f"{key}.{name}", "a released checkpoint is not trained; remove it")
 
 
 def _check_trained(whole: dict[str, Any], key: str, method: dict[str, Any]) -> None:

@@ -38,6 +38,11 @@ def silent(configuration: Configuration) -> list[str]:
     return [name for name in shown(configuration) if not configuration.models[name].tells_classes]
 
 
+def learned(configuration: Configuration) -> list[str]:
+    """Name the models that learn something before tables show them."""
+    return [name for name in configuration.trained if not configuration.models[name].untrained]
+
+
 def files_of_runs(configuration: Configuration, pattern: str, names: Sequence[str]) -> list[str]:
     """Name the files of every run of some models; ``{}`` stands for model/control/run."""
     return [pattern.format(f"{name}/{run}") for name, run in _runs(configuration, names)]
@@ -60,7 +65,7 @@ def report_items(configuration: Configuration) -> list[str]:
     """Name everything the report shows but its page on provenance."""
     folder = configuration.report
     drawings = {
-        "training_curves": any(name in configuration.trained for name in shown(configuration)),
+        "training_curves": any(name in learned(configuration) for name in shown(configuration)),
         "precision_recall": True,
         "per_class": bool(telling(configuration)),
         "confusion": bool(telling(configuration)),

@@ -40,8 +40,8 @@ def _problems(settings: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
             if is_own:
                 yield from _unlike_the_table(key, number, row)
                 continue
-            path = folder / f"{reported[number]}.csv"
-            columns, rows = _read(path, number)
+            path, *_ = read_from = files(folder, reported[number])
+            columns, rows = _read(read_from, number)
             measure = settings["frame_level"]["measure"]
             if len(TABLES[number].measures) > 1 and TABLES[number].frame and measure not in columns:
                 yield "frame_level.measure", f"the paper's table {number} ({path}) has no {measure}, but {columns[-1]}"
@@ -49,6 +49,12 @@ def _problems(settings: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
                 yield key, _other_way(row, rows, path)
             else:
                 yield from _unlike_the_table(key, number, row)
+
+
+def files(folder: Path, name: str) -> list[Path]:
+    """Give the files of a paper's table: its own, and that of the rows which only its journal version has."""
+    further = folder / f"{name}_journal.csv"
+    return [folder / f"{name}.csv", *([further] if further.exists() else [])]
 
 
 def _other_way(row: str, rows: list[str], path: Path) -> str:
@@ -66,9 +72,13 @@ def _unlike_the_table(key: str, number: int, row: str) -> Iterator[Problem]:
         yield key, f"{row!r} must be {len(names)} cells joined by a slash, {'/'.join(names)}"
 
 
-def _read(path: Path, number: int) -> tuple[list[str], list[str]]:
+def _read(paths: list[Path], number: int) -> tuple[list[str], list[str]]:
     """Give the columns of a reported table, and the names of its rows."""
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        rows = ["/".join(row[key] for key in TABLES[number].row_keys) for row in reader]
-        return list(reader.fieldnames or []), rows
+    columns: list[str] = []
+    rows: list[str] = []
+    for path in paths:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows += ["/".join(row[key] for key in TABLES[number].row_keys) for row in reader]
+            columns = list(reader.fieldnames or [])
+    return columns, rows

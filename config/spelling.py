@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from config import paths
+from config import paths, rows
 from config.configuration import PUBLISHED, Configuration
 from evaluate.paper_tables import TABLES
 from extract.base.errors import InputError
@@ -181,7 +181,7 @@ def training(configuration: Configuration, name: str, control: str, files: Mappi
             **model.scoring,
             "text_weights": configuration.text_weights,
             "device": configuration.device,
-            "note": configuration.note,
+            "note": "; ".join(filter(None, (configuration.note, model.note))),
             **files,
         }
     )
@@ -218,16 +218,19 @@ def measured(configuration: Configuration, table: int) -> str:
 
 
 def reported_rows(configuration: Configuration, table: int) -> list[str]:
-    """Give the file of a paper's table; own videos have none to stand beside."""
-    return [] if configuration.is_own else [f"evaluate/reported/{configuration.data_set.reported[table]}.csv"]
+    """Give the files of a paper's table; own videos have none to stand beside."""
+    if configuration.is_own:
+        return []
+    return [str(path) for path in rows.files(Path("evaluate/reported"), configuration.data_set.reported[table])]
 
 
 def table_settings(configuration: Configuration, number: int) -> str:
     """Spell which numbers a table shows, and beside which of the paper's."""
     frame_level, table = configuration.frame_level, TABLES[number]
     settings: dict[str, Any] = {"table": number}
-    for path in reported_rows(configuration, number):
-        settings["reported"] = path
+    reported = reported_rows(configuration, number)
+    if reported:
+        settings["reported"] = reported
     if table.frame:
         settings |= {"branch": frame_level.branch, "protocol": frame_level.protocol}
     if len(table.measures) > 1 and table.frame:

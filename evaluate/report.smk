@@ -45,7 +45,9 @@ rule table_page:
 
 rule training_curves:
     input:
-        reported.files_of_runs(conf, f"{WORK}/curves/{{}}.csv", conf.trained),
+        reported.files_of_runs(
+            conf, f"{WORK}/curves/{{}}.csv", reported.learned(conf)
+        ),
     output:
         report(
             directory(f"{REPORT}/training_curves"),
@@ -66,7 +68,7 @@ rule training_curves:
         runtime=growing(10),
     params:
         curves=reported.runs_as_flags(
-            conf, "--curves", f"{WORK}/curves/{{}}.csv", conf.trained
+            conf, "--curves", f"{WORK}/curves/{{}}.csv", reported.learned(conf)
         ),
         score=flags({"score": reported.selection_score(conf)}),
         measure=reported.selection_score(conf),

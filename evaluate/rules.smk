@@ -19,6 +19,8 @@ rule score:
         f"{LOGS}/score/{{method}}-{{control}}-{{run}}.log",
     benchmark:
         f"{BENCHMARKS}/score/{{method}}-{{control}}-{{run}}.tsv"
+    wildcard_constraints:
+        control="trained|untrained|shuffled|released",
     conda:
         "../envs/train.yaml"
     threads: conf.train_threads
@@ -36,6 +38,30 @@ rule score:
         "--threads {threads} --out {output:q} > {log:q} 2>&1 "
         "&& python -m extract.check {output:q} >> {log:q} 2>&1 "
         "&& rm -rf {params.finished:q}"
+
+
+rule chance:
+    input:
+        SHARDS["test"],
+    output:
+        f"{WORK}/scores/{{method}}/chance/seed{{seed}}.h5",
+    log:
+        f"{LOGS}/chance/{{method}}-seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/chance/{{method}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        method=one_of(conf.by_chance),
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        shards=lambda wildcards, input: Path(input[0]).parent,
+    shell:
+        "python -m evaluate.random_scores --shards {params.shards:q} --seed {wildcards.seed} --out {output:q} > {log:q} 2>&1 "
+        "&& python -m extract.check {output:q} >> {log:q} 2>&1"
 
 
 rule metrics:

@@ -138,8 +138,8 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
     notes = [header.note, shards.note, *(f"in training {part}" for part in cut_notes(header.trained_on.note))]
     if header.text_weights.startswith("random:"):
         notes.append(f"untrained CLIP text tower ({header.text_weights})")
-    if not architecture.tells_classes:
-        notes.append("reimplemented, ViT features")
+    if architecture.method.faithfulness:
+        notes.append(f"{architecture.method.faithfulness}; reimplemented, ViT features")
     if recipe.labels == "shuffled":
         notes.append("trained on shuffled labels")
     if header.epoch == 0:
@@ -165,7 +165,7 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
 def _spelled(header: "Header") -> str:
     architecture, recipe = header.architecture, header.recipe
     method = architecture.method
-    if not method.shape:
+    if method.is_baseline:
         return architecture.model
     parts = [
         f"{architecture.layers} layers",

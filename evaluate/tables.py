@@ -61,7 +61,11 @@ def parser() -> argparse.ArgumentParser:
         help="; ".join(f"{number}: {table.title}" for number, table in TABLES.items()),
     )
     parser.add_argument(
-        "--reported", type=Path, help="the paper's table (CSV); without it the table has the measured rows alone"
+        "--reported",
+        type=Path,
+        nargs="+",
+        help="the paper's table (CSV), and files with further rows of it, as of its journal version; without it the "
+        "table has the measured rows alone",
     )
     parser.add_argument(
         "--measured", action="append", default=[], metavar="KEY=FILE", help="metrics of one run; one for each seed"
@@ -118,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise InputError("--unreported: belongs to --reported; without it every row is measured alone")
         header, reported = list(table.row_keys), own_rows(list(names.values()), table.row_keys)
     else:
-        header, reported = read_reported(arguments.reported, columns, table.row_keys)
+        header, reported = read_all_reported(arguments.reported, columns, table.row_keys)
         reported |= unreported_rows(_unreported(arguments, names), reported, table.row_keys)
     measured = {
         names[key]: measured_cells(of_key, columns, arguments.protocol, modalities.get(key, ""))
@@ -126,7 +130,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     if len(measured) < len(runs):
         raise InputError("--row: two keys with measured runs fill the same row; give each its own")
-    write_text(arguments.out, compose(header, reported, measured, columns, arguments.reported))
+    source = arguments.reported[0] if arguments.reported else None
+    write_text(arguments.out, compose(header, reported, measured, columns, source))
 
 
 def read_reported(
@@ -166,6 +171,33 @@ def read_reported(
             row[column.name] = _reported_cell(row[column.name], f"{path}, line {number}: column {column.name}")
     numbers = {column.name for column in columns}
     return [name for name in header if name not in numbers], named
+
+
+def read_all_reported(
+    paths: Sequence[Path], columns: Sequence[Column], keys: Sequence[str] = ("method",)
+) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Read a paper's table, and after its rows those of further files.
+
+    Args:
+        paths: The table, and files of the same columns with other rows.
+        columns: See ``read_reported``, as for ``keys`` and what is given.
+        keys: Columns whose cells, joined by ``/``, name a row.
+
+    Raises:
+        InputError: As ``read_reported``, and if columns differ or two files have a row of one name.
+    """
+    header, rows = read_reported(paths[0], columns, keys)
+    for path in paths[1:]:
+        further, more = read_reported(path, columns, keys)
+        if further != header:
+            raise InputError(
+                f"{path}: its columns {', '.join(further)} are not those of {paths[0]}, {', '.join(header)}"
+            )
+        twice = sorted(more.keys() & rows.keys())
+        if twice:
+            raise InputError(f"{path}: row {twice[0]!r} stands in a file before it too; keep one")
+        rows |= more
+    return header, rows
 
 
 def read_run(path: Path) -> Run:

@@ -330,12 +330,13 @@ def _checkpoint_problems(path: Path) -> Iterator[str]:
     for stream in ("visual", "audio"):
         if trained_on.get(stream) is not None:
             yield from _missing(f"{path}: header, trained_on, {stream}", trained_on[stream], ENCODING_FIELDS)
-    if len(header.get("classes", ())) != len(header.get("prompts", ())):
+    classes, prompts = len(header.get("classes", ())), len(header.get("prompts", ()))
+    if prompts not in (classes, 0):
         yield f"{path}: header: classes and prompts differ in number"
     if text_shape is None:
         yield f"{path}: tensor text is missing"
-    elif text_shape[0] != len(header.get("classes", ())):
-        yield f"{path}: tensor text has {text_shape[0]} rows for {len(header.get('classes', ()))} classes"
+    elif text_shape[0] != prompts:
+        yield f"{path}: tensor text has {text_shape[0]} rows for {prompts} prompts"
     if not any(name.startswith("network.") for name in names):
         yield f"{path}: has no tensor network.*"
 

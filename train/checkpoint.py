@@ -6,8 +6,8 @@ that was kept; -1 unknown), ``trained_on`` (stride, crops, note and the encoder,
 both streams of the training shards), ``text_weights``, ``scoring_crop``, ``note``, and, where scoring is to differ from
 training, ``scoring_window`` and ``scoring_classes``.
 
-Tensors: ``network.*``, ``text`` [C, D] (the class embeddings of the learnable prompt, stored so that scoring needs
-none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
+Tensors: ``network.*``, ``text`` [prompts, D] (the class embeddings of the learnable prompt, stored so that scoring
+needs none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
 """
 
 import json
@@ -65,7 +65,7 @@ class Header:
         architecture: Shape of the network.
         dataset: Name of the label set.
         classes: Label codes of the columns; the first is normal.
-        prompts: Text prompt of each class.
+        prompts: Text prompt of each class; none for a network that tells no classes, or does without their names.
         recipe: How it was trained.
         epoch: Epoch whose weights were kept, counted from 1; 0 for an untrained network, -1 if unknown.
         trained_on: What the training shards were.
@@ -91,12 +91,18 @@ class Header:
 
     def __post_init__(self) -> None:
         shape = self.architecture
-        if self.scoring_window and not (shape.tells_classes and 0 < self.scoring_window <= shape.max_snippets):
+        if self.scoring_window and not (
+            "window" in shape.method.shape and 0 < self.scoring_window <= shape.max_snippets
+        ):
             raise InputError(
                 f"scoring_window: {self.scoring_window} is not for a {shape.model} of {shape.max_snippets} snippets"
             )
         if self.scoring_window and shape.max_snippets % self.scoring_window:
             raise InputError(f"scoring_window: {self.scoring_window} must divide max_snippets ({shape.max_snippets})")
+        if self.scoring_classes and not shape.reads_text:
+            raise InputError(
+                f"scoring_classes: {', '.join(self.scoring_classes)} are not for {shape.model}, which reads no prompts"
+            )
         strange = [code for code in self.scoring_classes if code not in self.classes]
         if strange or (self.scoring_classes and self.scoring_classes[0] != self.classes[0]):
             raise InputError(
@@ -117,7 +123,7 @@ class Checkpoint:
     Attributes:
         header: What it is.
         network: The network, in eval mode.
-        text: [C, D] float32 class embeddings of the learnable prompt.
+        text: [prompts, D] float32 class embeddings of the learnable prompt.
         sha256: Of the file.
     """
 
@@ -191,11 +197,12 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
             raise InputError(f"{path}: tensor text is missing")
         text = file.get_tensor("text")
         state = {name.removeprefix("network."): file.get_tensor(name) for name in names if name.startswith("network.")}
-    if text.shape != (len(header.classes), DIMENSIONS):
-        raise InputError(f"{path}: tensor text is {list(text.shape)}, but the header has {len(header.classes)} classes")
+    texts = len(header.classes) if header.architecture.reads_text else 0
+    if text.shape != (texts, DIMENSIONS):
+        raise InputError(f"{path}: tensor text is {list(text.shape)}, but the header has {texts} classes with texts")
     with torch.device("meta"):  # takes no memory, whatever sizes the header names
-        _check_state(path, build_network(header.architecture), state)
-    network = build_network(header.architecture)
+        _check_state(path, build_network(header.architecture, len(header.classes)), state)
+    network = build_network(header.architecture, len(header.classes))
     network.load_state_dict(state)
     return Checkpoint(header, network.to(device).eval(), text.to(device), file_sha256(path))
 
@@ -220,8 +227,9 @@ def load_for_scoring(path: Path, device: torch.device) -> Checkpoint:
         network = build_network(replace(header.architecture, window=header.scoring_window))
         network.load_state_dict(checkpoint.network.state_dict())
         checkpoint = replace(checkpoint, network=network.to(device).eval())
-    columns = [header.classes.index(code) for code in header.scored_classes]
-    return replace(checkpoint, text=checkpoint.text[columns])
+    if not header.scoring_classes:
+        return checkpoint
+    return replace(checkpoint, text=checkpoint.text[[header.classes.index(code) for code in header.scoring_classes]])
 
 
 def _check_state(path: Path, network: nn.Module, state: dict[str, Tensor]) -> None:

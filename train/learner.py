@@ -6,10 +6,14 @@ from torch import Tensor, nn
 from extract.datasets import DataSet
 from extract.encoders.clip import load_clip
 from extract.shard import DIMENSIONS
+from train.baselines.interface import ReadsText
 from train.model.mil import AlignmentLoss, FocalAlignmentLoss
 from train.model.prompts import LearnablePrompt
 from train.networks import build_network
+from train.samples import Batch
 from train.settings import Architecture
+
+FROZEN = "prompt.encoder."
 
 
 class Learner(nn.Module):
@@ -35,7 +39,7 @@ class Learner(nn.Module):
     def learned_state(self) -> dict[str, Tensor]:
         """Copy everything but CLIP's frozen weights."""
         state = self.state_dict()
-        return {name: tensor.clone() for name, tensor in state.items() if not name.startswith("prompt.encoder.")}
+        return {name: tensor.clone() for name, tensor in state.items() if not name.startswith(FROZEN)}
 
     def set_learned_state(self, state: dict[str, Tensor]) -> None:
         """Take over what ``learned_state`` gave."""
@@ -45,28 +49,43 @@ class Learner(nn.Module):
 
 
 class BaselineLearner(nn.Module):
-    """A method of ``train.baselines``, which tells no classes and brings its own losses.
+    """A method of ``train.baselines``, which brings its own losses.
 
     Args:
-        network: ``network(visual, audio, length, text) -> Output`` with ``losses(batch)``; what else the training
-            loop asks of it, and of which methods, is in `train.baselines.interface`.
+        network: ``network(visual, audio, length, text) -> Output`` with ``losses``; what else the training loop asks
+            of it, and of which methods, is in `train.baselines.interface`.
+        prompt: Gives the class embeddings [C, D] of a method that reads texts; ``None`` for the others.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, prompt: nn.Module | None = None) -> None:
         super().__init__()
         self.network = network
+        self.prompt = prompt
 
     def text(self) -> Tensor:
-        """Give the embeddings of no classes [0, D]."""
-        return torch.zeros(0, DIMENSIONS, device=next(self.parameters()).device)
+        """Give the class embeddings [C, D], of no classes [0, D] where no texts are read."""
+        if self.prompt is None:
+            return torch.zeros(0, DIMENSIONS, device=next(self.parameters()).device)
+        embeddings: Tensor = self.prompt()
+        return embeddings
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Compute the network's loss terms and their weighted ``total``."""
+        given = (batch,) if self.prompt is None else (batch, self.text())
+        losses: dict[str, Tensor] = self.network.losses(*given)  # type: ignore[operator]
+        return losses
 
     def learned_state(self) -> dict[str, Tensor]:
-        """Copy everything."""
-        return {name: tensor.clone() for name, tensor in self.state_dict().items()}
+        """Copy everything but CLIP's frozen weights."""
+        state = self.state_dict()
+        return {name: tensor.clone() for name, tensor in state.items() if not name.startswith(FROZEN)}
 
     def set_learned_state(self, state: dict[str, Tensor]) -> None:
         """Take over what ``learned_state`` gave."""
-        self.load_state_dict(state)
+        missing, unexpected = self.load_state_dict(state, strict=False)
+        wrong = [*unexpected, *(name for name in missing if not name.startswith(FROZEN))]
+        if wrong:
+            raise ValueError(f"not of this learner: {wrong}")
 
 
 def build_learner(
@@ -77,16 +96,21 @@ def build_learner(
     Args:
         architecture: Shape of the network.
         labels: Its classes and their prompts.
-        text_weights: CLIP's weights, a file or ``random:<seed>``; not read for a baseline.
+        text_weights: CLIP's weights, a file or ``random:<seed>``; not read for a baseline that reads no texts.
         seed: Seed of the learned weights.
         device: Where the model goes.
 
     Returns:
-        The model and the identity of CLIP's weights, ``none`` for a baseline.
+        The model and the identity of CLIP's weights, ``none`` where they are not read.
     """
-    if not architecture.tells_classes:
+    if architecture.method.is_baseline:
         torch.manual_seed(seed)
-        return BaselineLearner(build_network(architecture)).to(device), "none"
+        baseline = build_network(architecture, len(labels.model_codes))
+        if not isinstance(baseline, ReadsText):
+            return BaselineLearner(baseline).to(device), "none"
+        clip, identity = load_clip(text_weights)
+        torch.manual_seed(seed)
+        return BaselineLearner(baseline, baseline.text_side(clip, labels.prompts)).to(device), identity
     clip, identity = load_clip(text_weights)
     # PyTorch initialises modules from its global generator; there is no other way to hand it a seed.
     torch.manual_seed(seed)

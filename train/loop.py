@@ -1,9 +1,8 @@
 """The training loop of VadCLIP, the AVadCLIP teacher and its student."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from extract.base.errors import InputError
 from extract.base.files import replaced_path
 from extract.base.progress import say, track
 from extract.encoders.weights import UNREADABLE
-from train.baselines.interface import OwnRates, Staged
+from train.baselines.interface import OwnOptimiser, OwnRates, Staged
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner
+from train.optimisers import recipe_optimiser
 from train.samples import Batch, TrainingSamples, batches, paired_order, shuffled_order
 from train.schedule import set_learning_rates
 from train.selection import Judge
@@ -94,7 +94,8 @@ def train(
         DivergedError: If a loss, a parameter or a judge's score is not finite. The line names run, epoch and step.
         InputError: If an epoch has no step, or is too short for ``recipe.judge_every``.
     """
-    optimizer = build_optimizer(learner, recipe)
+    steps = len(_epoch_order(samples, recipe, torch.Generator())) if recipe.epochs else 1
+    optimizer = build_optimizer(learner, recipe, steps)
     progress = _resume(partial / STATE_FILE, identity, learner, optimizer)
     staged = learner.network if isinstance(learner.network, Staged) else None
 
@@ -113,7 +114,7 @@ def train(
                     f"{len(samples.entries)} videos with {len(samples.pairs)} crops in all"
                 )
             if staged:
-                staged.start_epoch(epoch)
+                staged.start_epoch(epoch, recipe.epochs)
             sums: dict[str, Tensor] = {}
             scores: list[float] = []
             for step, batch in enumerate(batches(samples, order)):
@@ -149,20 +150,28 @@ def train(
     return progress
 
 
-def build_optimizer(learner: Learner | BaselineLearner, recipe: Recipe) -> torch.optim.Optimizer:
-    """Build the optimiser of everything that is learned, each part at the rate of the first epoch."""
-    if isinstance(learner.network, OwnRates):
-        groups = learner.network.parameter_groups(recipe.learning_rate)
+def build_optimizer(
+    learner: Learner | BaselineLearner, recipe: Recipe, steps_an_epoch: int = 1
+) -> torch.optim.Optimizer:
+    """Build the optimiser of everything that is learned, each part at the rate of the first epoch.
+
+    Args:
+        learner: What is trained.
+        recipe: For the rule and its rate.
+        steps_an_epoch: For the rules whose rate follows the steps.
+    """
+    network = learner.network
+    known = {id(parameter) for parameter in network.parameters()}
+    beside = [one for one in learner.parameters() if one.requires_grad and id(one) not in known]
+    if isinstance(network, OwnOptimiser):
+        optimiser = network.optimiser(beside, recipe, steps_an_epoch)
     else:
-        groups = [{"params": [parameter for parameter in learner.parameters() if parameter.requires_grad]}]
-    optimisers: dict[str, Callable[..., torch.optim.Optimizer]] = {
-        "adamw": partial(torch.optim.AdamW, fused=True),
-        "adam": torch.optim.Adam,
-        "adagrad": torch.optim.Adagrad,
-    }
-    optimiser: torch.optim.Optimizer = optimisers[recipe.optimiser](
-        groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
+        if isinstance(network, OwnRates):
+            groups = network.parameter_groups(recipe.learning_rate)
+            groups += [{"params": beside}] if beside else []
+        else:
+            groups = [{"params": [parameter for parameter in learner.parameters() if parameter.requires_grad]}]
+        optimiser = recipe_optimiser(groups, recipe)
     for group in optimiser.param_groups:
         group["initial_lr"] = group["lr"]
     return optimiser
@@ -184,8 +193,7 @@ def step_losses(
         its own terms, and ``total``.
     """
     if isinstance(learner, BaselineLearner):
-        baseline_losses: dict[str, Tensor] = learner.network.losses(batch)  # type: ignore[operator]
-        return baseline_losses
+        return learner.losses(batch)
     return learner_losses(learner, batch, recipe, teacher)
 
 

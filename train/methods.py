@@ -26,7 +26,11 @@ class Method:
         network: ``module:class`` of its ``torch.nn.Module``.
         shape: The settings of `train.settings.Architecture` that its network takes, by their names.
         reads_audio: Whether a network of this method, of a given `train.settings.Architecture`, reads the audio rows.
-        tells_classes: Whether it tells which anomaly it is, and so needs CLIP's text tower to be trained.
+        tells_classes: Whether it tells which anomaly it is.
+        reads_text: Whether it reads the classes' names, and so needs CLIP's text tower to be trained.
+        classes: Whether its network has an output for each class, and so takes their number.
+        faithfulness: How near it is to what its authors ran, as every table says it; empty for the methods that
+            this project is about.
         focal: Whether its alignment loss may have AVadCLIP's focal term.
         distilled: Whether it may learn from a teacher, another method of this list.
         teaches: Whether others may learn from it.
@@ -39,6 +43,9 @@ class Method:
     shape: tuple[str, ...] = ()
     reads_audio: Callable[[Any], bool] = _never
     tells_classes: bool = False
+    reads_text: bool = False
+    classes: bool = False
+    faithfulness: str = ""
     focal: bool = False
     distilled: bool = False
     teaches: bool = False
@@ -46,21 +53,27 @@ class Method:
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_baseline(self) -> bool:
+        """Whether it is another author's method, whose network brings its own losses (`train.baselines.interface`)."""
+        return self.network.startswith("train.baselines.")
+
+    @property
     def precisions(self) -> tuple[str, ...]:
         """The arithmetic it can be trained in."""
-        return ("fp32", "bf16") if self.tells_classes else ("fp32",)
+        return ("fp32",) if self.is_baseline else ("fp32", "bf16")
 
 
 _ADAPTER = ("max_snippets", "layers", "window")
 VADCLIP, TEACHER, STUDENT = "vadclip", "teacher", "student"
 
 METHODS: dict[str, Method] = {
-    VADCLIP: Method("train.model.vadclip:VadCLIP", shape=_ADAPTER, tells_classes=True),
+    VADCLIP: Method("train.model.vadclip:VadCLIP", shape=_ADAPTER, tells_classes=True, reads_text=True),
     TEACHER: Method(
         "train.model.avadclip:AudioVisualTeacher",
         shape=(*_ADAPTER, "prompt", "fusion"),
         reads_audio=lambda architecture: architecture.fusion != "none",
         tells_classes=True,
+        reads_text=True,
         focal=True,
         teaches=True,
     ),
@@ -69,11 +82,28 @@ METHODS: dict[str, Method] = {
         shape=(*_ADAPTER, "prompt", "stream", "enhancement_blocks"),
         reads_audio=lambda architecture: architecture.stream == "audio",
         tells_classes=True,
+        reads_text=True,
         focal=True,
         distilled=True,
     ),
     "deep_mil": Method(
         "train.baselines.deep_mil:DeepMIL",
+        faithfulness="released network",
+        recipe={
+            "epochs": 63,
+            "batch": 30,
+            "learning_rate": 0.01,
+            "weight_decay": 0,
+            "milestones": [],
+            "sampling": "paired",
+            "optimiser": "adagrad",
+        },
+    ),
+    "deep_mil_classes": Method(
+        "train.baselines.deep_mil_classes:DeepMILClasses",
+        tells_classes=True,
+        classes=True,
+        faithfulness="DeepMIL with a class head after others' description, details ours",
         recipe={
             "epochs": 63,
             "batch": 30,
@@ -86,6 +116,7 @@ METHODS: dict[str, Method] = {
     ),
     "rtfm": Method(
         "train.baselines.rtfm:RTFM",
+        faithfulness="released network",
         recipe={
             "epochs": 50,
             "batch": 32,
@@ -98,6 +129,7 @@ METHODS: dict[str, Method] = {
     ),
     "hl_net": Method(
         "train.baselines.hl_net:HLNet",
+        faithfulness="released network",
         recipe={
             "epochs": 50,
             "batch": 128,
@@ -110,6 +142,7 @@ METHODS: dict[str, Method] = {
     "hl_net_audio_visual": Method(
         "train.baselines.hl_net:HLNetAudioVisual",
         reads_audio=_always,
+        faithfulness="released network",
         recipe={
             "epochs": 50,
             "batch": 128,
@@ -119,8 +152,52 @@ METHODS: dict[str, Method] = {
             "optimiser": "adam",
         },
     ),
+    "avvd": Method(
+        "train.baselines.avvd:AVVD",
+        tells_classes=True,
+        classes=True,
+        faithfulness="HL-Net with a class head after others' description, details ours",
+        recipe={
+            "epochs": 50,
+            "batch": 128,
+            "learning_rate": 1e-4,
+            "weight_decay": 0,
+            "milestones": [10],
+            "optimiser": "adam",
+        },
+    ),
+    "efficient_prompt": Method(
+        "train.baselines.efficient_prompt:EfficientPrompt",
+        shape=("max_snippets",),
+        tells_classes=True,
+        reads_text=True,
+        faithfulness="released network and optimiser, weak loss and frame score ours",
+        recipe={
+            "epochs": 10,
+            "batch": 64,
+            "learning_rate": 1e-4,
+            "weight_decay": 0.01,
+            "milestones": [],
+            "optimiser": "adamw",
+        },
+    ),
     "ur_dmu": Method(
         "train.baselines.ur_dmu:URDMU",
+        faithfulness="released network",
+        recipe={
+            "epochs": 20,
+            "batch": 64,
+            "learning_rate": 1e-4,
+            "weight_decay": 5e-5,
+            "milestones": [],
+            "sampling": "paired",
+            "optimiser": "adam",
+        },
+    ),
+    "ur_dmu_audio_visual": Method(
+        "train.baselines.ur_dmu_audio_visual:URDMUAudioVisual",
+        reads_audio=_always,
+        faithfulness="released network, audio joined at the input as its author describes",
         recipe={
             "epochs": 20,
             "batch": 64,
@@ -133,6 +210,7 @@ METHODS: dict[str, Method] = {
     ),
     "clip_tsa": Method(
         "train.baselines.clip_tsa:CLIPTSA",
+        faithfulness="released network",
         recipe={
             "epochs": 7,
             "batch": 16,
@@ -147,6 +225,7 @@ METHODS: dict[str, Method] = {
         "train.baselines.macil_sd:MACILSD",
         reads_audio=_always,
         mixed_at_the_end=True,
+        faithfulness="released network",
         recipe={
             "epochs": 50,
             "batch": 128,
@@ -155,6 +234,82 @@ METHODS: dict[str, Method] = {
             "milestones": [],
             "cosine_epochs": 60,
             "optimiser": "adam",
+        },
+    ),
+    "fvai": Method(
+        "train.baselines.fvai:FVAI",
+        reads_audio=_always,
+        faithfulness="formulas from a third-party note, widths, weights, recipe ours",
+        recipe={
+            "epochs": 50,
+            "batch": 128,
+            "learning_rate": 1e-4,
+            "weight_decay": 0,
+            "milestones": [10],
+            "optimiser": "adam",
+        },
+    ),
+    "cupl": Method(
+        "train.baselines.cupl:CUPL",
+        reads_audio=_always,
+        faithfulness="last stage's network as released, first stage, choice of clips and rates ours",
+        recipe={
+            "epochs": 20,
+            "batch": 40,
+            "learning_rate": 0.01,
+            "weight_decay": 0.001,
+            "milestones": [],
+            "sampling": "paired",
+            "optimiser": "adagrad",
+        },
+    ),
+    "tpwng": Method(
+        "train.baselines.tpwng:TPWNG",
+        tells_classes=True,
+        reads_text=True,
+        faithfulness="after the paper, depth, heads, rates from third-party reports of its supplement, pseudo-label "
+        "direction inferred",
+        recipe={
+            "epochs": 20,
+            "batch": 32,
+            "learning_rate": 1e-4,
+            "weight_decay": 0.005,
+            "milestones": [],
+            "sampling": "paired",
+            "optimiser": "adam",
+        },
+    ),
+    "dsanet": Method(
+        "train.baselines.dsanet:DSANet",
+        shape=_ADAPTER,
+        tells_classes=True,
+        reads_text=True,
+        faithfulness="released network and training",
+        recipe={
+            "epochs": 10,
+            "batch": 96,
+            "learning_rate": 1e-5,
+            "weight_decay": 0.01,
+            "milestones": [],
+            "cosine_epochs": 10,
+            "optimiser": "adamw",
+        },
+    ),
+    "dsanet_ucf": Method(
+        "train.baselines.dsanet:DSANetUCF",
+        shape=_ADAPTER,
+        tells_classes=True,
+        reads_text=True,
+        faithfulness="released network and training",
+        recipe={
+            "epochs": 10,
+            "batch": 64,
+            "learning_rate": 7e-5,
+            "weight_decay": 0.01,
+            "milestones": [],
+            "cosine_epochs": 10,
+            "sampling": "paired",
+            "optimiser": "adamw",
         },
     ),
 }

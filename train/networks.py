@@ -8,10 +8,16 @@ from train.methods import Method
 from train.settings import Architecture
 
 
-def build_network(architecture: Architecture) -> nn.Module:
-    """Build an untrained network; weights come from PyTorch's global generator, which the caller seeds."""
+def build_network(architecture: Architecture, classes: int = 7) -> nn.Module:
+    """Build an untrained network; weights come from PyTorch's global generator, which the caller seeds.
+
+    Args:
+        architecture: Its shape.
+        classes: Classes of a network with an output for each; 7 are XD-Violence's.
+    """
     method = architecture.method
-    return network_class(method)(**{name: getattr(architecture, name) for name in method.shape})
+    counted = {"classes": classes} if method.classes else {}
+    return network_class(method)(**{name: getattr(architecture, name) for name in method.shape}, **counted)
 
 
 def network_class(method: Method) -> type[nn.Module]:

@@ -44,7 +44,9 @@ def parser() -> argparse.ArgumentParser:
     )
     files.add_argument("--curves", type=Path, required=True, help="folder for TensorBoard scalars")
     files.add_argument(
-        "--text-weights", default="", help="CLIP's weights: a file, or random:<seed>; not read for a baseline"
+        "--text-weights",
+        default="",
+        help="CLIP's weights: a file, or random:<seed>; not read for a baseline without texts",
     )
     files.add_argument("--teacher", type=Path, help="checkpoint to distil from (student only)")
     files.add_argument("--catalog", type=Path, help="annotations of the test videos (selection 'released' only)")
@@ -110,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             architecture=architecture,
             dataset=labels.name,
             classes=labels.model_codes if architecture.tells_classes else (),
-            prompts=labels.prompts if architecture.tells_classes else (),
+            prompts=labels.prompts if architecture.reads_text else (),
             recipe=recipe,
             epoch=0,
             trained_on=TrainedOn.from_shards(split.header),
@@ -146,7 +148,7 @@ def _check_companions(arguments: argparse.Namespace, architecture: Architecture,
             "--teacher: a student needs one unless --distillation is none, and no other model takes one; --model is "
             f"{architecture.model}, --distillation {recipe.distillation}"
         )
-    if architecture.tells_classes and not arguments.text_weights:
+    if architecture.reads_text and not arguments.text_weights:
         raise InputError(f"--text-weights: a {architecture.model} needs CLIP's weights, a file or random:<seed>")
     if (arguments.selection == "released") != (arguments.catalog is not None):
         raise InputError(f"--catalog: goes with --selection released, which is {arguments.selection}")

@@ -71,8 +71,13 @@ class Architecture:
 
     @property
     def tells_classes(self) -> bool:
-        """Whether the network tells which anomaly it is, and so needs CLIP's text tower to be trained."""
+        """Whether the network tells which anomaly it is."""
         return self.method.tells_classes
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the network reads the classes' names, and so needs CLIP's text tower to be trained."""
+        return self.method.reads_text
 
     @property
     def reads_audio(self) -> bool:
@@ -126,7 +131,7 @@ class Recipe:
     precision: Precision = setting(
         "fp32",
         says="arithmetic of the wide layers; bf16 is quicker on hardware that has it and needs half the memory. "
-        "Logits, losses, the text tower and the weights are fp32 either way; what tells no classes knows fp32 alone",
+        "Logits, losses, the text tower and the weights are fp32 either way; other authors' methods know fp32 alone",
     )
     seed: int = setting(234, says="seed of weights, order and dropout")
 

@@ -234,6 +234,33 @@ def test_a_malformed_reported_table_is_named(tmp_path: Path, content: str, messa
         table(tmp_path, reported=str(tmp_path / "reported.csv"))
 
 
+def test_rows_of_the_journal_version_follow_those_of_the_paper_and_are_marked(tmp_path: Path) -> None:
+    words = ["--row", "own=TPWNG", "--measured", f"own={metrics(tmp_path / 'a.json', 50, 1)}"]
+    files = [str(REPORTED / name) for name in ("xd_table1.csv", "xd_table1_journal.csv")]
+    main(["--table", "1", "--reported", *files, "--out", str(tmp_path / "table.csv"), *words])
+    with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    assert list(rows)[-3:] == ["AVadCLIP", "AnomalyCLIP", "TPWNG"]
+    assert [rows[name]["reported_ap"] for name in ("AnomalyCLIP", "TPWNG")] == ["78.51", "83.68"]
+    assert rows["TPWNG"]["measured_ap_mean"] == "50.00"
+    for name, row in rows.items():
+        assert ("only in the paper's journal version" in row["reference"]) is (name in ("AnomalyCLIP", "TPWNG"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("method,reference,modality,ap\nVadCLIP,,,1\n", "row 'VadCLIP' stands in a file before it too"),
+        ("method,ap\nOther,1\n", "its columns method are not those of .*xd_table1.csv, method, reference, modality"),
+    ],
+)
+def test_further_rows_that_do_not_go_with_the_table_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "more.csv").write_text(content)
+    files = [str(REPORTED / "xd_table1.csv"), str(tmp_path / "more.csv")]
+    with pytest.raises(InputError, match=rf"more\.csv: {message}"):
+        main(["--table", "1", "--reported", *files, "--out", str(tmp_path / "table.csv")])
+
+
 def test_tables_are_printed_with_every_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = table(tmp_path, *vadclip(metrics(tmp_path / "a.json", 50, 1, missing=1, note="a long note " * 9)))
     show([str(tmp_path / "table.csv")])

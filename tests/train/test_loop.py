@@ -172,7 +172,7 @@ def test_an_epoch_is_told_begun_and_ended_before_it_is_judged(
 ) -> None:
     learner = new_baseline("macil_sd")
     network, events = learner.network, []
-    monkeypatch.setattr(network, "start_epoch", lambda epoch: events.append(f"start {epoch}"))
+    monkeypatch.setattr(network, "start_epoch", lambda epoch, epochs: events.append(f"start {epoch} of {epochs}"))
     monkeypatch.setattr(network, "end_epoch", lambda: events.append("end"))
     network.narrow_visual.register_forward_hook(lambda *_: events.append("step"))
 
@@ -182,7 +182,7 @@ def test_an_epoch_is_told_begun_and_ended_before_it_is_judged(
 
     run(learner, samples, tmp_path, replace(MIXED, epochs=2, selection="validation"), judge)
     one = ["step", "step", "end", "judge"]
-    assert events == ["start 0", *one, "start 1", *one]
+    assert events == ["start 0 of 2", *one, "start 1 of 2", *one]
 
 
 @pytest.mark.parametrize(("model", "rates"), [("macil_sd", [1e-3, 2e-4]), ("hl_net", [1e-3, 5e-4]), ("rtfm", [1e-3])])

@@ -60,7 +60,7 @@ def test_with_the_videos_in_place_the_paper_s_table_is_planned(project: Path) ->
     done = snakemake(project, "-n", "results/xd_table1.csv")
     assert done.returncode == 0, done.stderr
     planned = jobs(done.stdout)
-    assert (planned["visual"], planned["weights"], planned["train"]) == (80, 2, 9)
+    assert (planned["visual"], planned["weights"], planned["train"]) == (80, 2, 15)
 
 
 def test_a_wrong_setting_ends_in_one_line_that_names_file_and_key(project: Path) -> None:

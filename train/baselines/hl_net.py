@@ -133,9 +133,11 @@ class HLNet(nn.Module):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Compute the loss terms of any batch, unweighted, and their weighted ``total``."""
-        rows = self._rows(batch.visual, batch.audio)
-        _, logits, approximated = self._branches(rows, batch.length)
-        valid = valid_rows(rows, batch.length)
+        _, logits, approximated = self._branches(self._rows(batch.visual, batch.audio), batch.length)
+        return self._weighted_losses(logits, approximated, batch)
+
+    def _weighted_losses(self, logits: Tensor, approximated: Tensor, batch: Batch) -> dict[str, Tensor]:
+        valid = valid_rows(logits, batch.length)  # [B, T]
         surprise = -logits.detach().sigmoid() * F.logsigmoid(approximated)  # [B, T]
         losses = {
             "classification": _video_loss(logits, batch),

@@ -1,16 +1,22 @@
 """What the training loop asks of a method of this package.
 
 Every method is a ``torch.nn.Module`` that is called as ``network(visual, audio, length, text) -> Output`` like the
-networks with classes, and has ``losses``. Two more things are asked only of the methods that have them: parts that
-learn at rates of their own (`OwnRates`), and work at the bounds of an epoch (`Staged`). How the rate falls over the
-epochs is no method's own: the recipe says it (`train.schedule`).
+networks with classes, and has ``losses``. More is asked only of the methods that have it: class texts (`ReadsText`),
+parts that learn at rates of their own (`OwnRates`) or by rules of their own (`OwnOptimiser`), and work at the bounds of
+an epoch (`Staged`). How the recipe's rate falls over the epochs is no method's own (`train.schedule`).
 """
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from train.samples import Batch
+from train.settings import Recipe
+
+if TYPE_CHECKING:
+    import open_clip
 
 
 class Baseline(Protocol):
@@ -18,6 +24,25 @@ class Baseline(Protocol):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Compute the loss terms of a batch, unweighted, and their weighted ``total``, which is minimised."""
+        ...
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """A method that compares rows with the names of the classes, and so needs CLIP's text tower to be trained.
+
+    Scoring needs no tower: what the text side gave at last stands in the checkpoint as ``text``.
+    """
+
+    def text_side(self, clip: "open_clip.CLIP", prompts: Sequence[str]) -> nn.Module:
+        """Build what gives the class embeddings ``[C, D]`` when it is called without arguments.
+
+        What is frozen and follows from ``clip`` stands under ``encoder`` or is not persistent, and is not saved.
+        """
+        ...
+
+    def losses(self, batch: Batch, text: Tensor) -> dict[str, Tensor]:
+        """Compute what `Baseline` asks for, given the class embeddings with their graph."""
         ...
 
 
@@ -31,6 +56,21 @@ class OwnRates(Protocol):
 
 
 @runtime_checkable
+class OwnOptimiser(Protocol):
+    """A method whose parts learn by different rules, or by one that no recipe names."""
+
+    def optimiser(self, text_side: Sequence[nn.Parameter], recipe: Recipe, steps_an_epoch: int) -> Optimizer:
+        """Build the optimiser of everything that is learned.
+
+        Args:
+            text_side: What is learned beside the network.
+            recipe: As for the other methods.
+            steps_an_epoch: For rates that follow the steps.
+        """
+        ...
+
+
+@runtime_checkable
 class Staged(Protocol):
     """A method that does something once an epoch.
 
@@ -38,8 +78,8 @@ class Staged(Protocol):
     whose weights were set back to an earlier epoch's, go on as they should.
     """
 
-    def start_epoch(self, epoch: int) -> None:
-        """Be told how many epochs are done, before the first step of the next one."""
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        """Be told how many epochs are done, and of how many, before the first step of the next one."""
         ...
 
     def end_epoch(self) -> None:

@@ -185,7 +185,7 @@ class MACILSD(nn.Module):
         total = losses["classification"] + contrast_weight * losses["contrast"] + losses["visual"]
         return losses | {"total": total}
 
-    def start_epoch(self, epoch: int) -> None:
+    def start_epoch(self, epoch: int, epochs: int) -> None:
         """Be told how many epochs are done; they weigh the contrast and the mixing."""
         self.epochs_done = epoch
 

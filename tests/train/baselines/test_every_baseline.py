@@ -10,19 +10,43 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 
-from train.baselines import clip_tsa, deep_mil, hl_net, macil_sd, rtfm, ur_dmu
-from train.baselines.interface import Staged
+from train.baselines import (
+    avvd,
+    clip_tsa,
+    cupl,
+    deep_mil,
+    deep_mil_classes,
+    dsanet,
+    efficient_prompt,
+    fvai,
+    hl_net,
+    macil_sd,
+    rtfm,
+    tpwng,
+    ur_dmu,
+    ur_dmu_audio_visual,
+)
+from train.baselines.interface import ReadsText, Staged
 from train.learner import BaselineLearner
 from train.loop import build_optimizer
 from train.methods import METHODS
+from train.model.branches import Output
+from train.networks import build_network
 from train.networks import network_class as load
 from train.samples import Batch
-from train.settings import Recipe, as_settings
+from train.settings import Architecture, Recipe, as_settings
 
-BASELINES = [method for method in METHODS.values() if method.network.startswith("train.baselines.")]
-NETWORKS = [load(method) for method in BASELINES]
+BASELINES = {name: method for name, method in METHODS.items() if method.is_baseline}
+NETWORKS = [load(method) for method in BASELINES.values()]
+TELLING = [load(method) for method in BASELINES.values() if method.tells_classes]
 DIM = 128
+CLASSES = 2
+TEXT = torch.randn(CLASSES, DIM, generator=torch.Generator().manual_seed(98))
 every_network = pytest.mark.parametrize("network_class", NETWORKS)
+# DSANet's released form reads the rows past a video's length too, as VadCLIP's does: its own file tests both forms.
+every_network_of_any_length = pytest.mark.parametrize(
+    "network_class", [load(method) for method in BASELINES.values() if "window" not in method.shape]
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +58,29 @@ def one_thread_and_seed() -> None:
 def build(network_class: Callable[..., nn.Module]) -> nn.Module:
     if network_class in (hl_net.HLNetAudioVisual, macil_sd.MACILSD):
         return network_class(DIM, DIM)
+    if network_class in (cupl.CUPL, fvai.FVAI):
+        return network_class(DIM, DIM)
+    if network_class in (dsanet.DSANet, dsanet.DSANetUCF):
+        return network_class(dim=DIM, max_snippets=40, window=8)
+    if network_class is tpwng.TPWNG:
+        return network_class(dim=DIM)
+    if network_class is ur_dmu_audio_visual.URDMUAudioVisual:
+        return network_class(DIM, DIM, segments=32)
+    if network_class in (deep_mil_classes.DeepMILClasses, avvd.AVVD):
+        return network_class(DIM, CLASSES)
     if network_class is ur_dmu.URDMU:
         return network_class(DIM, segments=32)  # its own 200 take long
     return network_class(DIM)
+
+
+def outputs(network: nn.Module, visual: Tensor, audio: Tensor, length: Tensor) -> Output:
+    output: Output = network(visual, audio, length, TEXT)
+    return output
+
+
+def losses_of(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    losses: dict[str, Tensor] = network.losses(batch, TEXT) if isinstance(network, ReadsText) else network.losses(batch)
+    return losses
 
 
 def paired_batch(lengths: list[int], rows: int) -> Batch:
@@ -52,23 +96,35 @@ def paired_batch(lengths: list[int], rows: int) -> Batch:
 @every_network
 def test_every_row_gets_a_logit_and_features(network_class: type[nn.Module]) -> None:
     batch = paired_batch([5, 40, 17], 40)
-    output = build(network_class)(batch.visual, batch.audio, batch.length)
+    output = outputs(build(network_class), batch.visual, batch.audio, batch.length)
     assert output.anomaly_logits.shape == (3, 40)
     assert output.features.shape[:2] == (3, 40)
-    assert output.class_logits.shape == (3, 40, 0)
+    assert output.class_logits.shape == (3, 40, CLASSES if network_class in TELLING else 0)
     assert output.log_variance is None
+
+
+@pytest.mark.parametrize("model", BASELINES)
+def test_the_settings_say_what_a_network_is(model: str) -> None:
+    architecture = Architecture(model, max_snippets=16, window=8)
+    network = build_network(architecture, 14).eval()
+    assert BASELINES[model].faithfulness
+    visual, audio, text = torch.randn(1, 16, 512), torch.randn(1, 16, 512), torch.randn(14, 512)
+    output, other = (network(visual, sound, torch.tensor([16]), text) for sound in (audio, 0 * audio))
+    assert output.class_logits.shape[2] == (14 if architecture.tells_classes else 0)
+    assert isinstance(network, ReadsText) is architecture.reads_text
+    assert torch.equal(output.anomaly_logits, other.anomaly_logits) is not architecture.reads_audio
 
 
 @every_network
 def test_the_docstring_tells_the_number_of_parameters(network_class: type[nn.Module]) -> None:
-    documented = re.search(r"^Parameters(.*)$", sys.modules[network_class.__module__].__doc__ or "", re.MULTILINE)
+    documented = re.search(r"^Parameters(.*?)^[A-Z]", sys.modules[network_class.__module__].__doc__ or "", re.M | re.S)
     assert documented
     counts = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]{4,}", documented[1])]
     count = sum(parameter.numel() for parameter in network_class().parameters())
-    assert count == counts[1 if network_class is hl_net.HLNetAudioVisual else 0]
+    assert count == counts[{hl_net.HLNetAudioVisual: 1, dsanet.DSANetUCF: 4}.get(network_class, 0)]
 
 
-@every_network
+@every_network_of_any_length
 def test_rows_past_the_length_change_neither_scores_nor_losses(network_class: type[nn.Module]) -> None:
     network = build(network_class).eval()
     batch = paired_batch([5, 40, 17, 33], 40)
@@ -77,30 +133,39 @@ def test_rows_past_the_length_change_neither_scores_nor_losses(network_class: ty
     more[:, :, :40] += torch.stack([batch.visual, batch.audio])
     longer = batch._replace(visual=more[0], audio=more[1])
 
-    logits = network(batch.visual, batch.audio, batch.length).anomaly_logits
-    longer_logits = network(longer.visual, longer.audio, longer.length).anomaly_logits
-    for video, valid in enumerate(batch.length.tolist()):
-        torch.testing.assert_close(longer_logits[video, :valid], logits[video, :valid], rtol=1e-4, atol=1e-4)
+    ours = outputs(network, batch.visual, batch.audio, batch.length)
+    theirs = outputs(network, longer.visual, longer.audio, longer.length)
+    for logits, longer_logits in (
+        (ours.anomaly_logits, theirs.anomaly_logits),
+        (ours.class_logits, theirs.class_logits),
+    ):
+        for video, valid in enumerate(batch.length.tolist()):
+            torch.testing.assert_close(longer_logits[video, :valid], logits[video, :valid], rtol=1e-4, atol=1e-4)
 
     torch.manual_seed(1)
-    losses = network.losses(batch)
+    losses = losses_of(network, batch)
     torch.manual_seed(1)
-    torch.testing.assert_close(network.losses(longer), losses, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(losses_of(network, longer), losses, rtol=1e-4, atol=1e-4)
 
 
-@every_network
+@every_network_of_any_length
 def test_a_video_scores_the_same_alone_and_among_others(network_class: type[nn.Module]) -> None:
     network = build(network_class).eval()
     batch = paired_batch([5, 40], 40)
-    together = network(batch.visual, batch.audio, batch.length).anomaly_logits[:1, :5]
-    alone = network(batch.visual[:1, :5], batch.audio[:1, :5], batch.length[:1]).anomaly_logits
-    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+    together = outputs(network, batch.visual, batch.audio, batch.length)
+    alone = outputs(network, batch.visual[:1, :5], batch.audio[:1, :5], batch.length[:1])
+    torch.testing.assert_close(together.anomaly_logits[:1, :5], alone.anomaly_logits, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(together.class_logits[:1, :5], alone.class_logits, rtol=1e-4, atol=1e-4)
 
 
 @every_network
 def test_every_parameter_is_reached_by_the_total_loss(network_class: type[nn.Module]) -> None:
     network = build(network_class)
-    network.losses(paired_batch([40, 33, 12, 40], 40))["total"].backward()
+    # Each of four stages learns its own part.
+    for epoch in range(4):
+        if isinstance(network, Staged):
+            network.start_epoch(epoch, 4)
+        losses_of(network, paired_batch([40, 33, 12, 40], 40))["total"].backward()
     unreached = [name for name, parameter in network.named_parameters() if parameter.grad is None]
     assert unreached == []
     assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
@@ -114,7 +179,7 @@ def test_a_step_taken_again_gives_the_same_bits_with_several_threads(network_cla
     def gradients() -> list[Tensor]:
         torch.manual_seed(3)
         network = build(network_class).train()
-        network.losses(batch)["total"].backward()
+        losses_of(network, batch)["total"].backward()
         return [parameter.grad for parameter in network.parameters()]
 
     first = gradients()
@@ -154,12 +219,12 @@ def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *
         # Half of the abnormal videos change places with half of the normal ones, so that labels tell nothing.
         training = training._replace(labels=training.labels.roll(8, dims=0))
     network = build(network_class)
-    recipe = next(Recipe(**as_settings(one.recipe)) for one in BASELINES if load(one) is network_class)
+    recipe = next(Recipe(**as_settings(one.recipe)) for one in BASELINES.values() if load(one) is network_class)
     optimizer = build_optimizer(BaselineLearner(network), replace(recipe, learning_rate=speed * recipe.learning_rate))
     for step in range(steps):
         if isinstance(network, Staged) and step % 10 == 0:
-            network.start_epoch(step // 10)
-        loss = network.losses(training)["total"]
+            network.start_epoch(step // 10, steps // 10)
+        loss = losses_of(network, training)["total"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -168,7 +233,7 @@ def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *
     held_out, event = videos(24, seed=2)
     network.eval()
     with torch.inference_mode():
-        scores = network(held_out.visual, held_out.audio, held_out.length).anomaly_logits.sigmoid()
+        scores = outputs(network, held_out.visual, held_out.audio, held_out.length).anomaly_logits.sigmoid()
     valid = torch.arange(32) < held_out.length[:, None]
     return float(average_precision_score(event[valid], scores[valid]))
 
@@ -177,10 +242,13 @@ def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *
     ("network_class", "steps", "speed"),
     [
         (deep_mil.DeepMIL, 20, 1),
+        (deep_mil_classes.DeepMILClasses, 20, 1),
         (rtfm.RTFM, 40, 1),
         (hl_net.HLNet, 60, 10),
         (hl_net.HLNetAudioVisual, 100, 10),
+        (avvd.AVVD, 60, 10),
         (ur_dmu.URDMU, 14, 1),
+        (ur_dmu_audio_visual.URDMUAudioVisual, 14, 1),
         (clip_tsa.CLIPTSA, 120, 1),
         (macil_sd.MACILSD, 20, 1),
     ],
@@ -192,3 +260,9 @@ def test_it_learns_from_true_labels_and_not_from_shuffled_ones(
     assert 0.1 < event.float().mean() < 0.17  # chance
     assert trained_frame_ap(network_class, steps, speed, true_labels=True) > 0.65
     assert trained_frame_ap(network_class, steps, speed, true_labels=False) < 0.5
+
+
+def test_efficient_prompt_learns_too_but_finds_rows_only_roughly() -> None:
+    # Its attention tells every row of a video what the others show, so that it learns less of where than of whether.
+    assert trained_frame_ap(efficient_prompt.EfficientPrompt, 20, 10, true_labels=True) > 0.23
+    assert trained_frame_ap(efficient_prompt.EfficientPrompt, 20, 10, true_labels=False) < 0.18

@@ -95,7 +95,7 @@ def test_the_total_weighs_contrast_by_the_epochs_done() -> None:
         video_logits = top_k_mean(network(batch.visual, batch.audio, length).anomaly_logits, length)
         network.classifier.bias -= video_logits.sort().values[1:3].mean() / 2
     for epochs, weight in ((0, 0.0), (7, 0.7), (40, 1.5)):
-        network.start_epoch(epochs)
+        network.start_epoch(epochs, 50)
         losses = {name: loss.item() for name, loss in network.losses(batch).items()}
         expected = losses["classification"] + weight * losses["contrast"] + losses["visual"]
         assert losses["total"] == pytest.approx(expected, rel=1e-6)
@@ -116,7 +116,7 @@ def test_an_epoch_ends_with_the_visual_network_mixed_in() -> None:
     torch.manual_seed(0)
     network = MACILSD(8, 4)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    network.start_epoch(0)
+    network.start_epoch(0, 50)
     network.end_epoch()
     after = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     for own, visual in (
@@ -128,7 +128,7 @@ def test_an_epoch_ends_with_the_visual_network_mixed_in() -> None:
         assert torch.equal(after[visual], before[visual])
     assert torch.equal(after["narrow_audio.weight"], before["narrow_audio.weight"])
 
-    network.start_epoch(50)
+    network.start_epoch(50, 51)
     network.end_epoch()
     assert torch.equal(network.state_dict()["classifier.weight"], after["classifier.weight"])
 
