@@ -45,9 +45,7 @@ rule table_page:
 
 rule training_curves:
     input:
-        reported.files_of_runs(
-            conf, f"{WORK}/curves/{{}}.csv", reported.learned(conf)
-        ),
+        reported.files_of_runs(conf, f"{WORK}/curves/{{}}.csv", reported.learned(conf)),
     output:
         report(
             directory(f"{REPORT}/training_curves"),

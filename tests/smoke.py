@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("extract", "train", "evaluate", "snakemake_logger_plugin_progress")
+PACKAGES = ("extract", "train", "evaluate", "config", "snakemake_logger_plugin_progress")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
