@@ -26,6 +26,7 @@ from extract.shard import Encoding
 from tests.extract.made_videos import FPS, click_track, cut_short, write_numbered
 from tests.machine import QUICK
 from train.checkpoint import Header, TrainedOn, save_checkpoint
+from train.methods import METHODS
 from train.networks import build_network
 from train.settings import Architecture, Recipe
 
@@ -74,8 +75,9 @@ def save_model(path: Path, model: str = "teacher", dataset: str = "xd", **change
         note="demo recipe",
     )
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    text = torch.randn(len(changes.get("classes", labels.model_codes)), 512, generator=torch.Generator().manual_seed(4))
-    save_checkpoint(path, replace(header, **changes), tensors | {"text": text})
+    header = replace(header, **changes)
+    text = torch.randn(len(header.prompts), 512, generator=torch.Generator().manual_seed(4))
+    save_checkpoint(path, header, tensors | {"text": text})
     return path
 
 
@@ -295,6 +297,18 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         detect(video, teacher, out, "--student", str(other))
     with pytest.raises(InputError, match="teacher: a teacher listens; give --audio-weights too"):
         main([str(video), "--checkpoint", str(teacher), "--visual-weights", "random:0", *SMALL, "--out", str(out)])
+
+
+@pytest.mark.parametrize("model", ["deep_mil_classes", "avvd", "efficient_prompt"])
+def test_another_author_s_method_that_tells_classes_detects_as_the_paper_s_do(tmp_path: Path, model: str) -> None:
+    texts = {} if METHODS[model].reads_text else {"prompts": (), "text_weights": "none"}
+    checkpoint = save_model(tmp_path / model, model, **texts)
+    detect(write_own(tmp_path), checkpoint, tmp_path / "out")
+    found = json.loads((tmp_path / "out/own.json").read_text())
+    assert found["model"] == model
+    assert METHODS[model].faithfulness in " ".join(found["notes"])
+    named = {segment["class"] for segment in found["segments"]}
+    assert named <= {*DATA_SETS["xd"].prompts[1:], "anomaly"}
 
 
 @pytest.mark.parametrize("model", ["deep_mil", "macil_sd"])
