@@ -212,7 +212,7 @@ def _check_given(key: str, architecture: dict[str, Any], recipe: dict[str, Any])
         raise RefusedKeyError(f"{key}.architecture", "'model' is missing")
     known = METHODS[architecture["model"]]
     needed = ALWAYS_NEEDED | (NEEDED_WHERE_TAKEN & set(known.shape))
-    missing = [*sorted(needed - architecture.keys())]
+    missing = sorted(needed - architecture.keys())
     if missing:
         raise RefusedKeyError(f"{key}.architecture", f"{missing[0]!r} is missing")
     strange = sorted(architecture.keys() - needed - set(known.shape) - ({"focal"} if known.focal else set()))

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def _problems(settings: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
     reported = DATA_SETS[settings["dataset"]].reported
     is_own = "list" in settings.get("videos", {})
     filled: dict[tuple[int, str], str] = {}
+    read = cache(_read)  # a table holds the rows of many methods
     for name, method in settings["methods"].items():
         for table, row in method["rows"].items():
             key, number = f"methods.{name}.rows.{table}", int(table.removeprefix("table"))
@@ -40,10 +42,10 @@ def _problems(settings: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
             if is_own:
                 yield from _unlike_the_table(key, number, row)
                 continue
-            path, *_ = read_from = files(folder, reported[number])
-            columns, rows = _read(read_from, number)
+            path, *further = files(folder, reported[number])
+            columns, rows = read((path, *further), number)
             measure = settings["frame_level"]["measure"]
-            if len(TABLES[number].measures) > 1 and TABLES[number].frame and measure not in columns:
+            if len(TABLES[number].measures) > 1 and measure not in columns:
                 yield "frame_level.measure", f"the paper's table {number} ({path}) has no {measure}, but {columns[-1]}"
             if method.get("unreported", False) is (row in rows):
                 yield key, _other_way(row, rows, path)
@@ -72,7 +74,7 @@ def _unlike_the_table(key: str, number: int, row: str) -> Iterator[Problem]:
         yield key, f"{row!r} must be {len(names)} cells joined by a slash, {'/'.join(names)}"
 
 
-def _read(paths: list[Path], number: int) -> tuple[list[str], list[str]]:
+def _read(paths: tuple[Path, ...], number: int) -> tuple[list[str], list[str]]:
     """Give the columns of a reported table, and the names of its rows."""
     columns: list[str] = []
     rows: list[str] = []

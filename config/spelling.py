@@ -233,7 +233,7 @@ def table_settings(configuration: Configuration, number: int) -> str:
         settings["reported"] = reported
     if table.frame:
         settings |= {"branch": frame_level.branch, "protocol": frame_level.protocol}
-    if len(table.measures) > 1 and table.frame:
+    if len(table.measures) > 1:
         settings["measure"] = frame_level.measure
     return flags(settings)
 

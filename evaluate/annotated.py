@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evaluate.scores_file import UNKNOWN_FRAMES, ScoredVideo, ScoresHeader, read_scores
 from extract.base.errors import InputError
-from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog, released_truth
+from extract.catalog import Segment, Video, check_labels, ground_truth, released_truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,26 @@ class Annotated:
         return self.segments if self.released is None or protocol != "released" else self.released
 
 
-def read_test_videos(catalog: Path) -> dict[str, Video]:
-    """Read a catalog's test videos by id."""
-    return {video.video_id: video for video in read_catalog(catalog) if video.split == "test"}
+def check_scored(scored: Mapping[str, ScoredVideo], tests: Mapping[str, Video], path: Path, catalog: Path) -> None:
+    """Check that scores are of a catalog's test videos.
+
+    Args:
+        scored: The scores by id.
+        tests: The test videos by id.
+        path: The scores file, for the message.
+        catalog: The catalog, likewise.
+
+    Raises:
+        InputError: If a scored video is no test video, or none is scored.
+    """
+    strangers = [video_id for video_id in scored if video_id not in tests]
+    if strangers:
+        raise InputError(
+            f"{path}: video {strangers[0]!r} is no test video of {catalog} ({len(strangers)} such); use the catalog "
+            "that the scores were made with"
+        )
+    if not scored:
+        raise InputError(f"{path}: has scores of none of the {len(tests)} test videos of {catalog}")
 
 
 def read_annotated(path: Path, tests: Mapping[str, Video], catalog: Path) -> tuple[ScoresHeader, list[Annotated]]:
@@ -46,10 +63,7 @@ def read_annotated(path: Path, tests: Mapping[str, Video], catalog: Path) -> tup
             or an abnormal video has no segments.
     """
     header, scored = read_scores(path)
-    strangers = [video_id for video_id in scored if video_id not in tests]
-    if strangers or not scored:
-        what = f"video {strangers[0]!r} is no test video" if strangers else "has no test video"
-        raise InputError(f"{path}: {what} of {catalog}; use the catalog that the scores were made with")
+    check_scored(scored, tests, path, catalog)
     annotated = []
     for video_id, scores in scored.items():
         try:

@@ -25,7 +25,7 @@ from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.printable import cell
 from extract.base.regular_file import open_regular_text
-from extract.catalog import Segment, Video, read_catalog, released_truth
+from extract.catalog import Segment, Video, read_test_videos, released_truth
 
 if TYPE_CHECKING:
     from evaluate.scores_file import ScoredVideo
@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the comparison."""
     arguments = parser().parse_args(argv)
-    videos = {video.video_id: video for video in read_catalog(arguments.catalog) if video.split == "test"}
+    videos = read_test_videos(arguments.catalog)
     kinds = read_kinds(arguments.kinds)
     _check_kinds(kinds, videos, arguments.kinds, arguments.catalog)
     files: dict[str, dict[str, list[Path]]] = {}

@@ -13,7 +13,7 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
-from extract.catalog import Segment, Video, check_labels, ground_truth, read_catalog, released_truth
+from extract.catalog import Segment, Video, check_labels, ground_truth, read_test_videos, released_truth
 
 if TYPE_CHECKING:
     from evaluate.detection_map import DetectionAP
@@ -70,12 +70,14 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
             that is, a label is not among the scores' classes, or an abnormal video has no segments.
     """
     # Imported here so that --help stays quick.
+    from evaluate.annotated import check_scored
     from evaluate.detection_map import abnormal_map, detection_ap, released_map
     from evaluate.scores_file import read_scores
 
     header, scored = read_scores(scores_path)
-    tests = [video for video in read_catalog(catalog_path) if video.split == "test"]
-    _check_videos(scored, tests, scores_path, catalog_path)
+    by_id = read_test_videos(catalog_path)
+    check_scored(scored, by_id, scores_path, catalog_path)
+    tests = list(by_id.values())
     for video in tests:
         _check_codes(video, header.classes, catalog_path)
     present = [video for video in tests if video.video_id in scored]
@@ -110,18 +112,6 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
         "classes": list(header.classes),
         "provenance": asdict(header.provenance),
     }
-
-
-def _check_videos(scored: "dict[str, ScoredVideo]", tests: list[Video], scores_path: Path, catalog_path: Path) -> None:
-    known = {video.video_id for video in tests}
-    strangers = [video_id for video_id in scored if video_id not in known]
-    if strangers:
-        raise InputError(
-            f"{scores_path}: video {strangers[0]!r} is no test video of {catalog_path} "
-            f"({len(strangers)} such); use the catalog that the scores were made with"
-        )
-    if not scored:
-        raise InputError(f"{scores_path}: has scores of none of the {len(tests)} test videos of {catalog_path}")
 
 
 def _check_codes(video: Video, classes: Sequence[str], catalog_path: Path) -> None:

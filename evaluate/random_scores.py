@@ -2,7 +2,7 @@
 
 Neither VadCLIP's nor AVadCLIP's paper or code defines the row. This is one reading of it, and the definition is ours: a
 number between 0 and 1 for each snippet and class, each independent of all others. The other reading is an untrained
-network's class map, which needs no command of its own: a method whose recipe has no epochs.
+network's class map, which needs no command of its own: a method with ``untrained: true``.
 """
 
 import argparse

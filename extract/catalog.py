@@ -127,6 +127,11 @@ def read_catalog(path: Path) -> list[Video]:
     return list(videos.values())
 
 
+def read_test_videos(path: Path) -> dict[str, Video]:
+    """Read a catalog's test videos by id, in file order; see `read_catalog`."""
+    return {video.video_id: video for video in read_catalog(path) if video.split == "test"}
+
+
 def write_catalog(path: Path, videos: Iterable[Video]) -> None:
     """Write ``videos`` to ``path`` in the catalog format, whole or not at all."""
     write_text(path, "".join(json.dumps(_as_json(video), ensure_ascii=False) + "\n" for video in videos))

@@ -38,14 +38,11 @@ class Learner(nn.Module):
 
     def learned_state(self) -> dict[str, Tensor]:
         """Copy everything but CLIP's frozen weights."""
-        state = self.state_dict()
-        return {name: tensor.clone() for name, tensor in state.items() if not name.startswith(FROZEN)}
+        return _learned_state(self)
 
     def set_learned_state(self, state: dict[str, Tensor]) -> None:
         """Take over what ``learned_state`` gave."""
-        _, unexpected = self.load_state_dict(state, strict=False)
-        if unexpected:
-            raise ValueError(f"not of this learner: {unexpected}")
+        _set_learned_state(self, state)
 
 
 class BaselineLearner(nn.Module):
@@ -77,15 +74,22 @@ class BaselineLearner(nn.Module):
 
     def learned_state(self) -> dict[str, Tensor]:
         """Copy everything but CLIP's frozen weights."""
-        state = self.state_dict()
-        return {name: tensor.clone() for name, tensor in state.items() if not name.startswith(FROZEN)}
+        return _learned_state(self)
 
     def set_learned_state(self, state: dict[str, Tensor]) -> None:
         """Take over what ``learned_state`` gave."""
-        missing, unexpected = self.load_state_dict(state, strict=False)
-        wrong = [*unexpected, *(name for name in missing if not name.startswith(FROZEN))]
-        if wrong:
-            raise ValueError(f"not of this learner: {wrong}")
+        _set_learned_state(self, state)
+
+
+def _learned_state(learner: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in learner.state_dict().items() if not name.startswith(FROZEN)}
+
+
+def _set_learned_state(learner: nn.Module, state: dict[str, Tensor]) -> None:
+    missing, unexpected = learner.load_state_dict(state, strict=False)
+    wrong = [*unexpected, *(name for name in missing if not name.startswith(FROZEN))]
+    if wrong:
+        raise ValueError(f"not of this learner: {wrong}")
 
 
 def build_learner(

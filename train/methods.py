@@ -66,6 +66,34 @@ class Method:
 _ADAPTER = ("max_snippets", "layers", "window")
 VADCLIP, TEACHER, STUDENT = "vadclip", "teacher", "student"
 
+# Recipes by which more than one method is trained.
+_DEEP_MIL: Mapping[str, Any] = {
+    "epochs": 63,
+    "batch": 30,
+    "learning_rate": 0.01,
+    "weight_decay": 0,
+    "milestones": [],
+    "sampling": "paired",
+    "optimiser": "adagrad",
+}
+_HL_NET: Mapping[str, Any] = {
+    "epochs": 50,
+    "batch": 128,
+    "learning_rate": 1e-4,
+    "weight_decay": 0,
+    "milestones": [10],
+    "optimiser": "adam",
+}
+_UR_DMU: Mapping[str, Any] = {
+    "epochs": 20,
+    "batch": 64,
+    "learning_rate": 1e-4,
+    "weight_decay": 5e-5,
+    "milestones": [],
+    "sampling": "paired",
+    "optimiser": "adam",
+}
+
 METHODS: dict[str, Method] = {
     VADCLIP: Method("train.model.vadclip:VadCLIP", shape=_ADAPTER, tells_classes=True, reads_text=True),
     TEACHER: Method(
@@ -89,30 +117,14 @@ METHODS: dict[str, Method] = {
     "deep_mil": Method(
         "train.baselines.deep_mil:DeepMIL",
         faithfulness="released network",
-        recipe={
-            "epochs": 63,
-            "batch": 30,
-            "learning_rate": 0.01,
-            "weight_decay": 0,
-            "milestones": [],
-            "sampling": "paired",
-            "optimiser": "adagrad",
-        },
+        recipe=_DEEP_MIL,
     ),
     "deep_mil_classes": Method(
         "train.baselines.deep_mil_classes:DeepMILClasses",
         tells_classes=True,
         classes=True,
         faithfulness="DeepMIL with a class head after others' description, details ours",
-        recipe={
-            "epochs": 63,
-            "batch": 30,
-            "learning_rate": 0.01,
-            "weight_decay": 0,
-            "milestones": [],
-            "sampling": "paired",
-            "optimiser": "adagrad",
-        },
+        recipe=_DEEP_MIL,
     ),
     "rtfm": Method(
         "train.baselines.rtfm:RTFM",
@@ -130,41 +142,20 @@ METHODS: dict[str, Method] = {
     "hl_net": Method(
         "train.baselines.hl_net:HLNet",
         faithfulness="released network",
-        recipe={
-            "epochs": 50,
-            "batch": 128,
-            "learning_rate": 1e-4,
-            "weight_decay": 0,
-            "milestones": [10],
-            "optimiser": "adam",
-        },
+        recipe=_HL_NET,
     ),
     "hl_net_audio_visual": Method(
         "train.baselines.hl_net:HLNetAudioVisual",
         reads_audio=_always,
         faithfulness="released network",
-        recipe={
-            "epochs": 50,
-            "batch": 128,
-            "learning_rate": 1e-4,
-            "weight_decay": 0,
-            "milestones": [10],
-            "optimiser": "adam",
-        },
+        recipe=_HL_NET,
     ),
     "avvd": Method(
         "train.baselines.avvd:AVVD",
         tells_classes=True,
         classes=True,
         faithfulness="HL-Net with a class head after others' description, details ours",
-        recipe={
-            "epochs": 50,
-            "batch": 128,
-            "learning_rate": 1e-4,
-            "weight_decay": 0,
-            "milestones": [10],
-            "optimiser": "adam",
-        },
+        recipe=_HL_NET,
     ),
     "efficient_prompt": Method(
         "train.baselines.efficient_prompt:EfficientPrompt",
@@ -184,29 +175,13 @@ METHODS: dict[str, Method] = {
     "ur_dmu": Method(
         "train.baselines.ur_dmu:URDMU",
         faithfulness="released network",
-        recipe={
-            "epochs": 20,
-            "batch": 64,
-            "learning_rate": 1e-4,
-            "weight_decay": 5e-5,
-            "milestones": [],
-            "sampling": "paired",
-            "optimiser": "adam",
-        },
+        recipe=_UR_DMU,
     ),
     "ur_dmu_audio_visual": Method(
         "train.baselines.ur_dmu_audio_visual:URDMUAudioVisual",
         reads_audio=_always,
         faithfulness="released network, audio joined at the input as its author describes",
-        recipe={
-            "epochs": 20,
-            "batch": 64,
-            "learning_rate": 1e-4,
-            "weight_decay": 5e-5,
-            "milestones": [],
-            "sampling": "paired",
-            "optimiser": "adam",
-        },
+        recipe=_UR_DMU,
     ),
     "clip_tsa": Method(
         "train.baselines.clip_tsa:CLIPTSA",
@@ -240,14 +215,7 @@ METHODS: dict[str, Method] = {
         "train.baselines.fvai:FVAI",
         reads_audio=_always,
         faithfulness="formulas from a third-party note, widths, weights, recipe ours",
-        recipe={
-            "epochs": 50,
-            "batch": 128,
-            "learning_rate": 1e-4,
-            "weight_decay": 0,
-            "milestones": [10],
-            "optimiser": "adam",
-        },
+        recipe=_HL_NET,
     ),
     "cupl": Method(
         "train.baselines.cupl:CUPL",

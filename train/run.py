@@ -177,9 +177,8 @@ def _judge(
     labels: DataSet,
     held_out: "Sequence[Entry]",
 ) -> "Iterator[Judge | None]":
-    from extract.catalog import read_catalog
     from train.samples import Split
-    from train.selection import by_id, judge_on_held_out, judge_on_test_set
+    from train.selection import judge_on_held_out, judge_on_test_set, read_test_set
 
     crop, snippets = arguments.scoring_crop, architecture.max_snippets
     match recipe.selection:
@@ -188,7 +187,7 @@ def _judge(
         case "validation":
             yield judge_on_held_out(held_out, labels.normal, recipe.branch, crop, snippets)
         case "released":
-            catalog = by_id(read_catalog(arguments.catalog), arguments.catalog)
+            catalog = read_test_set(arguments.catalog)
             with Split(arguments.shards, "test") as test:
                 yield judge_on_test_set(
                     test.entries, catalog, labels.normal, recipe.branch, recipe.measure, crop, snippets

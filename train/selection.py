@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from extract.base.errors import InputError
-from extract.catalog import Video, released_truth
+from extract.catalog import Video, read_test_videos, released_truth
 from train.frame_ap import average_precision, join_frames, roc_auc
 from train.model.mil import top_k_mean
 from train.samples import Entry
@@ -123,9 +123,9 @@ def anomaly_scores(scores: VideoScores, branch: Branch) -> np.ndarray[tuple[int]
     return 1 - scores.classes[:, 0]
 
 
-def by_id(videos: Sequence[Video], path: Path) -> dict[str, Video]:
-    """Index the test videos of a catalog by id."""
-    test = {video.video_id: video for video in videos if video.split == "test"}
+def read_test_set(path: Path) -> dict[str, Video]:
+    """Read the test videos that selection ``released`` judges on, by id."""
+    test = read_test_videos(path)
     if not test:
         raise InputError(f"{path}: has no test video, but selection 'released' reads the test set")
     return test

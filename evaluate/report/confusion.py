@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     methods = runs_by_method(arguments.scores, "--scores")
 
-    from evaluate.annotated import counted_frames, read_annotated, read_test_videos
+    from evaluate.annotated import counted_frames, read_annotated
+    from extract.catalog import read_test_videos
     from extract.datasets import class_names
 
     tests = read_test_videos(arguments.catalog)

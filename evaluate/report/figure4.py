@@ -16,7 +16,7 @@ from evaluate.learning import BRANCHES
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
-from extract.catalog import Segment, Video, ground_truth, read_catalog
+from extract.catalog import Segment, Video, ground_truth, read_test_videos
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,7 +168,7 @@ def _named_files(words: Sequence[str]) -> dict[str, Path]:
 
 
 def _chosen(catalog: Path, video_ids: Sequence[str]) -> list[Video]:
-    known = {video.video_id: video for video in read_catalog(catalog) if video.split == "test"}
+    known = read_test_videos(catalog)
     for video_id in video_ids:
         if video_id not in known:
             raise InputError(f"--video: {video_id!r} is no test video of {catalog}")

@@ -22,7 +22,7 @@ from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.json_text import parse_json
 from extract.base.regular_file import read_regular_text
-from extract.catalog import Video, ground_truth, read_catalog
+from extract.catalog import Video, ground_truth, read_test_videos
 from extract.datasets import XD
 
 PANEL, HEIGHT = 4.6, 3.9
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Gather, write and draw."""
     arguments = parser().parse_args(argv)
-    chance = positive_rate([video for video in read_catalog(arguments.catalog) if video.split == "test"])
+    chance = positive_rate(list(read_test_videos(arguments.catalog).values()))
     points = gather(arguments.metrics, arguments.branch)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluate.annotated import Annotated, counted_frames, read_annotated, read_test_videos
+from evaluate.annotated import Annotated, counted_frames, read_annotated
 from evaluate.report.confusion import confusion, likeliest, likeliest_event, main
 from extract.base.errors import InputError
+from extract.catalog import read_test_videos
 from tests.evaluate.annotated_files import CODES, STRIDE, write_annotated
 
 
