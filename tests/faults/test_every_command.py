@@ -46,6 +46,10 @@ GOOD = {
     "checkpoint": "network.safetensors",
     "curves": "curves.csv",
     "evaluate.detect checkpoint": "telling.safetensors",
+    "evaluate.ground_truth check": "gt.npy",
+    "evaluate.ground_truth list": "order.txt",
+    "evaluate.import_scores list": "order.txt",
+    "evaluate.import_scores source": "all.npy",
     "events": "events",
     "extract.own list": "own.csv",
     "extract.own videos": "videos",
@@ -83,6 +87,7 @@ GOOD = {
     "files": "catalog.jsonl",
     "folder": "pictures",
     "kinds": "kinds.csv",
+    "lengths": "lengths.csv",
     "list": "xd_test.csv",
     "lists": "failures.csv",
     "measured": "metrics.json",
@@ -124,6 +129,11 @@ SAID = {
 }
 # What goes with a file that a command can do without.
 BESIDE = {
+    "evaluate.ground_truth catalog": ["--check", "{good}/gt.npy"],
+    "evaluate.ground_truth lengths": ["--check", "{good}/gt.npy"],
+    "evaluate.ground_truth list": ["--check", "{good}/gt.npy"],
+    "evaluate.import_scores source": ["--lengths", "{good}/lengths.csv"],
+    "evaluate.import_scores list": ["--lengths", "{good}/lengths.csv"],
     "extract.align audio": ["--audio-failures", "{good}/failures.csv"],
     "extract.align audio_failures": ["--audio", "{good}/audio.h5"],
     "extract.audit catalog": ["--weights", "random:0"],
@@ -181,6 +191,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with SummaryWriter(str(folder / "events")) as writer:
         writer.add_scalar("total", 1.0, 1)
     shutil.copy(ROOT / "evaluate/reported/xd_table1.csv", folder / "reported.csv")
+    np.save(folder / "all.npy", np.linspace(0, 1, 10), allow_pickle=False)
+    np.save(folder / "gt.npy", np.zeros(140, np.float32), allow_pickle=False)
     for name, text in TEXTS.items():
         (folder / name).write_text(text, encoding="utf-8")
     _make_named(folder)
@@ -233,6 +245,8 @@ TEXTS = {
     "cctv.txt": "fight_test_label_B1-0-0 1 43\n",
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
     "failures.csv": "video_id,stage,reason\nc,visual,cannot be read\n",
+    "lengths.csv": "video_id,frames\na,40\né b,100\n",
+    "order.txt": "é b\na\n",
     "kinds.csv": "video_id,kind\na,plain_normal\né b,heard_only\n",
     "own.csv": "video,split,labels,segments,unit\na.mp4,test,B1,B1 0.1 0.5,seconds\n",
     "table.csv": "method,reported_ap,measured_ap_mean,measured_ap_std,note\nVadCLIP,84.51,80.00,1.00,\n",
