@@ -16,6 +16,7 @@ BELOW = {
     "extract.encoders": {"extract", "extract.base", "extract.media"},
     "extract.lists": {"extract", "extract.base"},
     "extract.npy": {"extract", "extract.base", "extract.lists"},
+    "extract.catalogs": {"extract", "extract.base", "extract.media", "extract.lists", "extract.npy"},
     "extract": {"extract.base", "extract.media", "extract.encoders", "extract.lists", "extract.npy"},
     "extract.audit": {"extract", "extract.base", "extract.media", "extract.encoders"},
     "extract.demo": {"extract", "extract.base"},
