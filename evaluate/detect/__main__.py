@@ -62,7 +62,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--student", type=Path, help="video-only checkpoint for videos without an audio stream")
     parser.add_argument(
-        "--visual-weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>[:calibrated]"
+        "--visual-weights",
+        required=True,
+        help="weights file of the encoder that the checkpoint names, or random:<seed>[:calibrated]",
     )
     parser.add_argument(
         "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
