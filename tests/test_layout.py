@@ -24,7 +24,8 @@ BELOW = {
     "train.baselines": {"extract.base", "train", "train.model"},
     "train": {"extract", "extract.base", "extract.encoders", "train.model", "train.baselines"},
     "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
-    "evaluate": {"extract", "extract.base", "train", "evaluate.arrays"},
+    "evaluate.alarms": {"extract", "extract.base", "train", "evaluate"},
+    "evaluate": {"extract", "extract.base", "train", "evaluate.arrays", "evaluate.alarms"},
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
