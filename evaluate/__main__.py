@@ -11,10 +11,12 @@ FOR_PEOPLE = (
     "metrics",
     "tables",
     "show",
+    "transfer",
     "import_scores",
     "ground_truth",
     "alarms",
     "report.figure4",
+    "report.transfer_matrix",
 )
 
 if __name__ == "__main__":

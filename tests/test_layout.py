@@ -25,7 +25,13 @@ BELOW = {
     "train": {"extract", "extract.base", "extract.encoders", "train.model", "train.baselines"},
     "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
     "evaluate.alarms": {"extract", "extract.base", "train", "evaluate"},
-    "evaluate": {"extract", "extract.base", "train", "evaluate.arrays", "evaluate.alarms"},
+    "evaluate.statistics": {"extract", "extract.base", "train", "evaluate"},
+    "evaluate": {
+        "extract",
+        "extract.base",
+        "train",
+        *(f"evaluate.{room}" for room in ("arrays", "alarms", "statistics")),
+    },
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
