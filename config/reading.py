@@ -19,7 +19,7 @@ from evaluate.paper_tables import TABLES
 from extract.base.errors import InputError
 from extract.base.precision import AUTO, resolve
 from extract.datasets import DATA_SETS, XD
-from extract.encoders.image_models import ENCODER, ImageModel, find_model
+from extract.image_models import ENCODER, ImageModel, find_model
 from train.fields import schema_of
 from train.methods import METHODS
 from train.settings import Architecture, Recipe, as_settings, check_together, distils

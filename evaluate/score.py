@@ -10,6 +10,7 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.cut_videos import cut_notes
+from extract.image_models import ENCODER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,7 +143,8 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
     if header.text_weights.startswith("random:"):
         notes.append(f"untrained CLIP text tower ({header.text_weights})")
     if architecture.method.faithfulness:
-        notes.append(f"{architecture.method.faithfulness}; reimplemented, ViT features")
+        features = "ViT" if shards.visual.encoder == ENCODER else shards.visual.encoder
+        notes.append(f"{architecture.method.faithfulness}; reimplemented, {features} features")
     widths = header.trained_on.widths
     if architecture.reads_audio and not architecture.method.is_baseline and widths.visual != widths.audio:
         notes.append("sound brought to the pictures' width by one linear layer, ours")

@@ -14,8 +14,8 @@ from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.cut_videos import add_cut
-from extract.encoders.image_models import ENCODER, find_model
 from extract.failures import Failure, describe, write_failures
+from extract.image_models import ENCODER, find_model
 from extract.visual_settings import VisualSettings
 
 if TYPE_CHECKING:

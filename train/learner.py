@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from extract.base.errors import InputError
 from extract.datasets import DataSet
 from extract.encoders.clip import load_clip
-from extract.encoders.image_models import ENCODER, find_model
 from extract.encoders.weights import random_seed
+from extract.image_models import ENCODER, find_model
 from extract.shard import DIMENSIONS, USUAL_WIDTHS, Widths
 from train.baselines.interface import ReadsText
 from train.model.losses import AlignmentLoss, FocalAlignmentLoss

@@ -12,7 +12,7 @@ from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.datasets import data_set
 from extract.encoders import clip as clip_encoder
 from extract.encoders import wav2clip
-from extract.encoders.image_models import ImageModel, find_model
+from extract.image_models import ImageModel, find_model
 from extract.shard import Encoding, ShardHeader
 from extract.visual_settings import VisualSettings
 from train.checkpoint import Checkpoint, load_for_scoring

@@ -102,8 +102,8 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
     from extract.base.device import take_device
     from extract.catalog import read_catalog
     from extract.encoders.clip import load_clip
-    from extract.encoders.image_models import ENCODER
     from extract.encoders.weights import RANDOM
+    from extract.image_models import ENCODER
 
     torch.set_num_threads(arguments.threads)
     paths = {

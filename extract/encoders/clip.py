@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from extract.base.device import exact_arithmetic
 from extract.base.errors import InputError
 from extract.base.precision import PRECISIONS
-from extract.encoders.image_models import ENCODER, ImageModel, find_model, normalisation
 from extract.encoders.packed_tower import PackedTower, can_pack
 from extract.encoders.preprocessing import CLIP_PICTURES, Pictures
 from extract.encoders.weights import (
@@ -28,6 +27,7 @@ from extract.encoders.weights import (
     read_state_dict,
     seeded,
 )
+from extract.image_models import ENCODER, ImageModel, find_model, normalisation
 
 DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
 # The file ViT-B-16.pt as OpenAI released it. It is a TorchScript program, so only OpenAI's files are opened as such.
@@ -47,7 +47,7 @@ def load_clip(weights: str, encoder: str = ENCODER) -> tuple[nn.Module, str]:
             ones, by pictures of coloured noise and not by anyone's data; or the path of a safetensors
             file or plain state dict with open_clip's tensor names, of OpenAI's own ``ViT-B-16.pt`` (or whichever is
             the encoder's), or of Apple's MobileCLIP. Nothing is ever downloaded.
-        encoder: Which of open_clip's models, see `extract.encoders.image_models`.
+        encoder: Which of open_clip's models, see `extract.image_models`.
 
     Returns:
         open_clip's model, float32 on the CPU, and the identity of its weights: as given if untrained, or the

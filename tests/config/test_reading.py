@@ -8,7 +8,7 @@ import yaml
 
 from config.configuration import Configuration
 from config.reading import read
-from config.spelling import no_such_table, training
+from config.spelling import embedding, no_such_table, training
 from extract.base.errors import InputError
 from tests.machine import QUICK
 from tests.workflow.project import ROOT
@@ -53,6 +53,11 @@ def refusal(change: dict[str, object], base: str = "demo") -> str:
         ({"name": None}, "'name' is a required property"),
         ({"crops": [5]}, "key methods.vadclip.scoring_crop: 0 is not among crops [5]"),
         ({"methods": {}}, "key methods: "),
+        (
+            {"visual": content("demo")["visual"] | {"encoder": "MobileClip-S1"}},
+            "key visual.encoder: encoder 'MobileClip-S1': open_clip has no model of this name; nearest are",
+        ),
+        ({"audio": content("demo")["audio"] | {"encoder": "ViT-B-16"}}, "key audio: "),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, object], message: str) -> None:
@@ -203,3 +208,17 @@ def test_a_table_of_no_configuration_says_so(monkeypatch: pytest.MonkeyPatch) ->
     assert "no file config/*.yaml has the name 'mine'" in no_such_table(configured({}), "mine", "table1")
     # One whose name begins like another's is still told apart.
     assert "no file config/*.yaml has the name 'xd_small'" in no_such_table(configured({}), "xd_small", "table1")
+
+
+def test_an_encoder_is_named_to_the_step_that_embeds_only_where_it_is_not_the_papers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("extract.base.precision.processor_computes_bf16", lambda: True)
+    visual = content("demo")["visual"]
+    assert "--encoder" not in embedding(configured({}), "visual")
+    named = configured({"visual": visual | {"encoder": "ViT-L-14/openai"}})
+    assert "--encoder ViT-L-14/openai --weights" in embedding(named, "visual")
+    assert "--encoder" not in embedding(named, "audio")
+    # What convolves is not computed in bf16 on a processor.
+    convolving = configured({"visual": visual | {"encoder": "MobileCLIP-S1"}})
+    assert (named.visual.precision, convolving.visual.precision) == ("bf16", "fp32")

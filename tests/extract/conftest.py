@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from extract.encoders.clip import ClipImageEncoder, load_clip
-from extract.encoders.image_models import ENCODER
 from extract.encoders.wav2clip import Wav2Clip, load_wav2clip
+from extract.image_models import ENCODER
 from tests.machine import QUICK
 
 

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from extract.encoders.image_models import ENCODER
+from extract.image_models import ENCODER
 
 ROOT = Path(__file__).parents[2]
 PROCESSOR_SECONDS, SECONDS = 20, 200

@@ -17,12 +17,12 @@ from extract.base.errors import InputError
 from extract.catalog import Video, write_catalog
 from extract.datasets import DATA_SETS
 from extract.encoders.clip import load_clip
-from extract.encoders.image_models import ENCODER
 from extract.encoders.preprocessing import PREPROCESSING
 from extract.encoders.wav2clip import ENCODER as AUDIO_ENCODER
 from extract.encoders.wav2clip import PREPROCESSING as AUDIO_PREPROCESSING
 from extract.encoders.wav2clip import load_wav2clip
 from extract.failures import read_failures
+from extract.image_models import ENCODER
 from extract.shard import Encoding
 from tests.extract.made_videos import FPS, click_track, cut_short, write_numbered
 from tests.machine import QUICK

@@ -9,9 +9,9 @@ import torch
 
 from extract.base.errors import InputError
 from extract.encoders.clip import ClipImageEncoder, load_clip, picture_rule
-from extract.encoders.image_models import ENCODER, find_model
 from extract.encoders.preprocessing import PREPROCESSING, Pictures, crop_frames
 from extract.encoders.weights import load_strictly
+from extract.image_models import ENCODER, find_model
 from extract.workfile import WorkFile
 from tests.extract.made_videos import write_numbered
 from tests.extract.steps import catalog_of, run_visual
