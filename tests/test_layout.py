@@ -26,6 +26,7 @@ BELOW = {
     "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
     "evaluate.statistics": {"extract", "extract.base", "train", "evaluate"},
     "evaluate": {"extract", "extract.base", "train", "evaluate.arrays", "evaluate.statistics"},
+    "evaluate.compare": {"extract", "extract.base", "train", "evaluate", "evaluate.report", "evaluate.statistics"},
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
