@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from evaluate.compare.__main__ import main, named_files
+from evaluate.compare.page import main as page
 from evaluate.detection_map import detection_ap, released_map
 from evaluate.scores_file import ScoredVideo, ScoresHeader, read_scores, write_scores
 from extract.base.errors import InputError
@@ -163,3 +164,14 @@ def test_names_of_files(tmp_path: Path) -> None:
 def test_wrong_arguments_are_named(tmp_path: Path, words: list[str], message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         main([*words, "--catalog", "c.jsonl", "--out", str(tmp_path)])
+
+
+def test_the_page_shows_every_pair_and_how_the_numbers_came_about(folder: Path, tmp_path: Path) -> None:
+    compare(folder, tmp_path, "<b>good=good0.h5", "bad=bad0.h5")
+    page([str(tmp_path / "comparison.csv"), "--title", "Comparison", "--out", str(tmp_path / "c.html")])
+    text = (tmp_path / "c.html").read_text()
+    assert text.count("<td>&lt;b&gt;good</td><td>bad</td>") == 3
+    assert "24 test videos; difference: first minus second" in text
+    (tmp_path / "comparison.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"comparison\.csv: is no comparison"):
+        page([str(tmp_path / "comparison.csv"), "--title", "Comparison", "--out", str(tmp_path / "c.html")])
