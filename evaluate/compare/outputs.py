@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluate.compare.pairs import ALPHA, DEVIATIONS, Comparison, deviation
+from evaluate.compare.pairs import DEVIATIONS, Comparison, deviation
 from evaluate.report.drawing import QUIET, colour, drawn, open_frame
 from evaluate.statistics.settings import Resampling
 from evaluate.twins import Laid
@@ -101,7 +101,7 @@ def draw(path: Path, found: Sequence[Comparison]) -> None:
     for one in found:
         by_measure.setdefault(measure_name(one), []).append(one)
     rows = max(len(alike) for alike in by_measure.values())
-    title = "difference in points, with 95% interval over test videos"
+    title = "difference with 95% interval over test videos"
     with drawn(path, WIDTH, len(by_measure) * (ROW * rows + MARGIN), title) as figure:
         panels = figure.subplots(len(by_measure), 1, squeeze=False)[:, 0]
         for axes, (name, alike) in zip(panels, by_measure.items(), strict=True):
@@ -112,10 +112,10 @@ def draw(path: Path, found: Sequence[Comparison]) -> None:
                 if one.ends:
                     axes.plot(one.ends, (row, row), color=told_apart, linewidth=1.6)
                 axes.plot(one.difference, row, "o", color=told_apart, markersize=5)
-            axes.set_yticks(range(len(alike)), [f"{one.first} - {one.second}" for one in alike], parse_math=False)
+            axes.set_yticks(range(len(alike)), [f"{one.first} minus {one.second}" for one in alike], parse_math=False)
             axes.set(title=name, ylim=(-0.6, len(alike) - 0.4))
             axes.invert_yaxis()
-        panels[-1].set_xlabel(f"grey: not told apart (interval holds 0, p after Holm at least {ALPHA:g}, or seeds)")
+        panels[-1].set_xlabel("points; grey: not told apart")
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -60,7 +60,7 @@ class Comparison:
         elif self.ends[0] <= 0 <= self.ends[1]:
             found.append("within the spread over videos")
         if self.p_holm >= ALPHA:
-            found.append(f"not significant (p {self.p_holm:.2g} after Holm's correction)")
+            found.append(f"p not below {ALPHA:g} after Holm's correction")
         spread = max(deviation(self.first_values), deviation(self.second_values))
         if spread and abs(self.difference) <= DEVIATIONS * spread:
             found.append(f"within {DEVIATIONS} standard deviations over seeds")

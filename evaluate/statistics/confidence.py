@@ -12,10 +12,7 @@ from evaluate.detection_map import Matched
 from evaluate.statistics.figures import Floats, Key, measure, prepare
 from evaluate.statistics.intervals import bca, percentile
 from evaluate.statistics.resampling import Multiplicities, is_normal, leave_one_out, resample
-from evaluate.statistics.settings import LEVEL, Resampling
-
-# A share of undefined resamples above which the interval speaks of the others alone, and that is said.
-MUCH = 0.01
+from evaluate.statistics.settings import LEVEL, MUCH, Resampling
 
 
 def intervals(scored: ScoredSet, matched: Matched | None, settings: Resampling) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def test_a_model_against_itself_has_no_difference_and_a_warning(
     row = compare(folder, tmp_path, "one=good0.h5", "other=good0.h5")[AP, "one", "other"]
     assert (row["difference_mean"], row["difference_low"], row["difference_high"]) == ("0.00", "0.00", "0.00")
     assert row["p"] == "1.0000"
-    assert row["warning"] == "within the spread over videos; not significant (p 1 after Holm's correction)"
+    assert row["warning"] == "within the spread over videos; p not below 0.05 after Holm's correction"
     assert f"warning: {AP}: one and other differ by 0.00, within the spread over videos" in capsys.readouterr().err
 
 
