@@ -110,6 +110,7 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
         "per_class": _per_class(detection, header.classes) if detection else {},
         "stride": stride,
         "classes": list(header.classes),
+        "prompts": header.names,
         "provenance": asdict(header.provenance),
     }
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from extract.datasets import DataSet
 from extract.encoders.clip import load_clip
+from extract.labels.label_set import LabelSet
 from extract.shard import DIMENSIONS
 from train.baselines.interface import ReadsText
 from train.model.mil import AlignmentLoss, FocalAlignmentLoss
@@ -93,7 +93,7 @@ def _set_learned_state(learner: nn.Module, state: dict[str, Tensor]) -> None:
 
 
 def build_learner(
-    architecture: Architecture, labels: DataSet, text_weights: str, seed: int, device: torch.device
+    architecture: Architecture, labels: LabelSet, text_weights: str, seed: int, device: torch.device
 ) -> tuple[Learner | BaselineLearner, str]:
     """Build an untrained model, with classes around CLIP's frozen text tower.
 
@@ -123,7 +123,7 @@ def build_learner(
     return Learner(network, prompt, alignment_loss(architecture, labels)).to(device), identity
 
 
-def alignment_loss(architecture: Architecture, labels: DataSet) -> nn.Module:
+def alignment_loss(architecture: Architecture, labels: LabelSet) -> nn.Module:
     """Build the loss of the alignment branch; VadCLIP (arXiv 2308.11681) has no focal term."""
     if not (architecture.method.focal and architecture.focal):
         return AlignmentLoss()

@@ -88,7 +88,6 @@ def compose(video: Video, methods: Mapping[str, Scores], score: str, threads: in
         InputError: If a video with an abnormal label has no segments.
     """
     from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark
-    from extract.datasets import class_names
 
     frames = _frames(video, methods)
     seen = _glimpse(video, threads)
@@ -106,7 +105,7 @@ def compose(video: Video, methods: Mapping[str, Scores], score: str, threads: in
         unit="seconds" if known_fps else "frames",
         end=frames / fps,
         curves=curves,
-        class_map=ClassMap(class_names(codes), curves[-1].edges, videos[video.video_id].classes),
+        class_map=ClassMap(header.names, curves[-1].edges, videos[video.video_id].classes),
         marks=[
             Mark(one.start / fps, min(one.end, frames) / fps, codes.index(one.label) if one.label in codes else None)
             for one in _events(video, codes[0], frames)
