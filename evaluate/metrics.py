@@ -9,16 +9,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluate.branches import BRANCHES
 from extract.base import command
-from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
-from extract.catalog import Segment, Video, check_labels, ground_truth, read_test_videos, released_truth
+from extract.catalog import read_test_videos
 
 if TYPE_CHECKING:
+    from evaluate.annotated import Annotated, ScoredSet
     from evaluate.detection_map import DetectionAP
     from evaluate.frame_level import FrameMetrics
-    from evaluate.scores_file import ScoredVideo
 
 FORMAT = "avadclip-metrics"
 VERSION = 1
@@ -70,95 +70,57 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
             that is, a label is not among the scores' classes, or an abnormal video has no segments.
     """
     # Imported here so that --help stays quick.
-    from evaluate.annotated import check_scored
+    from evaluate.annotated import read_annotated
     from evaluate.detection_map import abnormal_map, detection_ap, released_map
-    from evaluate.scores_file import read_scores
 
-    header, scored = read_scores(scores_path)
-    by_id = read_test_videos(catalog_path)
-    check_scored(scored, by_id, scores_path, catalog_path)
-    tests = list(by_id.values())
-    for video in tests:
-        _check_codes(video, header.classes, catalog_path)
-    present = [video for video in tests if video.video_id in scored]
-    videos = [scored[video.video_id] for video in present]
-    normal, stride = header.classes[0], header.stride
-    segments = [
-        _segments(video, normal, len(scores.anomaly) * stride, catalog_path)
-        for video, scores in zip(present, videos, strict=True)
-    ]
-    truth = [
-        released_truth(video, normal, len(scores.anomaly) * stride)
-        for video, scores in zip(present, videos, strict=True)
-    ]
-    for video, scores in zip(present, videos, strict=True):
-        _warn_of_cut_segments(video, scores, stride, catalog_path)
+    tests = read_test_videos(catalog_path)
+    scored = read_annotated(scores_path, tests, catalog_path)
+    header, videos = scored.header, scored.videos
+    for one in videos:
+        _warn_of_cut_segments(one, header.stride, catalog_path)
     detection = None
     if header.tells_classes:
-        detection = detection_ap([video.classes for video in videos], segments, header.classes, stride)
+        detection = detection_ap(
+            [one.scores.classes for one in videos], [one.segments for one in videos], header.classes, header.stride
+        )
     return {
         "format": FORMAT,
         "version": VERSION,
         "videos": len(tests),
-        "missing": [video.video_id for video in tests if video.video_id not in scored],
-        "classification": _frame_level(videos, "anomaly", truth, segments, normal, stride),
-        "alignment": _frame_level(videos, "anomaly_alignment", truth, segments, normal, stride),
+        "missing": list(scored.missing),
+        **{branch: _frame_level(scored, BRANCHES[branch]) for branch in ("classification", "alignment")},
         "map": {
             "released": _by_threshold(released_map(detection).tolist() if detection else UNDEFINED),
             "abnormal": _by_threshold(abnormal_map(detection).tolist() if detection else UNDEFINED),
         },
         "per_class": _per_class(detection, header.classes) if detection else {},
-        "stride": stride,
+        "stride": header.stride,
         "classes": list(header.classes),
         "prompts": header.names,
         "provenance": asdict(header.provenance),
     }
 
 
-def _check_codes(video: Video, classes: Sequence[str], catalog_path: Path) -> None:
-    where = f"{catalog_path}: {video.video_id!r}: field"
-    check_labels(video.labels, classes, f"{where} labels")
-    check_labels((segment.label for segment in video.segments or ()), classes, f"{where} segments")
-
-
-def _segments(video: Video, normal: str, frames: int, catalog_path: Path) -> tuple[Segment, ...]:
-    try:
-        return ground_truth(video, normal, frames)
-    except InputError as error:
-        raise InputError(f"{catalog_path}: {error}") from None
-
-
-def _warn_of_cut_segments(video: Video, scores: "ScoredVideo", stride: int, catalog_path: Path) -> None:
+def _warn_of_cut_segments(one: "Annotated", stride: int, catalog_path: Path) -> None:
     # The published annotations have such segments too, so they are cut, as the released evaluation does.
-    frames = scores.frames if scores.frames > 0 else len(scores.anomaly) * stride
-    for segment in video.segments or ():
+    frames = one.scores.frames if one.scores.frames > 0 else len(one.scores.anomaly) * stride
+    for segment in one.video.segments or ():
         if segment.end > frames:
             what = "cut there" if segment.start < frames else "no frame of it counts, but the mAP misses it"
             print(
-                f"warning: {catalog_path}: {video.video_id!r}: {segment.label} [{segment.start}, {segment.end}) ends "
-                f"after the video's {frames} frames; {what}",
+                f"warning: {catalog_path}: {one.video.video_id!r}: {segment.label} [{segment.start}, {segment.end}) "
+                f"ends after the video's {frames} frames; {what}",
                 file=sys.stderr,
             )
 
 
-def _frame_level(
-    videos: "Sequence[ScoredVideo]",
-    branch: str,
-    truth: Sequence[Sequence[Segment]],
-    segments: Sequence[Sequence[Segment]],
-    normal: str,
-    stride: int,
-) -> dict[str, Any]:
+def _frame_level(scored: "ScoredSet", score: str) -> dict[str, Any]:
+    from evaluate.annotated import joined_frames
     from evaluate.frame_level import frame_metrics
-    from evaluate.scores_file import UNKNOWN_FRAMES
 
-    scores = [getattr(video, branch) for video in videos]
-    frames = [video.frames for video in videos]
-    released = frame_metrics(scores, truth, normal=normal, stride=stride)
-    if UNKNOWN_FRAMES in frames:
-        return {"released": _in_percent(released), "exact": None}
-    exact = frame_metrics(scores, segments, normal=normal, stride=stride, frames=frames)
-    return {"released": _in_percent(released), "exact": _in_percent(exact)}
+    protocols = ("released", "exact") if scored.knows_frames else ("released",)
+    found = {name: _in_percent(frame_metrics(joined_frames(scored, score, name))) for name in protocols}
+    return {"released": None, "exact": None} | found
 
 
 def _in_percent(metrics: "FrameMetrics") -> dict[str, float | None]:

@@ -41,7 +41,7 @@ from extract.base.hdf5_file import (
     plain_text,
     set_text,
 )
-from extract.npy.feature_file import UNREADABLE_HEADER
+from extract.base.npy_file import UNREADABLE_HEADER
 
 VERSION = 1
 Columns = Mapping[str, Any]

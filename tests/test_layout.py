@@ -17,6 +17,9 @@ BELOW = {
     "extract.lists": {"extract", "extract.base"},
     "extract.labels": {"extract", "extract.base"},
     "extract.npy": {"extract", "extract.base", "extract.labels", "extract.lists"},
+    "extract.catalogs": {
+        *("extract", "extract.base", "extract.media", "extract.labels", "extract.lists", "extract.npy"),
+    },
     "extract": {"extract.base", "extract.media", "extract.encoders", "extract.labels", "extract.lists", "extract.npy"},
     "extract.audit": {"extract", "extract.base", "extract.media", "extract.encoders"},
     "extract.demo": {"extract", "extract.base"},

@@ -3,29 +3,19 @@
 The header is checked against the file's size before anything is allocated, and nothing is ever unpickled.
 """
 
-import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extract.base.errors import InputError
+from extract.base.npy_file import check_npy_size, read_npy_header
 from extract.base.regular_file import open_regular
 from extract.shard import DIMENSIONS
 
 FLOATS = ("float16", "float32", "float64")
-_HEADER_READERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-# The header is Python source, which numpy parses without running it: any of these means damage.
-UNREADABLE_HEADER = (
-    ValueError, EOFError, SyntaxError, TypeError, TokenError, RecursionError, OverflowError, MemoryError,
-)  # fmt: skip
 
 
 class FeatureFileError(InputError):
@@ -91,24 +81,13 @@ def read_features(path: Path) -> NDArray[Any]:
 
 
 def _inspect(file: BinaryIO, path: Path) -> FeatureFile:
-    shape, dtype = _read_header(file, path)
-    if dtype.name not in FLOATS or len(shape) != 2 or shape[0] < 1 or shape[1] != DIMENSIONS:
-        raise FeatureFileError(
-            f"{path}: holds {dtype.name} {list(shape)}; it must be {' or '.join(FLOATS)} [rows, {DIMENSIONS}]"
-        )
-    promised = file.tell() + math.prod(shape) * dtype.itemsize
-    size = os.fstat(file.fileno()).st_size
-    if size != promised:
-        raise FeatureFileError(f"{path}: has {size} bytes where its header promises {promised}; fetch the file again")
-    return FeatureFile(path, shape[0], dtype.name)
-
-
-def _read_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     try:
-        version = np.lib.format.read_magic(file)
-        if version not in _HEADER_READERS:
-            raise ValueError(f"version {version} of the format holds no plain arrays")
-        shape, _, dtype = _HEADER_READERS[version](file)
-    except UNREADABLE_HEADER as error:
-        raise FeatureFileError(f"{path}: is no .npy file ({error}); fetch the file again") from None
-    return shape, dtype
+        shape, dtype = read_npy_header(file, path)
+        if dtype.name not in FLOATS or len(shape) != 2 or shape[0] < 1 or shape[1] != DIMENSIONS:
+            raise InputError(
+                f"{path}: holds {dtype.name} {list(shape)}; it must be {' or '.join(FLOATS)} [rows, {DIMENSIONS}]"
+            )
+        check_npy_size(file, path, shape, dtype)
+    except InputError as error:
+        raise FeatureFileError(str(error)) from None
+    return FeatureFile(path, shape[0], dtype.name)
