@@ -122,7 +122,8 @@ def _check_code(code: str) -> None:
 
 
 def _check_prompt(code: str, prompt: str) -> None:
-    if not prompt.strip() or not _prints(prompt):
+    # A command line would take a word that begins with a hyphen for a flag.
+    if not prompt.strip() or prompt.startswith("-") or not _prints(prompt):
         raise InputError(f"class {code!r}: prompt {prompt!r} must be words in one line")
 
 

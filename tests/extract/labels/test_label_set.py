@@ -56,6 +56,7 @@ def test_there_may_be_two_classes_or_a_thousand() -> None:
         (GOOD | {"é" * 51: "a crash"}, "longer than 100 bytes"),
         (GOOD | {"x": " "}, "prompt ' ' must be words"),
         (GOOD | {"x": "two\nlines"}, "must be words in one line"),
+        (GOOD | {"x": "--out"}, "must be words in one line"),
     ],
 )
 def test_classes_that_clash_or_cannot_be_written_are_refused(prompts: dict[str, str], reason: str) -> None:
