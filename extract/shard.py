@@ -7,10 +7,10 @@ snippet), ``crops`` (int array, the crop number of each column), ``visual_encode
 ``model_codes`` (those of the classes that a model is trained with) and ``prompts`` (one for each of these), all arrays
 of text; a shard without them has the classes of the built-in set ``dataset``.
 
-Datasets: ``visual`` [snippets, crops, 512] and ``audio`` [audio rows, 512] (absent if the set has none), float16
-or float32, and the group ``videos`` with equally long arrays ``video_id``, ``labels`` (codes joined by ``-``),
-``start``, ``snippets``, ``audio_start``, ``audio_rows``, ``audio_sounding``, ``frames`` (-1 unknown) and ``fps``
-(NaN unknown). Readers ignore what they do not know.
+Datasets: ``visual`` [snippets, crops, D] and ``audio`` [audio rows, D] (absent if the set has none), float16 or
+float32, each as wide as its encoder (512 for CLIP ViT-B/16 and Wav2CLIP); and the group ``videos`` with equally long
+arrays ``video_id``, ``labels`` (codes joined by ``-``), ``start``, ``snippets``, ``audio_start``, ``audio_rows``,
+``audio_sounding``, ``frames`` (-1 unknown) and ``fps`` (NaN unknown). Readers ignore what they do not know.
 """
 
 import os
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import h5py
 import numpy as np
@@ -41,11 +41,14 @@ from extract.labels.label_set import LabelSet, parse_label_set
 
 FORMAT = "avadclip-shard"
 VERSION = 1
+# Width of CLIP ViT-B/16 and of Wav2CLIP; files that name no width are theirs.
 DIMENSIONS = 512
+WIDEST = 100_000
 # One crop of about four minutes of video: a scorer reads one crop, a trainer reads each on its own.
 CHUNK_ROWS = 256
 TEXT = h5py.string_dtype("utf-8")
 LABEL_ATTRIBUTES = ("codes", "model_codes", "prompts")
+ATTRIBUTES = ("encoder", "weights", "precision", "preprocessing")
 VIDEO_COLUMNS: dict[str, Any] = {
     "video_id": TEXT,
     "labels": TEXT,
@@ -69,12 +72,43 @@ class Encoding:
             ``released``.
         precision: ``fp32`` or ``bf16``; ``released`` and ``simulated`` where neither is known.
         preprocessing: What happened before the encoder, in words.
+        width: Numbers a row, D. A shard does not name it; it is the width of its dataset.
+
+    Raises:
+        InputError: If the width is no number of a row's length.
     """
 
     encoder: str
     weights: str
     precision: str
     preprocessing: str
+    width: int = DIMENSIONS
+
+    def __post_init__(self) -> None:
+        # A stranger's file names it, and networks are built by it.
+        if type(self.width) is not int or not 1 <= self.width <= WIDEST:
+            raise InputError(f"width {self.width!r} must be a number from 1 to {WIDEST}")
+
+
+class Widths(NamedTuple):
+    """Width of the rows of each stream.
+
+    Attributes:
+        visual: Of the frames' rows.
+        audio: Of the sound's rows.
+    """
+
+    visual: int
+    audio: int
+
+
+# What most features are: CLIP ViT-B/16's and Wav2CLIP's.
+USUAL_WIDTHS = Widths(DIMENSIONS, DIMENSIONS)
+
+
+def widths_of(visual: Encoding, audio: Encoding | None) -> Widths:
+    """Give the width of each stream's rows; zeros stand for absent sound, as wide as the frames' rows."""
+    return Widths(visual.width, visual.width if audio is None else audio.width)
 
 
 # What is known of features that others computed and published as .npy files: the encoders' names alone.
@@ -117,6 +151,11 @@ class ShardHeader:
             InputError: Naming ``where`` (file or folder), if it has none and is of no built-in data set.
         """
         return self.labels or data_set(self.dataset, f"{where}: attribute dataset").labels
+
+    @property
+    def widths(self) -> Widths:
+        """Width of the rows of each stream."""
+        return widths_of(self.visual, self.audio)
 
 
 @dataclass(frozen=True)
@@ -181,7 +220,7 @@ class Shard:
         try:
             with malformed_is_input_error(path, "a shard"):
                 self.header = _read_header(self._file, path)
-                self.videos = _read_videos(self._file, path, with_audio=self.header.audio is not None)
+                self.videos = _read_videos(self._file, path, self.header)
         except BaseException:
             self._file.close()
             raise
@@ -192,17 +231,17 @@ class Shard:
         return str(self._file["visual"].dtype)
 
     def visual(self, video: ShardVideo, column: int) -> NDArray[np.float32]:
-        """Read the visual features of one video and crop: [snippets, 512] float32."""
+        """Read the visual features of one video and crop: [snippets, D] float32."""
         return self.visual_as_stored(video, column).astype(np.float32, copy=False)
 
     def audio(self, video: ShardVideo) -> NDArray[np.float32]:
-        """Read the audio features of one video: [audio_rows, 512] float32; no rows for a set without audio."""
+        """Read the audio features of one video: [audio_rows, D] float32; no rows for a set without audio."""
         if self.header.audio is None:
-            return np.zeros((0, DIMENSIONS), np.float32)
+            return np.zeros((0, self.header.widths.audio), np.float32)
         return self.audio_as_stored(video).astype(np.float32, copy=False)
 
     def visual_as_stored(self, video: ShardVideo, column: int) -> NDArray[Any]:
-        """Read the visual features of one video and crop in the shard's own type: [snippets, 512].
+        """Read the visual features of one video and crop in the shard's own type: [snippets, D].
 
         Raises:
             InputError: If a number is not finite.
@@ -211,7 +250,7 @@ class Shard:
         return self._finite(rows, f"{video.video_id!r}, crop {self.header.crops[column]}")
 
     def audio_as_stored(self, video: ShardVideo) -> NDArray[Any]:
-        """Read the audio features of one video of a set with audio in the shard's own type: [audio_rows, 512].
+        """Read the audio features of one video of a set with audio in the shard's own type: [audio_rows, D].
 
         Raises:
             InputError: If a number is not finite.
@@ -264,17 +303,14 @@ class ShardWriter:
         self._audio = header.audio is not None
         self._columns: dict[str, list[Any]] = {name: [] for name in VIDEO_COLUMNS}
         _write_header(file, header)
-        crops = len(header.crops)
+        crops, width = len(header.crops), header.visual.width
         self._visual = file.create_dataset(
-            "visual",
-            (0, crops, DIMENSIONS),
-            dtype,
-            maxshape=(None, crops, DIMENSIONS),
-            chunks=(CHUNK_ROWS, 1, DIMENSIONS),
+            "visual", (0, crops, width), dtype, maxshape=(None, crops, width), chunks=(CHUNK_ROWS, 1, width)
         )
-        if self._audio:
+        if header.audio is not None:
+            width = header.audio.width
             self._sound = file.create_dataset(
-                "audio", (0, DIMENSIONS), dtype, maxshape=(None, DIMENSIONS), chunks=(CHUNK_ROWS, DIMENSIONS)
+                "audio", (0, width), dtype, maxshape=(None, width), chunks=(CHUNK_ROWS, width)
             )
 
     def add(
@@ -293,8 +329,8 @@ class ShardWriter:
         Args:
             video_id: The video's id.
             labels: Video-level label codes.
-            visual: [snippets, crops, 512].
-            audio: [audio rows, 512]; ``None`` exactly if the set has no audio.
+            visual: [snippets, crops, D].
+            audio: [audio rows, D]; ``None`` exactly if the set has no audio.
             audio_sounding: Audio rows with real sound.
             frames: Frames of the video, -1 if unknown.
             fps: Frames per second, NaN if unknown.
@@ -365,7 +401,8 @@ def _write_header(file: h5py.File, header: ShardHeader) -> None:
             file.attrs[name] = fixed_text(getattr(header.labels, name))
     for stream, encoding in (("visual", header.visual), ("audio", header.audio)):
         if encoding is not None:
-            for name, value in vars(encoding).items():
+            for name in ATTRIBUTES:
+                value = getattr(encoding, name)
                 _check_text(f"{stream}_{name}", value)
                 set_text(file.attrs, f"{stream}_{name}", value)
 
@@ -415,12 +452,17 @@ def _read_labels(file: h5py.File, path: Path) -> LabelSet | None:
 
 
 def _read_encoding(file: h5py.File, path: Path, stream: str) -> Encoding:
-    return Encoding(
-        encoder=str(_attribute(file, path, f"{stream}_encoder")),
-        weights=str(_attribute(file, path, f"{stream}_weights")),
-        precision=str(_attribute(file, path, f"{stream}_precision")),
-        preprocessing=str(_attribute(file, path, f"{stream}_preprocessing")),
-    )
+    texts: dict[str, Any] = {name: str(_attribute(file, path, f"{stream}_{name}")) for name in ATTRIBUTES}
+    try:
+        return Encoding(**texts, width=_width(file, path, stream))
+    except InputError as error:
+        raise InputError(f"{path}: dataset {stream}: {error}") from None
+
+
+def _width(file: h5py.File, path: Path, stream: str) -> int:
+    dataset = member(file, stream, path)
+    # What is no array of rows is refused when the arrays are checked.
+    return int(dataset.shape[-1]) if isinstance(dataset, h5py.Dataset) and dataset.ndim > 1 else DIMENSIONS
 
 
 def _attribute(file: h5py.File, path: Path, name: str) -> Any:
@@ -429,11 +471,10 @@ def _attribute(file: h5py.File, path: Path, name: str) -> Any:
     return plain_text(file.attrs[name])
 
 
-def _read_videos(file: h5py.File, path: Path, *, with_audio: bool) -> list[ShardVideo]:
-    crops = len(np.atleast_1d(file.attrs["crops"]))
-    _check_dataset(file, path, "visual", (crops, DIMENSIONS))
-    if with_audio:
-        _check_dataset(file, path, "audio", (DIMENSIONS,))
+def _read_videos(file: h5py.File, path: Path, header: ShardHeader) -> list[ShardVideo]:
+    _check_dataset(file, path, "visual", (len(header.crops), header.visual.width))
+    if header.audio is not None:
+        _check_dataset(file, path, "audio", (header.audio.width,))
     columns = {name: _read_column(file, path, name) for name in VIDEO_COLUMNS}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -452,7 +493,7 @@ def _read_videos(file: h5py.File, path: Path, *, with_audio: bool) -> list[Shard
         )
         for i in range(lengths["video_id"])
     ]
-    _check_rows(file, path, videos, with_audio=with_audio)
+    _check_rows(file, path, videos, with_audio=header.audio is not None)
     return videos
 
 

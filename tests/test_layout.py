@@ -26,13 +26,15 @@ BELOW = {
     "train.model": {"extract.base"},
     "train.baselines": {"extract.base", "train", "train.model"},
     "train": {"extract", "extract.base", "extract.encoders", "extract.labels", "train.model", "train.baselines"},
-    "evaluate": {"extract", "extract.base", "extract.labels", "train"},
+    "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
+    "evaluate.statistics": {"extract", "extract.base", "train", "evaluate"},
+    "evaluate": {"extract", "extract.base", "extract.labels", "train", "evaluate.arrays", "evaluate.statistics"},
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
         *("train", "evaluate", "evaluate.report"),
     },
-    "config": {"extract", "extract.base", "train", "evaluate"},
+    "config": {"extract", "extract.base", "extract.labels", "train", "evaluate"},
 }
 
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from extract.base.errors import InputError
 from extract.base.npy_file import check_npy_size, read_npy_header
 from extract.base.regular_file import open_regular
-from extract.shard import DIMENSIONS
 
 FLOATS = ("float16", "float32", "float64")
 
@@ -28,7 +27,7 @@ class FeatureFile:
 
     Attributes:
         path: The file.
-        rows: Number of rows of 512 numbers.
+        rows: Number of rows.
         dtype: ``float16``, ``float32`` or ``float64``.
     """
 
@@ -37,38 +36,40 @@ class FeatureFile:
     dtype: str
 
 
-def inspect_features(path: Path) -> FeatureFile:
+def inspect_features(path: Path, width: int | None = None) -> FeatureFile:
     """Read the header of a feature file.
 
     Args:
         path: The ``.npy`` file.
+        width: Numbers that a row must have; ``None`` for any.
 
     Raises:
         FeatureFileError: If the file is absent or no ``.npy``, has more or fewer bytes than its header promises, or
-            holds no rows of 512 floating-point numbers.
+            holds no rows of floating-point numbers of that width.
     """
     try:
         with open_regular(path) as file:
-            return _inspect(file, path)
+            return _inspect(file, path, width)
     except OSError as error:
         raise FeatureFileError(f"{path}: cannot be read ({error.strerror}); fetch the file again") from None
 
 
-def read_features(path: Path) -> NDArray[Any]:
+def read_features(path: Path, width: int | None = None) -> NDArray[Any]:
     """Read a feature file.
 
     Args:
         path: The ``.npy`` file.
+        width: As for ``inspect_features``.
 
     Returns:
-        [rows, 512] in the file's own precision.
+        [rows, D] in the file's own precision.
 
     Raises:
         FeatureFileError: As ``inspect_features``, or if a number is not finite.
     """
     try:
         with open_regular(path) as file:
-            header = _inspect(file, path)
+            header = _inspect(file, path, width)
             file.seek(0)
             features: NDArray[Any] = np.load(file, allow_pickle=False)
     except OSError as error:
@@ -80,12 +81,12 @@ def read_features(path: Path) -> NDArray[Any]:
     return features.astype(header.dtype, copy=False)
 
 
-def _inspect(file: BinaryIO, path: Path) -> FeatureFile:
+def _inspect(file: BinaryIO, path: Path, width: int | None) -> FeatureFile:
     try:
         shape, dtype = read_npy_header(file, path)
-        if dtype.name not in FLOATS or len(shape) != 2 or shape[0] < 1 or shape[1] != DIMENSIONS:
+        if dtype.name not in FLOATS or len(shape) != 2 or min(shape) < 1 or width not in (None, shape[1]):
             raise InputError(
-                f"{path}: holds {dtype.name} {list(shape)}; it must be {' or '.join(FLOATS)} [rows, {DIMENSIONS}]"
+                f"{path}: holds {dtype.name} {list(shape)}; it must be {' or '.join(FLOATS)} [rows, {width or 'width'}]"
             )
         check_npy_size(file, path, shape, dtype)
     except InputError as error:
