@@ -31,6 +31,8 @@ def test_a_file_names_the_classes_in_its_order(tmp_path: Path) -> None:
         ("normal\n", "is no file of classes"),
         ("", "is no file of classes"),
         ("normal: [\n", "line 2: is no YAML"),
+        ("normal: normal\nfall: 2026-13-50\n", "is no file of classes .*: write one line a class"),
+        (f"normal: normal\nfall: {'9' * 5000}\n", "is no file of classes .*: write one line a class"),
         ("normal: normal\nfall: Normal\n", "class 'fall': 'Normal' cannot be told from 'normal'"),
     ],
 )
