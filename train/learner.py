@@ -10,7 +10,7 @@ from extract.encoders.clip import load_clip
 from extract.labels.label_set import LabelSet
 from extract.shard import DIMENSIONS, USUAL_WIDTHS, Widths
 from train.baselines.interface import ReadsText
-from train.model.mil import AlignmentLoss, FocalAlignmentLoss
+from train.model.losses import AlignmentLoss, FocalAlignmentLoss
 from train.model.prompts import LearnablePrompt
 from train.networks import build_network
 from train.samples import Batch

@@ -65,6 +65,7 @@ GOOD = {
     "extract.xd train": "xd-train.csv",
     "extract.cctv train": "cctv-train.csv",
     "extract.cctv test": "cctv-test.csv",
+    "evaluate.report.transfer_matrix table": "transfer.csv",
     "extract.shanghaitech annotations": "masks",
     "extract.shanghaitech train": "shanghaitech-train.txt",
     "extract.shanghaitech test": "shanghaitech-test.txt",
@@ -246,6 +247,7 @@ def _make_telling(path: Path) -> None:
 
 TEXTS = {
     "classes.yaml": "A: normal\nB1: fighting\n",
+    "transfer.csv": "trained_on,method,scored_on,videos,auc_mean\nxd,vadclip,ucf,3,50.00\n",
     "cctv.txt": "fight_test_label_B1-0-0 1 43\n",
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
     "failures.csv": "video_id,stage,reason\nc,visual,cannot be read\n",

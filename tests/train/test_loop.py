@@ -18,7 +18,7 @@ from train import loop
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner
 from train.loop import DivergedError, Progress, build_optimizer, step_losses, train
-from train.model.mil import AlignmentLoss, FocalAlignmentLoss, probability_loss
+from train.model.losses import AlignmentLoss, FocalAlignmentLoss, probability_loss
 from train.model.prompts import LearnablePrompt
 from train.networks import build_network
 from train.samples import Split, TrainingSamples

@@ -4,11 +4,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from train.model.adaptive_fusion import AdaptiveFusion
 from train.model.audio_tcn import AudioTCN
 from train.model.branches import DualBranch, Output
 from train.model.enhancement import EnhancementNet, UncertaintyNet
-from train.model.other_fusions import Addition, Concatenation, CrossAttention
+from train.model.fusion import AdaptiveFusion, Addition, Concatenation, CrossAttention
 from train.model.prompts import PromptForm
 from train.model.temporal_adapter import TemporalAdapter
 

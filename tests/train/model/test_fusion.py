@@ -9,7 +9,7 @@ from torch import Tensor
 from extract.base.errors import InputError
 from extract.shard import Widths
 from train.model.avadclip import AudioVisualTeacher, VideoStudent
-from train.model.other_fusions import Addition, Concatenation, CrossAttention
+from train.model.fusion import Addition, Concatenation, CrossAttention
 from train.networks import build_network
 from train.settings import Architecture
 
