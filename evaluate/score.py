@@ -49,7 +49,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from evaluate.scores_file import ScoresHeader, write_scores
     from extract.base.device import exact_arithmetic, take_device
-    from extract.datasets import data_set
     from train.checkpoint import load_for_scoring
     from train.samples import Split
 
@@ -57,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     checkpoint = load_for_scoring(arguments.checkpoint, take_device(arguments.device, arguments.threads))
     crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
     with Split(arguments.shards, "test") as split:
-        labels = data_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
+        labels = split.header.label_set(arguments.shards)
         tells_classes = checkpoint.header.architecture.tells_classes
         where = f"{arguments.checkpoint}: classes"
         columns = class_columns(checkpoint.header.scored_classes, labels.codes, where) if tells_classes else None
@@ -67,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             labels.codes,
             provenance(checkpoint, split.header, crop, tuple(mismatch)),
             tells_classes,
+            labels.words,
         )
         with exact_arithmetic():
             scored = scored_videos(checkpoint, split, crop, columns, len(labels.codes))
@@ -223,28 +223,30 @@ def scored_videos(
     Yields:
         ``video_id`` and scores, in shard order.
     """
-    from evaluate.scores_file import ScoredVideo
+    from evaluate.scores_file import ScoredVideo, usable_fps
     from extract.base.progress import track
     from train.scoring import score_videos
 
     entries = track(split.entries, label="score", total=len(split.entries), unit="videos")
     max_snippets = checkpoint.header.architecture.max_snippets
     for entry, scores in score_videos(checkpoint.network, checkpoint.text, entries, crop, max_snippets):
+        video = entry.video
+        fps = usable_fps(video.fps)
         if columns is None:
-            yield entry.video.video_id, _without_classes(scores.anomaly, classes, entry.video.frames)
+            yield video.video_id, _without_classes(scores.anomaly, classes, video.frames, fps)
             continue
         kept = scores.classes[:, columns]
-        yield entry.video.video_id, ScoredVideo(scores.anomaly, 1 - kept[:, 0], kept, entry.video.frames)
+        yield video.video_id, ScoredVideo(scores.anomaly, 1 - kept[:, 0], kept, video.frames, fps)
 
 
-def _without_classes(anomaly: "NDArray[np.float32]", classes: int, frames: int) -> "ScoredVideo":
+def _without_classes(anomaly: "NDArray[np.float32]", classes: int, frames: int, fps: float) -> "ScoredVideo":
     import numpy as np
 
     from evaluate.scores_file import ScoredVideo
 
     columns = np.zeros((len(anomaly), classes), np.float32)
     columns[:, 0] = 1 - anomaly
-    return ScoredVideo(anomaly, anomaly, columns, frames)
+    return ScoredVideo(anomaly, anomaly, columns, frames, fps)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """The scores file: what a checkpoint says about every snippet of every test video, one HDF5 file.
 
 Root attributes: ``format`` = "avadclip-scores", ``version`` = 1, ``stride`` (frames a snippet), ``classes`` (label
-codes in column order, the first is normal), ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent) and
+codes in column order, the first is normal), ``prompts`` (the words of each class; absent: those of the built-in data
+sets, by code), ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent) and
 ``tells_classes`` (absent: true; false for a method that scores anomaly alone, whose ``classes`` then say nothing more).
 
 One group per video, named by its ``video_id``: ``anomaly`` [T] (classification branch), ``anomaly_alignment`` [T]
 (1 - p(normal) of the alignment branch), ``classes`` [T, C] (the alignment branch's softmax), all floating point,
-and the attribute ``frames`` (-1 or absent: unknown). Readers ignore attributes that they do not know.
+and the attributes ``frames`` (-1 or absent: unknown) and ``fps`` (NaN or absent: unknown). Readers ignore attributes
+that they do not know.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +27,7 @@ from extract.base.errors import InputError
 from extract.base.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, set_text
 from extract.base.json_text import parse_json
 from extract.catalog import check_video_id
+from extract.datasets import class_names
 
 FORMAT = "avadclip-scores"
 VERSION = 1
@@ -39,12 +43,19 @@ class ScoresHeader:
         classes: Label code of each column; the first is normal.
         provenance: Where the scores come from.
         tells_classes: Whether the columns of ``classes`` beyond the normal one mean something.
+        prompts: Words of each class; none where the file has none.
     """
 
     stride: int
     classes: tuple[str, ...]
     provenance: Provenance = field(default_factory=Provenance)
     tells_classes: bool = True
+    prompts: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Each class in words."""
+        return list(self.prompts) or class_names(self.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +67,19 @@ class ScoredVideo:
         anomaly_alignment: [T] float32, 1 - p(normal) of the alignment branch.
         classes: [T, C] float32, softmax of the alignment branch.
         frames: True number of frames of the video, -1 if unknown.
+        fps: Frames per second, NaN if unknown.
     """
 
     anomaly: NDArray[np.float32]
     anomaly_alignment: NDArray[np.float32]
     classes: NDArray[np.float32]
     frames: int = UNKNOWN_FRAMES
+    fps: float = math.nan
+
+
+def usable_fps(fps: float) -> float:
+    """Give a frame rate as scores store it: NaN unless it is positive and finite."""
+    return fps if 0 < fps < math.inf else math.nan
 
 
 def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, ScoredVideo]]) -> None:
@@ -81,6 +99,8 @@ def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, S
         file.attrs["version"] = VERSION
         file.attrs["stride"] = header.stride
         file.attrs["classes"] = fixed_text(header.classes)
+        if header.prompts:
+            file.attrs["prompts"] = fixed_text(header.prompts)
         set_text(file.attrs, "provenance", json.dumps(asdict(header.provenance), ensure_ascii=False))
         file.attrs["tells_classes"] = header.tells_classes
         for video_id, video in videos:
@@ -89,6 +109,7 @@ def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, S
                 raise InputError(f"{path}: video_id {video_id!r} is to be written twice; score every video once")
             group = file.create_group(video_id)
             group.attrs["frames"] = video.frames
+            group.attrs["fps"] = video.fps
             for name in ("anomaly", "anomaly_alignment", "classes"):
                 group.create_dataset(name, data=getattr(video, name), dtype=np.float32)
 
@@ -130,7 +151,17 @@ def _read_header(file: h5py.File, path: Path) -> ScoresHeader:
     except ValueError as error:
         raise InputError(f"{path}: attribute provenance is no JSON: {error}") from None
     tells_classes = bool(file.attrs.get("tells_classes", True))
-    return ScoresHeader(stride, classes, parse_provenance(provenance, f"{path}: attribute provenance"), tells_classes)
+    made_of = parse_provenance(provenance, f"{path}: attribute provenance")
+    return ScoresHeader(stride, classes, made_of, tells_classes, _read_prompts(file, path, len(classes)))
+
+
+def _read_prompts(file: h5py.File, path: Path, classes: int) -> tuple[str, ...]:
+    if "prompts" not in file.attrs:
+        return ()
+    prompts = tuple(_text(prompt) for prompt in np.atleast_1d(file.attrs["prompts"]))
+    if len(prompts) != classes:
+        raise InputError(f"{path}: attribute prompts has {len(prompts)} texts for {classes} classes")
+    return prompts
 
 
 def _read_video(file: h5py.File, path: Path, video_id: str, columns: int) -> ScoredVideo:
@@ -143,6 +174,7 @@ def _read_video(file: h5py.File, path: Path, video_id: str, columns: int) -> Sco
         anomaly_alignment=_read_array(group, where, "anomaly_alignment", path),
         classes=_read_array(group, where, "classes", path),
         frames=_whole_number(group.attrs.get("frames", UNKNOWN_FRAMES), f"{where}: attribute frames"),
+        fps=_number(group.attrs.get("fps", math.nan), f"{where}: attribute fps"),
     )
     _check_video(where, video, columns)
     return video
@@ -171,6 +203,8 @@ def _check_video(where: str, video: ScoredVideo, columns: int) -> None:
             raise InputError(f"{where}: dataset {name} contains NaN or infinity; score the video again")
     if video.frames < 1 and video.frames != UNKNOWN_FRAMES:
         raise InputError(f"{where}: attribute frames is {video.frames}; it must be positive, or -1 for unknown")
+    if not math.isnan(video.fps) and math.isnan(usable_fps(video.fps)):
+        raise InputError(f"{where}: attribute fps is {video.fps}; it must be positive, or NaN for unknown")
 
 
 def _attribute(file: h5py.File, path: Path, name: str) -> Any:
@@ -182,6 +216,13 @@ def _attribute(file: h5py.File, path: Path, name: str) -> Any:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _number(value: Any, where: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{where} is {value!r}; it must be one number") from None
 
 
 def _whole_number(value: Any, where: str) -> int:
