@@ -24,7 +24,7 @@ BELOW = {
     "train.baselines": {"extract.base", "train", "train.model"},
     "train": {"extract", "extract.base", "extract.encoders", "train.model", "train.baselines"},
     "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
-    "evaluate.alarms": {"extract", "extract.base", "train", "evaluate"},
+    "evaluate.alarms": {"extract", "extract.base", "train", "evaluate", "evaluate.statistics"},
     "evaluate.statistics": {"extract", "extract.base", "train", "evaluate"},
     "evaluate": {
         "extract",
