@@ -141,7 +141,8 @@ def read_point(path: Path) -> OperatingPoint:
         raise InputError(f"{path}: cannot be read as an operating point: {error}") from None
     if not isinstance(values, dict) or (values.get("format"), values.get("version")) != (FORMAT, VERSION):
         raise InputError(f"{path}: is no operating point (format {FORMAT!r}, version {VERSION}); choose one again")
-    threshold, branch, remarks = (values.get(name) for name in ("threshold", "branch", "remarks"))
+    threshold: Any = values.get("threshold")
+    branch, remarks = values.get("branch"), values.get("remarks")
     if not is_finite(threshold) or not 0 < threshold <= 1:
         raise InputError(f"{path}: threshold is {threshold!r}; detection needs a number above 0 and at most 1")
     if branch not in SCORES:

@@ -35,7 +35,7 @@ BELOW = {
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
-        *("train", "evaluate", "evaluate.report"),
+        *("train", "evaluate", "evaluate.report", "evaluate.alarms"),
     },
     "config": {"extract", "extract.base", "train", "evaluate"},
 }
