@@ -36,6 +36,7 @@ BELOW = {
         "train",
         *(f"evaluate.{room}" for room in ("arrays", "alarms", "statistics")),
     },
+    "evaluate.compare": {"extract", "extract.base", "train", "evaluate", "evaluate.report", "evaluate.statistics"},
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
