@@ -99,6 +99,7 @@ GOOD = {
     "measured": "metrics.json",
     "metrics": "metrics.json",
     "ours": "shards",
+    "operating_point": "point.json",
     "released": "shards",
     "reported": "reported.csv",
     "root": "features",
@@ -258,6 +259,8 @@ TEXTS = {
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
     "failures.csv": "video_id,stage,reason\nc,visual,cannot be read\n",
     "lengths.csv": "video_id,frames\na,40\né b,100\n",
+    "point.json": '{"format": "avadclip-operating-point", "version": 1, "threshold": 0.5, "branch": "either", '
+    '"remarks": ["chosen"], "provenance": {}}',
     "order.txt": "é b\na\n",
     "kinds.csv": "video_id,kind\na,plain_normal\né b,heard_only\n",
     "own.csv": "video,split,labels,segments,unit\na.mp4,test,B1,B1 0.1 0.5,seconds\n",
