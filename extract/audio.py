@@ -68,7 +68,8 @@ def embed_track(
     """
     import numpy as np
 
-    from extract.media.audio_track import SAMPLE_RATE, sample_spans
+    from extract.media.audio_track import sample_spans
+    from extract.media.resampling import SAMPLE_RATE
     from extract.media.sound_store import WithoutHoles, closed
     from extract.shard import DIMENSIONS
 

@@ -28,6 +28,10 @@ BELOW = {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
         *("train", "evaluate", "evaluate.report"),
     },
+    "evaluate.watch": {
+        *("extract", "extract.base", "extract.media", "extract.encoders"),
+        *("train", "evaluate", "evaluate.detect"),
+    },
     "config": {"extract", "extract.base", "train", "evaluate"},
 }
 

@@ -46,6 +46,7 @@ GOOD = {
     "checkpoint": "network.safetensors",
     "curves": "curves.csv",
     "evaluate.detect checkpoint": "telling.safetensors",
+    "evaluate.watch checkpoint": "telling.safetensors",
     "events": "events",
     "extract.own list": "own.csv",
     "extract.own videos": "videos",
@@ -69,6 +70,7 @@ GOOD = {
     "lists": "failures.csv",
     "measured": "metrics.json",
     "metrics": "metrics.json",
+    "operating_point": "point.json",
     "ours": "shards",
     "released": "shards",
     "reported": "reported.csv",
@@ -98,6 +100,7 @@ SAID = {
     "evaluate.report.provenance_page configuration": ["{}"],
     "evaluate.tables modality": ["m=RGB(ViT)"],
     "evaluate.tables row": ["m=VadCLIP"],
+    "evaluate.watch sources": ["gone.ts"],
     "extract.align split": ["train"],
     "extract.failures max_failures": ["9"],
     "extract.simulate hours": ["0.1"],
@@ -184,6 +187,7 @@ TEXTS = {
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
     "failures.csv": "video_id,stage,reason\nc,visual,cannot be read\n",
     "kinds.csv": "video_id,kind\na,plain_normal\né b,heard_only\n",
+    "point.json": '{"threshold": 0.5}',
     "own.csv": "video,split,labels,segments,unit\na.mp4,test,B1,B1 0.1 0.5,seconds\n",
     "table.csv": "method,reported_ap,measured_ap_mean,measured_ap_std,note\nVadCLIP,84.51,80.00,1.00,\n",
     "ucf.txt": "Abuse4_x264  Abuse  1  10  -1  -1\n",
@@ -216,7 +220,11 @@ def file_arguments(command: str) -> list[argparse.Action]:
 
 
 # Read only where a published model, or one that listens, has been read: by what reads train.run's and extract.audio's.
-NOT_REACHED = [("train.released", "text_weights"), ("evaluate.detect", "audio_weights")]
+NOT_REACHED = [
+    ("train.released", "text_weights"),
+    ("evaluate.detect", "audio_weights"),
+    ("evaluate.watch", "audio_weights"),
+]
 PLACES = [
     place
     for command in COMMANDS

@@ -1,0 +1,42 @@
+"""Scores of which none knows what comes later: every snippet is the last row of a window of those before it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from extract.base.device import exact_arithmetic
+from train.checkpoint import Checkpoint
+from train.scoring import WINDOWS_A_BATCH, window_probabilities
+
+
+def score_windows(
+    checkpoint: Checkpoint, windows: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Score the last row of each window.
+
+    Args:
+        checkpoint: What scores.
+        windows: Rows of pictures and of sound, [n, D] each, n from 1 to ``max_snippets``.
+
+    Returns:
+        Anomaly [W] and class probabilities [W, C].
+    """
+    anomaly, classes = [], []
+    for start in range(0, len(windows), WINDOWS_A_BATCH):
+        part = windows[start : start + WINDOWS_A_BATCH]
+        length = np.array([len(visual) for visual, _ in part], np.int64)
+        rows, width = checkpoint.header.architecture.max_snippets, part[0][0].shape[1]
+        visual, sound = (np.zeros((len(part), rows, width), np.float32) for _ in range(2))
+        for index, (seen, heard) in enumerate(part):
+            visual[index, : len(seen)], sound[index, : len(heard)] = seen, heard
+        device = checkpoint.text.device
+        seen_rows, heard_rows, lengths = (torch.from_numpy(values).to(device) for values in (visual, sound, length))
+        with exact_arithmetic():
+            found = window_probabilities(checkpoint.network, seen_rows, heard_rows, lengths, checkpoint.text)
+        last = torch.from_numpy(length - 1).to(device)
+        each = torch.arange(len(part), device=device)
+        anomaly.append(found[0][each, last].cpu().numpy())
+        classes.append(found[1][each, last].cpu().numpy())
+    return np.concatenate(anomaly), np.concatenate(classes)
