@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from train.learner import Learner
 from train.model.avadclip import AudioVisualTeacher, VideoStudent
 from train.model.branches import DualBranch
-from train.model.mil import FocalAlignmentLoss
+from train.model.losses import FocalAlignmentLoss
 from train.model.vadclip import VadCLIP
 from train.samples import Batch
 from train.settings import Recipe
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from train.model.audio_tcn import AudioTCN
     from train.model.enhancement import EnhancementNet, UncertaintyNet
     from train.model.graph_branches import GraphLayer
-    from train.model.quick_gelu import QuickGeluMLP
+    from train.model.layers import QuickGeluMLP
     from train.model.temporal_adapter import BlockLocalLayer, TemporalAdapter
 
 PREFIX = POSTFIX = 10

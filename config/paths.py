@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from extract.datasets import DATA_SETS, DataSet
 from extract.fetch_weights import RELEASES
 
 UNTRAINED = "random:"
@@ -45,7 +46,9 @@ def sources(settings: Mapping[str, Any]) -> list[Named]:
     key = "released" if settings["features"] == "released" else "videos"
     paths: Mapping[str, Any] = settings[key]
     named = [
-        Named(f"{key}.{name}", path, _is_folder(name, paths)) for name, path in paths.items() if name != "generate"
+        Named(f"{key}.{name}", path, _is_folder(name, paths, DATA_SETS[settings["dataset"]]))
+        for name, path in paths.items()
+        if name != "generate"
     ]
     checkpoints = [
         Named(f"methods.{name}.checkpoint", method["checkpoint"], False)
@@ -106,11 +109,12 @@ def _status(path: str) -> Iterator[os.stat_result]:
         return
 
 
-def _is_folder(name: str, paths: Mapping[str, Any]) -> bool | None:
+def _is_folder(name: str, paths: Mapping[str, Any], data_set: DataSet) -> bool | None:
     if name in ("root", "videos"):
         return True
-    # Those of XD-Violence and CCTV-Fights are folders, or lists of videos that lie elsewhere.
-    return None if name in ("train", "test") and not {"root", "videos"} & paths.keys() else False
+    if "root" in paths and name in ("train", "test"):  # lists of features
+        return False
+    return None if name in data_set.folder_sources else False
 
 
 def _weights_places(settings: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:

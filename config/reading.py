@@ -140,10 +140,14 @@ def _check_videos(whole: dict[str, Any]) -> None:
     data_set = DATA_SETS[whole["dataset"]]
     optional = {name for one in DATA_SETS.values() for name in one.optional_sources}
     for part in ("videos", "released"):
-        for name in sorted(optional & set(whole.get(part, {})) - set(data_set.optional_sources)):
+        known = {*data_set.sources, *data_set.optional_sources}
+        for name in sorted(optional & set(whole.get(part, {})) - known):
             having = ", ".join(one.name for one in DATA_SETS.values() if name in one.optional_sources)
             raise RefusedKeyError(f"{part}.{name}", f"only {having} has such a file, not {data_set.name}; remove it")
-    keys = set(whole.get("videos", {})) - optional
+    keys = set(whole.get("videos", {})) - set(data_set.optional_sources)
+    if "generate" in keys and not data_set.generated:
+        able = ", ".join(one.name for one in DATA_SETS.values() if one.generated)
+        raise RefusedKeyError("videos.generate", f"no videos of {data_set.name} can be generated, only of {able}")
     if not keys or keys & {"generate", "list"}:
         return
     *first, last = needed = list(data_set.sources)

@@ -39,7 +39,7 @@ def _problems(settings: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
             if (number, row) in filled:
                 yield key, f"methods.{filled[number, row]} fills row {row!r} already; give each method its own"
             filled[number, row] = name
-            if is_own:
+            if is_own or not reported[number]:
                 yield from _unlike_the_table(key, number, row)
                 continue
             path, *further = files(folder, reported[number])

@@ -210,7 +210,7 @@ def measured(configuration: Configuration, table: int) -> str:
     for name in configuration.models_in(table):
         model = configuration.models[name]
         words += ["--row", f"{name}={model.rows[table]}", "--modality", f"{name}={model.modality}"]
-        if model.unreported and not configuration.is_own:
+        if model.unreported and reported_rows(configuration, table):
             words += ["--unreported", name]
         for run in configuration.runs_of(name):
             words += ["--measured", f"{name}={configuration.work}/metrics/{name}/{run}.json"]
@@ -218,10 +218,11 @@ def measured(configuration: Configuration, table: int) -> str:
 
 
 def reported_rows(configuration: Configuration, table: int) -> list[str]:
-    """Give the files of a paper's table; own videos have none to stand beside."""
-    if configuration.is_own:
+    """Give the files of a paper's table; own videos, and data sets without reported rows, have none to stand beside."""
+    name = configuration.data_set.reported[table]
+    if configuration.is_own or not name:
         return []
-    return [str(path) for path in rows.files(Path("evaluate/reported"), configuration.data_set.reported[table])]
+    return [str(path) for path in rows.files(Path("evaluate/reported"), name)]
 
 
 def table_settings(configuration: Configuration, number: int) -> str:

@@ -5,7 +5,19 @@ from pathlib import Path
 from extract.base.command_list import list_commands
 
 # What a person calls; every other command is called by a rule.
-FOR_PEOPLE = ("detect", "watch", "score", "metrics", "tables", "show", "report.figure4")
+FOR_PEOPLE = (
+    "detect",
+    "watch",
+    "score",
+    "metrics",
+    "tables",
+    "show",
+    "transfer",
+    "import_scores",
+    "ground_truth",
+    "report.figure4",
+    "report.transfer_matrix",
+)
 
 if __name__ == "__main__":
     list_commands(Path(__file__).parent, FOR_PEOPLE)

@@ -1,4 +1,7 @@
-"""Scored test videos beside their annotated events, as the drawings of the report read them."""
+"""Scored test videos beside their annotated events: the one place where scores and a catalog meet.
+
+Everything that compares the two reads them here: metrics, learning, comparison, the drawings of the report.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from pathlib import Path
 from evaluate.scores_file import UNKNOWN_FRAMES, ScoredVideo, ScoresHeader, read_scores
 from extract.base.errors import InputError
 from extract.catalog import Segment, Video, check_labels, ground_truth, released_truth
+from train.frame_ap import JoinedFrames, join_frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,32 +18,64 @@ class Annotated:
     """A scored video and what it holds.
 
     Attributes:
+        video: Its line of the catalog.
         scores: Its scores.
-        segments: Its annotated events.
-        released: What makes its frames abnormal in protocol ``released``; ``None`` where its events do.
+        segments: Its annotated events; of a normal video that has none, one normal segment of T * stride frames.
+        released: What makes its frames abnormal in protocol ``released``.
     """
 
+    video: Video
     scores: ScoredVideo
     segments: tuple[Segment, ...]
-    released: tuple[Segment, ...] | None = None
+    released: tuple[Segment, ...]
 
     def frame_truth(self, protocol: str) -> tuple[Segment, ...]:
         """Give what makes its frames abnormal in a protocol, ``released`` or ``exact``."""
-        return self.segments if self.released is None or protocol != "released" else self.released
+        return self.released if protocol == "released" else self.segments
 
 
-def check_scored(scored: Mapping[str, ScoredVideo], tests: Mapping[str, Video], path: Path, catalog: Path) -> None:
-    """Check that scores are of a catalog's test videos.
+@dataclass(frozen=True, eq=False)
+class ScoredSet:
+    """A scores file beside the catalog that it was made with.
+
+    Attributes:
+        path: The scores file.
+        catalog: The catalog.
+        header: Of the scores file.
+        videos: The scored test videos, in the catalog's order.
+        missing: Ids of the test videos without scores, in the catalog's order.
+    """
+
+    path: Path
+    catalog: Path
+    header: ScoresHeader
+    videos: tuple[Annotated, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def normal(self) -> str:
+        """Code of the normal class."""
+        return self.header.classes[0]
+
+    @property
+    def knows_frames(self) -> bool:
+        """Whether every scored video says how many frames it has, as protocol ``exact`` needs."""
+        return all(one.scores.frames != UNKNOWN_FRAMES for one in self.videos)
+
+
+def read_annotated(path: Path, tests: Mapping[str, Video], catalog: Path) -> ScoredSet:
+    """Read scores and set each video beside its annotation.
 
     Args:
-        scored: The scores by id.
-        tests: The test videos by id.
-        path: The scores file, for the message.
-        catalog: The catalog, likewise.
+        path: A scores file.
+        tests: The test videos by id, in the catalog's order.
+        catalog: Where they come from, for the message.
 
     Raises:
-        InputError: If a scored video is no test video, or none is scored.
+        InputError: If the scores have a video that is no test video or none at all, a label of a test video is not
+            among their classes, or an abnormal scored video has no segments.
     """
+    header, scored = read_scores(path)
     strangers = [video_id for video_id in scored if video_id not in tests]
     if strangers:
         raise InputError(
@@ -48,51 +84,67 @@ def check_scored(scored: Mapping[str, ScoredVideo], tests: Mapping[str, Video], 
         )
     if not scored:
         raise InputError(f"{path}: has scores of none of the {len(tests)} test videos of {catalog}")
+    for video in tests.values():
+        where = f"{catalog}: {video.video_id!r}: field"
+        check_labels(video.labels, header.classes, f"{where} labels")
+        check_labels((segment.label for segment in video.segments or ()), header.classes, f"{where} segments")
+    try:
+        videos = tuple(
+            annotate(video, scored[video_id], header) for video_id, video in tests.items() if video_id in scored
+        )
+    except InputError as error:
+        raise InputError(f"{catalog}: {error}") from None
+    return ScoredSet(path, catalog, header, videos, tuple(video_id for video_id in tests if video_id not in scored))
 
 
-def read_annotated(path: Path, tests: Mapping[str, Video], catalog: Path) -> tuple[ScoresHeader, list[Annotated]]:
-    """Read scores and set each video beside its annotation.
-
-    Args:
-        path: A scores file.
-        tests: The test videos by id.
-        catalog: Where they come from, for the message.
+def annotate(video: Video, scores: ScoredVideo, header: ScoresHeader) -> Annotated:
+    """Set one video's scores beside its annotation.
 
     Raises:
-        InputError: If the scores have a video that is no test video or none at all, a label is not among their classes,
-            or an abnormal video has no segments.
+        InputError: If its label is abnormal and it has no segments.
     """
-    header, scored = read_scores(path)
-    check_scored(scored, tests, path, catalog)
-    annotated = []
-    for video_id, scores in scored.items():
-        try:
-            frames = len(scores.anomaly) * header.stride
-            segments = ground_truth(tests[video_id], header.classes[0], frames)
-            released = released_truth(tests[video_id], header.classes[0], frames)
-        except InputError as error:
-            raise InputError(f"{catalog}: {error}") from None
-        check_labels((one.label for one in segments), header.classes, f"{catalog}: {video_id!r}: field segments")
-        annotated.append(Annotated(scores, segments, released))
-    return header, annotated
+    frames = len(scores.anomaly) * header.stride
+    normal = header.classes[0]
+    return Annotated(video, scores, ground_truth(video, normal, frames), released_truth(video, normal, frames))
 
 
-def counted_frames(videos: list[Annotated], stride: int, protocol: str, path: Path) -> list[int]:
+def counted_frames(scored: ScoredSet, protocol: str) -> list[int]:
     """Give how many frames of each video count.
 
     Args:
-        videos: The videos.
-        stride: Frames a snippet.
+        scored: The videos.
         protocol: ``released`` (T * stride) or ``exact`` (those that exist, of those that were scored).
-        path: The scores file, for the message.
 
     Raises:
         InputError: If ``exact`` is asked for and the scores do not say how long a video is.
     """
-    spread = [len(video.scores.anomaly) * stride for video in videos]
+    spread = [len(one.scores.anomaly) * scored.header.stride for one in scored.videos]
     if protocol == "released":
         return spread
-    true = [video.scores.frames for video in videos]
-    if UNKNOWN_FRAMES in true:
-        raise InputError(f"{path}: attribute frames is unknown for a video; only protocol 'released' can be drawn")
-    return [min(frames, most) for frames, most in zip(true, spread, strict=True)]
+    if not scored.knows_frames:
+        raise InputError(
+            f"{scored.path}: attribute frames is unknown for a video; only protocol 'released' is possible"
+        )
+    return [min(one.scores.frames, most) for one, most in zip(scored.videos, spread, strict=True)]
+
+
+def joined_frames(scored: ScoredSet, score: str, protocol: str) -> JoinedFrames:
+    """Join the frames of all videos, as AP and AUC count them.
+
+    Args:
+        scored: The videos.
+        score: ``anomaly`` or ``anomaly_alignment``.
+        protocol: Decides what is abnormal and how many frames count. ``released`` compares with published numbers;
+            ``exact`` leaves out the up to stride - 1 frames a video that the last snippet is repeated over although
+            they do not exist.
+
+    Raises:
+        InputError: As ``counted_frames`` does.
+    """
+    return join_frames(
+        [getattr(one.scores, score) for one in scored.videos],
+        [one.frame_truth(protocol) for one in scored.videos],
+        normal=scored.normal,
+        stride=scored.header.stride,
+        frames=counted_frames(scored, protocol),
+    )

@@ -27,8 +27,8 @@ def score_windows(
     for start in range(0, len(windows), WINDOWS_A_BATCH):
         part = windows[start : start + WINDOWS_A_BATCH]
         length = np.array([len(visual) for visual, _ in part], np.int64)
-        rows, width = checkpoint.header.architecture.max_snippets, part[0][0].shape[1]
-        visual, sound = (np.zeros((len(part), rows, width), np.float32) for _ in range(2))
+        rows = checkpoint.header.architecture.max_snippets
+        visual, sound = (np.zeros((len(part), rows, one.shape[1]), np.float32) for one in part[0])
         for index, (seen, heard) in enumerate(part):
             visual[index, : len(seen)], sound[index, : len(heard)] = seen, heard
         device = checkpoint.text.device

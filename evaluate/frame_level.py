@@ -4,14 +4,9 @@ Two scores that are equal share one step of the curve. Float32 sums in another o
 released code, can make two such scores differ in their last bit and set them apart: AP then moves by less than the
 share of frames that have them."""
 
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from extract.catalog import Segment
-from train.frame_ap import average_precision, join_frames, roc_auc
+from train.frame_ap import JoinedFrames, average_precision, roc_auc
 
 
 class FrameMetrics(NamedTuple):
@@ -26,24 +21,6 @@ class FrameMetrics(NamedTuple):
     auc: float
 
 
-def frame_metrics(
-    scores: Sequence[NDArray[np.float32]],
-    segments: Sequence[Iterable[Segment]],
-    *,
-    normal: str,
-    stride: int,
-    frames: Sequence[int] | None = None,
-) -> FrameMetrics:
-    """Measure one branch over all videos' frames.
-
-    Args:
-        scores: Anomaly score of each snippet, [T] float32 for every video.
-        segments: Annotated events of every video, in the same order.
-        normal: Code of the normal class.
-        stride: Frames a snippet.
-        frames: ``None`` for ``released`` (T * stride frames a video), the true number of frames of every
-            video for ``exact``. ``released`` compares with published numbers; ``exact`` leaves out the up
-            to stride - 1 frames a video that the last snippet is repeated over although they do not exist.
-    """
-    joined = join_frames(scores, segments, normal=normal, stride=stride, frames=frames)
+def frame_metrics(joined: JoinedFrames) -> FrameMetrics:
+    """Measure one branch over all videos' frames, as ``join_frames`` gives them."""
     return FrameMetrics(average_precision(*joined), roc_auc(*joined))

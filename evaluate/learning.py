@@ -15,25 +15,24 @@ import csv
 import io
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evaluate.branches import BRANCHES
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.printable import cell
 from extract.base.regular_file import open_regular_text
-from extract.catalog import Segment, Video, read_test_videos, released_truth
+from extract.catalog import Video, read_test_videos
 
 if TYPE_CHECKING:
-    from evaluate.scores_file import ScoredVideo
+    from evaluate.annotated import ScoredSet
 
 CONTROLS = ("untrained", "shuffled")
 ALL = "all"
-# Each branch's anomaly score, as the scores file names it.
-BRANCHES = {"alignment": "anomaly_alignment", "classification": "anomaly"}
 # Groups of test videos, as kinds of `test_kinds.csv`; every group has violent and normal videos.
 GROUPS = {
     "heard_only": {"heard_only", "plain_normal"},
@@ -93,7 +92,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     for method, control, path in arguments.scores:
         files.setdefault(method, {}).setdefault(control, []).append(Path(path))
     rows = [
-        row(method, branch, {name: measure(paths, videos, kinds, branch) for name, paths in by_control.items()})
+        row(
+            method,
+            branch,
+            {name: measure(paths, videos, arguments.catalog, kinds, branch) for name, paths in by_control.items()},
+        )
         for method, by_control in files.items()
         for branch in branches(next(iter(by_control.values()))[0])
     ]
@@ -139,12 +142,15 @@ def _check_kinds(kinds: Mapping[str, str], videos: Iterable[str], path: Path, ca
             raise InputError(f"{path}: no test video of {catalog} is of kind {' or '.join(sorted(of_group))}")
 
 
-def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, str], branch: str) -> Aps:
+def measure(
+    paths: Sequence[Path], videos: Mapping[str, Video], catalog: Path, kinds: Mapping[str, str], branch: str
+) -> Aps:
     """Measure the seeds of one method and control.
 
     Args:
         paths: A scores file for each seed.
         videos: The catalog's test videos by id.
+        catalog: The catalog, for messages.
         kinds: Kind of every test video.
         branch: Whose anomaly score to measure.
 
@@ -152,25 +158,21 @@ def measure(paths: Sequence[Path], videos: dict[str, Video], kinds: dict[str, st
         The average precisions, and what they were measured on.
 
     Raises:
-        InputError: If a scores file lacks a test video.
+        InputError: If a scores file does not fit the catalog or lacks a test video.
     """
-    from evaluate.scores_file import read_scores
+    from evaluate.annotated import read_annotated
 
     values: dict[str, list[float]] = {group: [] for group in (ALL, *GROUPS)}
     chance: dict[str, float] = {}
     for path in paths:
-        header, scored = read_scores(path)
-        for video_id in videos:
-            if video_id not in scored:
-                raise InputError(f"{path}: has no scores of test video {video_id!r}")
-        normal = header.classes[0]
+        scored = read_annotated(path, videos, catalog)
+        if scored.missing:
+            raise InputError(f"{path}: has no scores of test video {scored.missing[0]!r}")
         for group in values:
-            chosen = [name for name in videos if group == ALL or kinds[name] in GROUPS[group]]
-            ap, chance[group] = _average_precision(
-                [scored[name] for name in chosen], [videos[name] for name in chosen], normal, header.stride, branch
-            )
+            chosen = [one for one in scored.videos if group == ALL or kinds[one.video.video_id] in GROUPS[group]]
+            ap, chance[group] = _average_precision(replace(scored, videos=tuple(chosen)), branch)
             values[group].append(ap)
-    made_with = header.provenance
+    made_with = scored.header.provenance
     remarks = [made_with.encoders, f"selection: {made_with.selection}", made_with.recipe, made_with.note]
     return Aps(values, chance, "; ".join(remark for remark in remarks if remark))
 
@@ -221,16 +223,11 @@ def _verdict(unbeaten: Iterable[str]) -> str:
     return f"not above {names}" if names else "yes"
 
 
-def _average_precision(
-    scored: "Sequence[ScoredVideo]", videos: Sequence[Video], normal: str, stride: int, branch: str
-) -> tuple[float, float]:
-    from train.frame_ap import average_precision, join_frames
+def _average_precision(scored: "ScoredSet", branch: str) -> tuple[float, float]:
+    from evaluate.annotated import joined_frames
+    from train.frame_ap import average_precision
 
-    segments: list[tuple[Segment, ...]] = [
-        released_truth(video, normal, len(scores.anomaly) * stride)
-        for video, scores in zip(videos, scored, strict=True)
-    ]
-    joined = join_frames([getattr(video, BRANCHES[branch]) for video in scored], segments, normal=normal, stride=stride)
+    joined = joined_frames(scored, BRANCHES[branch], "released")
     positive_rate = joined.counts[joined.labels].sum() / joined.counts.sum()
     return 100 * average_precision(*joined), 100 * float(positive_rate)
 

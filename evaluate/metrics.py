@@ -5,23 +5,26 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluate.branches import BRANCHES
+from evaluate.statistics.settings import Resampling
 from extract.base import command
-from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
-from extract.catalog import Segment, Video, check_labels, ground_truth, read_test_videos, released_truth
+from extract.catalog import read_test_videos
+from train.fields import add_flags, check_fields
 
 if TYPE_CHECKING:
+    from evaluate.annotated import Annotated, ScoredSet
     from evaluate.detection_map import DetectionAP
     from evaluate.frame_level import FrameMetrics
-    from evaluate.scores_file import ScoredVideo
 
 FORMAT = "avadclip-metrics"
 VERSION = 1
+DEFAULT = Resampling()
 UNDEFINED = [math.nan] * 5  # one for each IoU threshold
 
 
@@ -33,22 +36,28 @@ def parser() -> argparse.ArgumentParser:
         "--catalog", type=Path, required=True, help="catalog with the test videos' segments (JSON Lines)"
     )
     parser.add_argument("--out", type=Path, required=True, help="metrics to write (JSON)")
+    add_flags(parser.add_argument_group("intervals"), Resampling)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure a scores file."""
     arguments = parser().parse_args(argv)
-    metrics = measure(arguments.scores, arguments.catalog)
+    resampling = Resampling(**{one.name: getattr(arguments, one.name) for one in fields(Resampling)})
+    check_fields(resampling)
+    metrics = measure(arguments.scores, arguments.catalog, resampling)
+    for word in (metrics["intervals"]["note"], metrics["intervals"]["warning"]):
+        if word:
+            print(f"{arguments.scores}: {word}", file=sys.stderr)
     write_text(arguments.out, json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    ap = metrics["alignment"]["released"]["ap"]
     print(
         f"{arguments.out}: {metrics['videos'] - len(metrics['missing'])} of {metrics['videos']} test videos, "
-        f"alignment AP {_spelled(ap)}, mAP {_spelled(metrics['map']['released']['avg'])}"
+        f"alignment AP {_spelled(metrics, 'alignment', 'released', 'ap')}, "
+        f"mAP {_spelled(metrics, 'map', 'released', 'avg')}"
     )
 
 
-def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
+def measure(scores_path: Path, catalog_path: Path, resampling: Resampling = DEFAULT) -> dict[str, Any]:
     """Measure a scores file against a catalog.
 
     Frame level, ``released`` takes a video's ``released_frames`` for what is abnormal, where the catalog has them;
@@ -59,105 +68,68 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
     Args:
         scores_path: Scores of the catalog's test videos (HDF5).
         catalog_path: The catalog (JSON Lines).
+        resampling: How intervals are made.
 
     Returns:
         What the metrics file holds: every value in percent, unrounded; ``None`` where the ground truth leaves a value
         undefined, and for the mAP of a method that tells no classes; ``exact`` is ``None`` unless the scores say how
-        many frames each scored video has.
+        many frames each scored video has. ``intervals`` has the interval of every value.
 
     Raises:
         InputError: If a file is malformed, the scores have a video that is no test video of the catalog or none
             that is, a label is not among the scores' classes, or an abnormal video has no segments.
     """
     # Imported here so that --help stays quick.
-    from evaluate.annotated import check_scored
-    from evaluate.detection_map import abnormal_map, detection_ap, released_map
-    from evaluate.scores_file import read_scores
+    from evaluate.annotated import read_annotated
+    from evaluate.detection_map import abnormal_map, matched_ap, released_map
+    from evaluate.statistics.confidence import intervals
+    from evaluate.statistics.figures import match
 
-    header, scored = read_scores(scores_path)
-    by_id = read_test_videos(catalog_path)
-    check_scored(scored, by_id, scores_path, catalog_path)
-    tests = list(by_id.values())
-    for video in tests:
-        _check_codes(video, header.classes, catalog_path)
-    present = [video for video in tests if video.video_id in scored]
-    videos = [scored[video.video_id] for video in present]
-    normal, stride = header.classes[0], header.stride
-    segments = [
-        _segments(video, normal, len(scores.anomaly) * stride, catalog_path)
-        for video, scores in zip(present, videos, strict=True)
-    ]
-    truth = [
-        released_truth(video, normal, len(scores.anomaly) * stride)
-        for video, scores in zip(present, videos, strict=True)
-    ]
-    for video, scores in zip(present, videos, strict=True):
-        _warn_of_cut_segments(video, scores, stride, catalog_path)
-    detection = None
-    if header.tells_classes:
-        detection = detection_ap([video.classes for video in videos], segments, header.classes, stride)
+    tests = read_test_videos(catalog_path)
+    scored = read_annotated(scores_path, tests, catalog_path)
+    header, videos = scored.header, scored.videos
+    for one in videos:
+        _warn_of_cut_segments(one, header.stride, catalog_path)
+    matched = match(scored)
+    detection = matched_ap(matched, len(header.classes)) if matched else None
     return {
         "format": FORMAT,
         "version": VERSION,
         "videos": len(tests),
-        "missing": [video.video_id for video in tests if video.video_id not in scored],
-        "classification": _frame_level(videos, "anomaly", truth, segments, normal, stride),
-        "alignment": _frame_level(videos, "anomaly_alignment", truth, segments, normal, stride),
+        "missing": list(scored.missing),
+        **{branch: _frame_level(scored, BRANCHES[branch]) for branch in ("classification", "alignment")},
         "map": {
             "released": _by_threshold(released_map(detection).tolist() if detection else UNDEFINED),
             "abnormal": _by_threshold(abnormal_map(detection).tolist() if detection else UNDEFINED),
         },
         "per_class": _per_class(detection, header.classes) if detection else {},
-        "stride": stride,
+        "intervals": intervals(scored, matched, resampling),
+        "stride": header.stride,
         "classes": list(header.classes),
         "provenance": asdict(header.provenance),
     }
 
 
-def _check_codes(video: Video, classes: Sequence[str], catalog_path: Path) -> None:
-    where = f"{catalog_path}: {video.video_id!r}: field"
-    check_labels(video.labels, classes, f"{where} labels")
-    check_labels((segment.label for segment in video.segments or ()), classes, f"{where} segments")
-
-
-def _segments(video: Video, normal: str, frames: int, catalog_path: Path) -> tuple[Segment, ...]:
-    try:
-        return ground_truth(video, normal, frames)
-    except InputError as error:
-        raise InputError(f"{catalog_path}: {error}") from None
-
-
-def _warn_of_cut_segments(video: Video, scores: "ScoredVideo", stride: int, catalog_path: Path) -> None:
+def _warn_of_cut_segments(one: "Annotated", stride: int, catalog_path: Path) -> None:
     # The published annotations have such segments too, so they are cut, as the released evaluation does.
-    frames = scores.frames if scores.frames > 0 else len(scores.anomaly) * stride
-    for segment in video.segments or ():
+    frames = one.scores.frames if one.scores.frames > 0 else len(one.scores.anomaly) * stride
+    for segment in one.video.segments or ():
         if segment.end > frames:
             what = "cut there" if segment.start < frames else "no frame of it counts, but the mAP misses it"
             print(
-                f"warning: {catalog_path}: {video.video_id!r}: {segment.label} [{segment.start}, {segment.end}) ends "
-                f"after the video's {frames} frames; {what}",
+                f"warning: {catalog_path}: {one.video.video_id!r}: {segment.label} [{segment.start}, {segment.end}) "
+                f"ends after the video's {frames} frames; {what}",
                 file=sys.stderr,
             )
 
 
-def _frame_level(
-    videos: "Sequence[ScoredVideo]",
-    branch: str,
-    truth: Sequence[Sequence[Segment]],
-    segments: Sequence[Sequence[Segment]],
-    normal: str,
-    stride: int,
-) -> dict[str, Any]:
+def _frame_level(scored: "ScoredSet", score: str) -> dict[str, Any]:
+    from evaluate.annotated import joined_frames
     from evaluate.frame_level import frame_metrics
-    from evaluate.scores_file import UNKNOWN_FRAMES
 
-    scores = [getattr(video, branch) for video in videos]
-    frames = [video.frames for video in videos]
-    released = frame_metrics(scores, truth, normal=normal, stride=stride)
-    if UNKNOWN_FRAMES in frames:
-        return {"released": _in_percent(released), "exact": None}
-    exact = frame_metrics(scores, segments, normal=normal, stride=stride, frames=frames)
-    return {"released": _in_percent(released), "exact": _in_percent(exact)}
+    protocols = ("released", "exact") if scored.knows_frames else ("released",)
+    found = {name: _in_percent(frame_metrics(joined_frames(scored, score, name))) for name in protocols}
+    return {"released": None, "exact": None} | found
 
 
 def _in_percent(metrics: "FrameMetrics") -> dict[str, float | None]:
@@ -175,8 +147,13 @@ def _by_threshold(values: list[float]) -> dict[str, float | None]:
     return named | {"avg": _percent(sum(values) / len(values))}
 
 
-def _spelled(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}"
+def _spelled(metrics: dict[str, Any], *keys: str) -> str:
+    value, interval = metrics, metrics["intervals"]
+    for key in keys:
+        value, interval = value[key], interval and interval.get(key)
+    if value is None:
+        return "undefined"
+    return f"{value:.2f}" + (f" [{interval[0]:.1f}, {interval[1]:.1f}]" if interval else "")
 
 
 def _percent(value: float) -> float | None:

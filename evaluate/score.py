@@ -106,14 +106,17 @@ def check_match(checkpoint: "Checkpoint", shards: "ShardHeader", path: Path, *, 
         The mismatches, one sentence each.
 
     Raises:
-        InputError: If there are any and they are not allowed.
+        InputError: If there are any and they are not allowed, or rows of another width, which nobody can allow.
     """
-    from train.compatibility import mismatches, precision_differences, remedy
+    from train.compatibility import mismatches, precision_differences, remedy, unreadable
 
     reads_audio = checkpoint.header.architecture.reads_audio
     for difference in precision_differences(checkpoint.header.trained_on, shards, reads_audio=reads_audio):
         print(f"warning: {path}: {difference}; scores differ slightly", file=sys.stderr)
     found = mismatches(checkpoint.header.trained_on, shards, reads_audio=reads_audio)
+    wide = unreadable(checkpoint.header.trained_on, shards, reads_audio=reads_audio)
+    if wide and allowed:
+        raise InputError(f"{path}: {'; '.join(wide)}. --allow-mismatch cannot bridge this; extract with its encoder")
     if found and not allowed:
         way_out = f"{remedy(checkpoint.header.trained_on, shards)}, or score all the same with --allow-mismatch"
         raise InputError(f"{path}: {'; '.join(found)}. {way_out}")
@@ -140,6 +143,9 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         notes.append(f"untrained CLIP text tower ({header.text_weights})")
     if architecture.method.faithfulness:
         notes.append(f"{architecture.method.faithfulness}; reimplemented, ViT features")
+    widths = header.trained_on.widths
+    if architecture.reads_audio and not architecture.method.is_baseline and widths.visual != widths.audio:
+        notes.append("sound brought to the pictures' width by one linear layer, ours")
     if recipe.labels == "shuffled":
         notes.append("trained on shuffled labels")
     if header.epoch == 0:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extract.base import command
 from extract.base.errors import InputError
@@ -126,18 +126,19 @@ def _header(visual: WorkFile, audio: WorkFile | None, dataset: str, note: str) -
         split=str(visual.attributes["dataset_split"]),
         stride=stride,
         crops=crops,
-        visual=_encoding(visual),
-        audio=None if audio is None else _encoding(audio),
+        visual=_encoding(visual, "visual"),
+        audio=None if audio is None else _encoding(audio, "audio"),
         note=note,
     )
 
 
-def _encoding(work: WorkFile) -> Encoding:
+def _encoding(work: WorkFile, stream: str) -> Encoding:
     from extract.base.hdf5_file import malformed_is_input_error
-    from extract.shard import Encoding
+    from extract.shard import ATTRIBUTES, Encoding
 
     with malformed_is_input_error(work.path, "a work file"):
-        return Encoding(*(str(work.attributes[name]) for name in ("encoder", "weights", "precision", "preprocessing")))
+        texts: dict[str, Any] = {name: str(work.attributes[name]) for name in ATTRIBUTES}
+        return Encoding(**texts, width=work.width(stream))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """``python -m extract.export``: shards as the ``.npy`` files and CSV lists that other repositories read.
 
-``DIR/visual/<video_id>__<crop>.npy`` [snippets, 512] and ``DIR/audio/<video_id>.npy`` [audio rows, 512] in the
+``DIR/visual/<video_id>__<crop>.npy`` [snippets, D] and ``DIR/audio/<video_id>.npy`` [audio rows, D] in the
 shards' own precision; ``DIR/<dataset>_CLIP_rgb.csv`` (training videos) and ``DIR/<dataset>_CLIP_rgbtest.csv`` with
 ``path,label`` or ``path,audio_path,label``, paths relative to DIR; and beside each list what these cannot hold
 (extract/npy/feature_sidecar.py). ``python -m extract.released`` makes the same shards of them again.

@@ -278,7 +278,7 @@ def readable_videos(
         failures: As for ``write_shard``.
 
     Yields:
-        The video, ``visual`` [snippets, crops, 512] and ``audio`` [audio rows, 512], ``None`` without audio.
+        The video, ``visual`` [snippets, crops, D] and ``audio`` [audio rows, D], ``None`` without audio.
     """
     from extract.npy.feature_file import FeatureFileError
 
@@ -311,27 +311,27 @@ def _read_video(video: ListedVideo, source: Source) -> tuple[NDArray[Any], NDArr
     import numpy as np
 
     from extract.npy.feature_file import FeatureFileError, inspect_features
-    from extract.shard import DIMENSIONS
 
     where = f"{source.path}, line {video.line}"
     files = [source.folder.find(video.visual[crop], where) for crop in source.header.crops]
-    rows = inspect_features(files[0]).rows
-    visual = np.empty((rows, len(files), DIMENSIONS), source.dtype)
+    widths = source.header.widths
+    rows = inspect_features(files[0], widths.visual).rows
+    visual = np.empty((rows, len(files), widths.visual), source.dtype)
     for column, file in enumerate(files):
-        features = _stored(file, source)
+        features = _stored(file, widths.visual, source)
         if len(features) != rows:
             raise FeatureFileError(f"{file}: has {len(features)} rows, but {files[0]} has {rows}; fetch both again")
         visual[:, column] = features
-    audio = None if video.audio is None else _stored(source.folder.find(video.audio, where), source)
+    audio = None if video.audio is None else _stored(source.folder.find(video.audio, where), widths.audio, source)
     return visual, audio
 
 
-def _stored(path: Path, source: Source) -> NDArray[Any]:
+def _stored(path: Path, width: int, source: Source) -> NDArray[Any]:
     import numpy as np
 
     from extract.npy.feature_file import FeatureFileError, read_features
 
-    features = read_features(path)
+    features = read_features(path, width)
     with np.errstate(over="ignore"):
         stored: NDArray[Any] = features.astype(source.dtype, copy=False)
     if not np.isfinite(stored).all():

@@ -5,10 +5,10 @@ snippet), ``crops`` (int array, the crop number of each column), ``visual_encode
 "random:<seed>", "simulated:<seed>" or "released"), ``visual_precision``, ``visual_preprocessing``, the same four for
 ``audio_*``, and ``note``.
 
-Datasets: ``visual`` [snippets, crops, 512] and ``audio`` [audio rows, 512] (absent if the set has none), float16
-or float32, and the group ``videos`` with equally long arrays ``video_id``, ``labels`` (codes joined by ``-``),
-``start``, ``snippets``, ``audio_start``, ``audio_rows``, ``audio_sounding``, ``frames`` (-1 unknown) and ``fps``
-(NaN unknown). Readers ignore what they do not know.
+Datasets: ``visual`` [snippets, crops, D] and ``audio`` [audio rows, D] (absent if the set has none), float16 or
+float32, each as wide as its encoder (512 for CLIP ViT-B/16 and Wav2CLIP); and the group ``videos`` with equally long
+arrays ``video_id``, ``labels`` (codes joined by ``-``), ``start``, ``snippets``, ``audio_start``, ``audio_rows``,
+``audio_sounding``, ``frames`` (-1 unknown) and ``fps`` (NaN unknown). Readers ignore what they do not know.
 """
 
 import os
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import h5py
 import numpy as np
@@ -36,10 +36,13 @@ from extract.catalog import check_video_id
 
 FORMAT = "avadclip-shard"
 VERSION = 1
+# Width of CLIP ViT-B/16 and of Wav2CLIP; files that name no width are theirs.
 DIMENSIONS = 512
+WIDEST = 100_000
 # One crop of about four minutes of video: a scorer reads one crop, a trainer reads each on its own.
 CHUNK_ROWS = 256
 TEXT = h5py.string_dtype("utf-8")
+ATTRIBUTES = ("encoder", "weights", "precision", "preprocessing")
 VIDEO_COLUMNS: dict[str, Any] = {
     "video_id": TEXT,
     "labels": TEXT,
@@ -63,12 +66,43 @@ class Encoding:
             ``released``.
         precision: ``fp32`` or ``bf16``; ``released`` and ``simulated`` where neither is known.
         preprocessing: What happened before the encoder, in words.
+        width: Numbers a row, D. A shard does not name it; it is the width of its dataset.
+
+    Raises:
+        InputError: If the width is no number of a row's length.
     """
 
     encoder: str
     weights: str
     precision: str
     preprocessing: str
+    width: int = DIMENSIONS
+
+    def __post_init__(self) -> None:
+        # A stranger's file names it, and networks are built by it.
+        if type(self.width) is not int or not 1 <= self.width <= WIDEST:
+            raise InputError(f"width {self.width!r} must be a number from 1 to {WIDEST}")
+
+
+class Widths(NamedTuple):
+    """Width of the rows of each stream.
+
+    Attributes:
+        visual: Of the frames' rows.
+        audio: Of the sound's rows.
+    """
+
+    visual: int
+    audio: int
+
+
+# What most features are: CLIP ViT-B/16's and Wav2CLIP's.
+USUAL_WIDTHS = Widths(DIMENSIONS, DIMENSIONS)
+
+
+def widths_of(visual: Encoding, audio: Encoding | None) -> Widths:
+    """Give the width of each stream's rows; zeros stand for absent sound, as wide as the frames' rows."""
+    return Widths(visual.width, visual.width if audio is None else audio.width)
 
 
 # What is known of features that others computed and published as .npy files: the encoders' names alone.
@@ -97,6 +131,11 @@ class ShardHeader:
     visual: Encoding
     audio: Encoding | None
     note: str = ""
+
+    @property
+    def widths(self) -> Widths:
+        """Width of the rows of each stream."""
+        return widths_of(self.visual, self.audio)
 
 
 @dataclass(frozen=True)
@@ -161,7 +200,7 @@ class Shard:
         try:
             with malformed_is_input_error(path, "a shard"):
                 self.header = _read_header(self._file, path)
-                self.videos = _read_videos(self._file, path, with_audio=self.header.audio is not None)
+                self.videos = _read_videos(self._file, path, self.header)
         except BaseException:
             self._file.close()
             raise
@@ -172,17 +211,17 @@ class Shard:
         return str(self._file["visual"].dtype)
 
     def visual(self, video: ShardVideo, column: int) -> NDArray[np.float32]:
-        """Read the visual features of one video and crop: [snippets, 512] float32."""
+        """Read the visual features of one video and crop: [snippets, D] float32."""
         return self.visual_as_stored(video, column).astype(np.float32, copy=False)
 
     def audio(self, video: ShardVideo) -> NDArray[np.float32]:
-        """Read the audio features of one video: [audio_rows, 512] float32; no rows for a set without audio."""
+        """Read the audio features of one video: [audio_rows, D] float32; no rows for a set without audio."""
         if self.header.audio is None:
-            return np.zeros((0, DIMENSIONS), np.float32)
+            return np.zeros((0, self.header.widths.audio), np.float32)
         return self.audio_as_stored(video).astype(np.float32, copy=False)
 
     def visual_as_stored(self, video: ShardVideo, column: int) -> NDArray[Any]:
-        """Read the visual features of one video and crop in the shard's own type: [snippets, 512].
+        """Read the visual features of one video and crop in the shard's own type: [snippets, D].
 
         Raises:
             InputError: If a number is not finite.
@@ -191,7 +230,7 @@ class Shard:
         return self._finite(rows, f"{video.video_id!r}, crop {self.header.crops[column]}")
 
     def audio_as_stored(self, video: ShardVideo) -> NDArray[Any]:
-        """Read the audio features of one video of a set with audio in the shard's own type: [audio_rows, 512].
+        """Read the audio features of one video of a set with audio in the shard's own type: [audio_rows, D].
 
         Raises:
             InputError: If a number is not finite.
@@ -244,17 +283,14 @@ class ShardWriter:
         self._audio = header.audio is not None
         self._columns: dict[str, list[Any]] = {name: [] for name in VIDEO_COLUMNS}
         _write_header(file, header)
-        crops = len(header.crops)
+        crops, width = len(header.crops), header.visual.width
         self._visual = file.create_dataset(
-            "visual",
-            (0, crops, DIMENSIONS),
-            dtype,
-            maxshape=(None, crops, DIMENSIONS),
-            chunks=(CHUNK_ROWS, 1, DIMENSIONS),
+            "visual", (0, crops, width), dtype, maxshape=(None, crops, width), chunks=(CHUNK_ROWS, 1, width)
         )
-        if self._audio:
+        if header.audio is not None:
+            width = header.audio.width
             self._sound = file.create_dataset(
-                "audio", (0, DIMENSIONS), dtype, maxshape=(None, DIMENSIONS), chunks=(CHUNK_ROWS, DIMENSIONS)
+                "audio", (0, width), dtype, maxshape=(None, width), chunks=(CHUNK_ROWS, width)
             )
 
     def add(
@@ -273,8 +309,8 @@ class ShardWriter:
         Args:
             video_id: The video's id.
             labels: Video-level label codes.
-            visual: [snippets, crops, 512].
-            audio: [audio rows, 512]; ``None`` exactly if the set has no audio.
+            visual: [snippets, crops, D].
+            audio: [audio rows, D]; ``None`` exactly if the set has no audio.
             audio_sounding: Audio rows with real sound.
             frames: Frames of the video, -1 if unknown.
             fps: Frames per second, NaN if unknown.
@@ -342,7 +378,8 @@ def _write_header(file: h5py.File, header: ShardHeader) -> None:
     set_text(file.attrs, "note", header.note)
     for stream, encoding in (("visual", header.visual), ("audio", header.audio)):
         if encoding is not None:
-            for name, value in vars(encoding).items():
+            for name in ATTRIBUTES:
+                value = getattr(encoding, name)
                 _check_text(f"{stream}_{name}", value)
                 set_text(file.attrs, f"{stream}_{name}", value)
 
@@ -380,12 +417,17 @@ def _read_header(file: h5py.File, path: Path) -> ShardHeader:
 
 
 def _read_encoding(file: h5py.File, path: Path, stream: str) -> Encoding:
-    return Encoding(
-        encoder=str(_attribute(file, path, f"{stream}_encoder")),
-        weights=str(_attribute(file, path, f"{stream}_weights")),
-        precision=str(_attribute(file, path, f"{stream}_precision")),
-        preprocessing=str(_attribute(file, path, f"{stream}_preprocessing")),
-    )
+    texts: dict[str, Any] = {name: str(_attribute(file, path, f"{stream}_{name}")) for name in ATTRIBUTES}
+    try:
+        return Encoding(**texts, width=_width(file, path, stream))
+    except InputError as error:
+        raise InputError(f"{path}: dataset {stream}: {error}") from None
+
+
+def _width(file: h5py.File, path: Path, stream: str) -> int:
+    dataset = member(file, stream, path)
+    # What is no array of rows is refused when the arrays are checked.
+    return int(dataset.shape[-1]) if isinstance(dataset, h5py.Dataset) and dataset.ndim > 1 else DIMENSIONS
 
 
 def _attribute(file: h5py.File, path: Path, name: str) -> Any:
@@ -394,11 +436,10 @@ def _attribute(file: h5py.File, path: Path, name: str) -> Any:
     return plain_text(file.attrs[name])
 
 
-def _read_videos(file: h5py.File, path: Path, *, with_audio: bool) -> list[ShardVideo]:
-    crops = len(np.atleast_1d(file.attrs["crops"]))
-    _check_dataset(file, path, "visual", (crops, DIMENSIONS))
-    if with_audio:
-        _check_dataset(file, path, "audio", (DIMENSIONS,))
+def _read_videos(file: h5py.File, path: Path, header: ShardHeader) -> list[ShardVideo]:
+    _check_dataset(file, path, "visual", (len(header.crops), header.visual.width))
+    if header.audio is not None:
+        _check_dataset(file, path, "audio", (header.audio.width,))
     columns = {name: _read_column(file, path, name) for name in VIDEO_COLUMNS}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
@@ -417,7 +458,7 @@ def _read_videos(file: h5py.File, path: Path, *, with_audio: bool) -> list[Shard
         )
         for i in range(lengths["video_id"])
     ]
-    _check_rows(file, path, videos, with_audio=with_audio)
+    _check_rows(file, path, videos, with_audio=header.audio is not None)
     return videos
 
 

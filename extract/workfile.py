@@ -8,11 +8,11 @@ visual
     Attributes ``dataset_split``, ``stride``, ``crops``, ``encoder``, ``weights``, ``precision``,
     ``preprocessing``. Columns ``labels`` (codes joined by ``-``), ``frames``, ``fps``, ``cut`` (why a
     video that was taken seems to be cut short; empty if it does not). Datasets ``visual``
-    [rows, crops, 512] and ``bounds`` [rows, 2] float64: start and end of every snippet in seconds on the
+    [rows, crops, D] and ``bounds`` [rows, 2] float64: start and end of every snippet in seconds on the
     container's axis.
 audio
     Attributes ``encoder``, ``weights``, ``precision``, ``preprocessing``. Column ``sounding``. Dataset
-    ``audio`` [rows, 512].
+    ``audio`` [rows, D].
 
 Until the shard stands, every finished video is one small file of its own, named after the video, its
 file's size and date, and the settings: another setting never finds it.
@@ -41,7 +41,7 @@ from extract.base.hdf5_file import (
     plain_text,
     set_text,
 )
-from extract.npy.feature_file import UNREADABLE_HEADER
+from extract.base.npy_file import UNREADABLE_HEADER
 
 VERSION = 1
 Columns = Mapping[str, Any]
@@ -193,6 +193,10 @@ class WorkFile:
     def dtype(self, dataset: str) -> str:
         """Give the type a dataset is stored in, for example ``float16``."""
         return str(self._file[dataset].dtype)
+
+    def width(self, dataset: str) -> int:
+        """Give the numbers a row of a dataset of features."""
+        return int(self._file[dataset].shape[-1])
 
     def __enter__(self) -> Self:
         return self

@@ -43,8 +43,8 @@ def make_shard(
     with new_shard(path, header, "float32") as writer:
         for video in videos:
             rows = video.audio_rows if video.audio_rows is not None else video.snippets
-            visual_rows = random.standard_normal((video.snippets, len(crops), 512)) + video.offset
-            sound = random.standard_normal((rows, 512)) + video.offset if audio else None
+            visual_rows = random.standard_normal((video.snippets, len(crops), visual.width)) + video.offset
+            sound = random.standard_normal((rows, audio.width)) + video.offset if audio else None
             writer.add(
                 video.video_id,
                 video.labels,

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 STAGES = ("extract", "train", "evaluate")
 # Found by another mark than the list's own: who ends as a command does.
 COMMANDS = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__").replace(".catalogs", "")
     for stage in (*STAGES, "benchmarks")
     for path in (ROOT / stage).rglob("*.py")
     if "    command.run(main)" in path.read_text(encoding="utf-8")

@@ -2,9 +2,9 @@
 
 Metadata: one entry, ``header``, a JSON object with ``format`` = "avadclip-checkpoint", ``version`` = 1,
 ``architecture``, ``dataset``, ``classes`` (label codes in column order), ``prompts``, ``recipe``, ``epoch`` (the one
-that was kept; -1 unknown), ``trained_on`` (stride, crops, note and the encoder, weights, precision and preprocessing of
-both streams of the training shards), ``text_weights``, ``scoring_crop``, ``note``, and, where scoring is to differ from
-training, ``scoring_window`` and ``scoring_classes``.
+that was kept; -1 unknown), ``trained_on`` (stride, crops, note and the encoder, weights, precision, preprocessing and
+width of both streams of the training shards; a width that is absent is 512), ``text_weights``, ``scoring_crop``,
+``note``, and, where scoring is to differ from training, ``scoring_window`` and ``scoring_classes``.
 
 Tensors: ``network.*``, ``text`` [prompts, D] (the class embeddings of the learnable prompt, stored so that scoring
 needs none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
@@ -25,7 +25,7 @@ from extract.base.files import atomic_path
 from extract.base.json_text import parse_json
 from extract.base.regular_file import check_regular
 from extract.encoders.weights import file_sha256
-from extract.shard import DIMENSIONS, Encoding, ShardHeader
+from extract.shard import Encoding, ShardHeader, Widths, widths_of
 from train.networks import build_network
 from train.settings import Architecture, Recipe
 
@@ -50,6 +50,11 @@ class TrainedOn:
     visual: Encoding
     audio: Encoding | None
     note: str
+
+    @property
+    def widths(self) -> Widths:
+        """Width of the rows of each stream."""
+        return widths_of(self.visual, self.audio)
 
     @classmethod
     def from_shards(cls, header: ShardHeader) -> "TrainedOn":
@@ -198,11 +203,15 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
         text = file.get_tensor("text")
         state = {name.removeprefix("network."): file.get_tensor(name) for name in names if name.startswith("network.")}
     texts = len(header.classes) if header.architecture.reads_text else 0
-    if text.shape != (texts, DIMENSIONS):
-        raise InputError(f"{path}: tensor text is {list(text.shape)}, but the header has {texts} classes with texts")
+    widths = header.trained_on.widths
+    if text.ndim != 2 or len(text) != texts or (texts and text.shape[1] != widths.visual):
+        raise InputError(
+            f"{path}: tensor text is {list(text.shape)}, but the header has {texts} classes with texts, "
+            f"{widths.visual} numbers each"
+        )
     with torch.device("meta"):  # takes no memory, whatever sizes the header names
-        _check_state(path, build_network(header.architecture, len(header.classes)), state)
-    network = build_network(header.architecture, len(header.classes))
+        _check_state(path, build_network(header.architecture, len(header.classes), widths), state)
+    network = build_network(header.architecture, len(header.classes), widths)
     network.load_state_dict(state)
     return Checkpoint(header, network.to(device).eval(), text.to(device), file_sha256(path))
 
@@ -224,7 +233,8 @@ def load_for_scoring(path: Path, device: torch.device) -> Checkpoint:
     header = checkpoint.header
     if header.scoring_window:
         # No parameter depends on the window.
-        network = build_network(replace(header.architecture, window=header.scoring_window))
+        architecture = replace(header.architecture, window=header.scoring_window)
+        network = build_network(architecture, len(header.classes), header.trained_on.widths)
         network.load_state_dict(checkpoint.network.state_dict())
         checkpoint = replace(checkpoint, network=network.to(device).eval())
     if not header.scoring_classes:

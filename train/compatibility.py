@@ -1,9 +1,9 @@
 """Whether a checkpoint may read a shard: features of another kind give numbers, but wrong ones."""
 
-from extract.shard import RELEASED_VISUAL, Encoding, ShardHeader
+from extract.shard import RELEASED_VISUAL, Encoding, ShardHeader, Widths
 from train.checkpoint import TrainedOn
 
-MUST_AGREE = ("encoder", "weights", "preprocessing")
+MUST_AGREE = ("encoder", "weights", "preprocessing", "width")
 
 
 def mismatches(trained_on: TrainedOn, shards: ShardHeader, *, reads_audio: bool) -> list[str]:
@@ -15,7 +15,7 @@ def mismatches(trained_on: TrainedOn, shards: ShardHeader, *, reads_audio: bool)
         reads_audio: Whether the network reads the audio rows; if not, they may differ.
 
     Returns:
-        One sentence for each difference in stride, encoder, weights or preprocessing, with both values.
+        One sentence for each difference in stride, encoder, weights, preprocessing or width, with both values.
     """
     found = []
     if trained_on.stride != shards.stride:
@@ -29,6 +29,15 @@ def mismatches(trained_on: TrainedOn, shards: ShardHeader, *, reads_audio: bool)
             if getattr(trained, name) != getattr(given, name):
                 found.append(_sentence(f"{stream}_{name}", getattr(trained, name), getattr(given, name)))
     return found
+
+
+def unreadable(trained_on: TrainedOn, shards: ShardHeader, *, reads_audio: bool) -> list[str]:
+    """List what no one can allow: rows of another width, which the network cannot take. Arguments as `mismatches`."""
+    return [
+        _sentence(f"{stream}_width", trained, given)
+        for stream, trained, given in zip(Widths._fields, trained_on.widths, shards.widths, strict=True)
+        if trained != given and (stream == "visual" or reads_audio)
+    ]
 
 
 def remedy(trained_on: TrainedOn, shards: ShardHeader) -> str:

@@ -1,13 +1,16 @@
 """Everything that is learned together: a network, and around those with classes a prompt and its loss's weights."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from extract.base.errors import InputError
 from extract.datasets import DataSet
 from extract.encoders.clip import load_clip
-from extract.shard import DIMENSIONS
+from extract.shard import DIMENSIONS, USUAL_WIDTHS, Widths
 from train.baselines.interface import ReadsText
-from train.model.mil import AlignmentLoss, FocalAlignmentLoss
+from train.model.losses import AlignmentLoss, FocalAlignmentLoss
 from train.model.prompts import LearnablePrompt
 from train.networks import build_network
 from train.samples import Batch
@@ -93,7 +96,12 @@ def _set_learned_state(learner: nn.Module, state: dict[str, Tensor]) -> None:
 
 
 def build_learner(
-    architecture: Architecture, labels: DataSet, text_weights: str, seed: int, device: torch.device
+    architecture: Architecture,
+    labels: DataSet,
+    text_weights: str,
+    seed: int,
+    device: torch.device,
+    widths: Widths = USUAL_WIDTHS,
 ) -> tuple[Learner | BaselineLearner, str]:
     """Build an untrained model, with classes around CLIP's frozen text tower.
 
@@ -103,24 +111,38 @@ def build_learner(
         text_weights: CLIP's weights, a file or ``random:<seed>``; not read for a baseline that reads no texts.
         seed: Seed of the learned weights.
         device: Where the model goes.
+        widths: Width of the rows that it reads.
 
     Returns:
         The model and the identity of CLIP's weights, ``none`` where they are not read.
+
+    Raises:
+        InputError: If classes are to be told by their names, and texts and frames are not of one width.
     """
     if architecture.method.is_baseline:
         torch.manual_seed(seed)
-        baseline = build_network(architecture, len(labels.model_codes))
+        baseline = build_network(architecture, len(labels.model_codes), widths)
         if not isinstance(baseline, ReadsText):
             return BaselineLearner(baseline).to(device), "none"
-        clip, identity = load_clip(text_weights)
+        clip, identity = _load_text_side(text_weights, widths)
         torch.manual_seed(seed)
         return BaselineLearner(baseline, baseline.text_side(clip, labels.prompts)).to(device), identity
-    clip, identity = load_clip(text_weights)
+    clip, identity = _load_text_side(text_weights, widths)
     # PyTorch initialises modules from its global generator; there is no other way to hand it a seed.
     torch.manual_seed(seed)
-    network = build_network(architecture)
+    network = build_network(architecture, len(labels.model_codes), widths)
     prompt = LearnablePrompt(clip, labels.prompts)
     return Learner(network, prompt, alignment_loss(architecture, labels)).to(device), identity
+
+
+def _load_text_side(weights: str, widths: Widths) -> tuple[Any, str]:
+    clip, identity = load_clip(weights)
+    if widths.visual != DIMENSIONS:
+        raise InputError(
+            f"text_weights: CLIP's texts are {DIMENSIONS} numbers wide, but the shards' frames {widths.visual}, so "
+            "they cannot be compared; train a method that reads no class names"
+        )
+    return clip, identity
 
 
 def alignment_loss(architecture: Architecture, labels: DataSet) -> nn.Module:

@@ -40,7 +40,7 @@ class ReleasedWeights(NamedTuple):
     Attributes:
         network: State dict for the network the checkpoint was matched with.
         context: Learned context ``[77, D]`` of `train.model.prompts.LearnablePrompt`.
-        alignment: State dict for the loss: ``alpha`` ``[C]`` of `train.model.mil.FocalAlignmentLoss`, none for VadCLIP.
+        alignment: State dict for the loss: ``alpha`` ``[C]`` of `losses.FocalAlignmentLoss`, none for VadCLIP.
         clip: State dict for open_clip's model; empty if the checkpoint was stored without CLIP.
     """
 

@@ -99,7 +99,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     warn_if_emulated(recipe.precision, device.type)
     with Split(arguments.shards, "train") as split:
         labels = data_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
-        learner, text_weights = build_learner(architecture, labels, arguments.text_weights, recipe.seed, device)
+        learner, text_weights = build_learner(
+            architecture, labels, arguments.text_weights, recipe.seed, device, split.header.widths
+        )
         teacher = _load_teacher(arguments.teacher, split, device)
         generator = torch.Generator().manual_seed(recipe.seed)
         if recipe.selection == "validation":

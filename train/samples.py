@@ -15,7 +15,7 @@ from torch import Tensor
 
 from extract.base.errors import InputError
 from extract.catalog import check_labels
-from extract.shard import DIMENSIONS, Shard, ShardHeader, ShardVideo, shard_paths
+from extract.shard import Shard, ShardHeader, ShardVideo, shard_paths
 from train.windows import average_segments
 
 # Batches in memory beside the one in use, each read by a thread of its own. HDF5 lets one thread in at a time; the
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
 
     Attributes:
         visual: [B, T, D] float32.
-        audio: [B, T, D] float32; zeros where there is none.
+        audio: [B, T, A] float32; zeros where there is none. A is D unless the encoders differ in width.
         length: [B] int64, valid visual snippets.
         labels: [B, C] float32, raw 0/1 rows.
     """
@@ -125,7 +125,8 @@ class TrainingSamples:
     def batch(self, chosen: NDArray[np.int64]) -> Batch:
         """Read the samples numbered ``chosen`` [B] int64."""
         pairs = self.pairs[chosen]
-        visual, audio = (np.zeros((len(pairs), self.max_snippets, DIMENSIONS), np.float32) for _ in range(2))
+        widths = self.entries[0].shard.header.widths
+        visual, audio = (np.zeros((len(pairs), self.max_snippets, width), np.float32) for width in widths)
         for row, (i, column) in enumerate(pairs):
             entry = self.entries[i]
             _fill(visual[row], entry.shard.visual_as_stored(entry.video, int(column)))

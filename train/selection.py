@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from extract.base.errors import InputError
 from extract.catalog import Video, read_test_videos, released_truth
 from train.frame_ap import average_precision, join_frames, roc_auc
-from train.model.mil import top_k_mean
+from train.model.losses import top_k_mean
 from train.samples import Entry
 from train.scoring import VideoScores, score_videos
 from train.settings import Branch, Measure

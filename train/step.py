@@ -11,8 +11,13 @@ from torch import Tensor
 
 from train.checkpoint import Checkpoint
 from train.learner import Learner
-from train.model.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
-from train.model.mil import classification_loss, text_separation_loss
+from train.model.losses import (
+    classification_loss,
+    paper_distillation_loss,
+    plain_distillation_loss,
+    released_distillation_loss,
+    text_separation_loss,
+)
 from train.samples import Batch
 from train.settings import Precision, Recipe
 

@@ -57,7 +57,9 @@ def score_video(path: Path, tools: Tools) -> Scored:
     """
     arrays = extract_video(path, tools.visual, tools.settings, tools.threads)
     visual = arrays["visual"][:, 0].astype(np.float32)  # [T, D]
-    model, sound = tools.model, np.zeros_like(visual)
+    model = tools.model
+    widths = model.checkpoint.header.trained_on.widths
+    sound = np.zeros((len(visual), widths.audio), np.float32)
     notes: list[str] = []
     if tools.audio is not None:
         heard, notes = _listen(path, arrays["bounds"], tools.audio)

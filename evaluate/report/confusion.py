@@ -58,13 +58,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         codes: tuple[str, ...] = ()
         every, events = [], []
         for run, path in files.items():
-            header, videos = read_annotated(path, tests, arguments.catalog)
+            scored = read_annotated(path, tests, arguments.catalog)
+            header, videos = scored.header, scored.videos
             if not header.tells_classes:
                 raise InputError(f"{path}: {method} {run} tells no classes apart; leave it out")
             if codes not in ((), header.classes):
                 raise InputError(f"{path}: has other classes than the method's first run; score both alike")
             codes = header.classes
-            frames = counted_frames(videos, header.stride, arguments.protocol, path)
+            frames = counted_frames(scored, arguments.protocol)
             every.append(confusion(videos, [likeliest(one) for one in videos], codes, header.stride, frames))
             told = [likeliest_event(one) for one in videos]
             events.append(confusion(videos, told, codes, header.stride, frames)[1:, 1:])

@@ -12,21 +12,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluate.learning import BRANCHES
+from evaluate.branches import BRANCHES
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
-from extract.catalog import Segment, Video, ground_truth, read_test_videos
+from extract.catalog import Video, read_test_videos
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from evaluate.annotated import Annotated
     from evaluate.report.thumbnails import Glimpse
     from evaluate.report.timeline import Drawing
-    from evaluate.scores_file import ScoredVideo, ScoresHeader
-
-    Scores = tuple[ScoresHeader, dict[str, ScoredVideo]]
+    from evaluate.scores_file import ScoresHeader
 
 MOST_METHODS = 2
 
@@ -55,61 +54,63 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.threads < 1:
         raise InputError(f"--threads: {arguments.threads} must be at least 1")
     files = _named_files(arguments.scores)
-    videos = _chosen(arguments.catalog, arguments.video)
+    tests = read_test_videos(arguments.catalog)
+    for video_id in arguments.video:
+        if video_id not in tests:
+            raise InputError(f"--video: {video_id!r} is no test video of {arguments.catalog}")
 
+    from evaluate.annotated import read_annotated
     from evaluate.report.timeline import draw
-    from evaluate.scores_file import read_scores
 
-    methods = {name: read_scores(path) for name, path in files.items()}
-    for name, path in files.items():
-        for video in videos:
-            if video.video_id not in methods[name][1]:
+    methods = {name: read_annotated(path, tests, arguments.catalog) for name, path in files.items()}
+    drawings = []
+    for video_id in dict.fromkeys(arguments.video):
+        said = {}
+        for name, scored in methods.items():
+            if video_id in scored.missing:
                 raise InputError(
-                    f"{path}: has no scores of {video.video_id!r}; see failures.csv, or draw another video"
+                    f"{scored.path}: has no scores of {video_id!r}; see failures.csv, or draw another video"
                 )
-    for video in videos:
-        try:
-            drawing = compose(video, methods, BRANCHES[arguments.branch], arguments.threads)
-        except InputError as error:
-            raise InputError(f"{arguments.catalog}: {error}") from None
-        draw(drawing, arguments.out / f"{video.video_id}.png", arguments.out / f"{video.video_id}.svg")
+            said[name] = scored.header, next(one for one in scored.videos if one.video.video_id == video_id)
+        drawings.append(said)
+    for said in drawings:
+        drawing = compose(said, BRANCHES[arguments.branch], arguments.threads)
+        draw(drawing, arguments.out / f"{drawing.title}.png", arguments.out / f"{drawing.title}.svg")
 
 
-def compose(video: Video, methods: Mapping[str, Scores], score: str, threads: int) -> Drawing:
+def compose(methods: Mapping[str, tuple[ScoresHeader, Annotated]], score: str, threads: int) -> Drawing:
     """Gather what a figure shows.
 
     Args:
-        video: A test video of the catalog.
-        methods: Scores files that hold the video, by the method's name; the last gives the map.
+        methods: What each method says of one video, with its file's header, by the method's name; the last gives the
+            map.
         score: ``anomaly`` or ``anomaly_alignment``.
         threads: Decoding threads.
-
-    Raises:
-        InputError: If a video with an abnormal label has no segments.
     """
     from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark
     from extract.datasets import class_names
 
-    frames = _frames(video, methods)
+    header, last = list(methods.values())[-1]
+    video, codes = last.video, header.classes
+    frames = _frames(methods)
     seen = _glimpse(video, threads)
     known_fps = video.fps or (seen and seen.fps)
     fps = known_fps or 1.0
     curves = [
-        Curve(name, edges(header.stride, len(videos[video.video_id].anomaly), frames) / fps,
-              getattr(videos[video.video_id], score))
-        for name, (header, videos) in methods.items()
-    ]  # fmt: skip
-    header, videos = list(methods.values())[-1]
-    codes = header.classes
+        Curve(name, edges(head.stride, len(one.scores.anomaly), frames) / fps, getattr(one.scores, score))
+        for name, (head, one) in methods.items()
+    ]
     return Drawing(
         title=video.video_id,
         unit="seconds" if known_fps else "frames",
         end=frames / fps,
         curves=curves,
-        class_map=ClassMap(class_names(codes), curves[-1].edges, videos[video.video_id].classes),
+        class_map=ClassMap(class_names(codes), curves[-1].edges, last.scores.classes),
+        # An annotation may begin after the last frame, as published ones do.
         marks=[
-            Mark(one.start / fps, min(one.end, frames) / fps, codes.index(one.label) if one.label in codes else None)
-            for one in _events(video, codes[0], frames)
+            Mark(one.start / fps, min(one.end, frames) / fps, codes.index(one.label))
+            for one in last.segments
+            if one.label != codes[0] and one.start < frames
         ],
         marks_are="ground truth",
         thumbnails=seen.thumbnails if seen else [],
@@ -123,16 +124,12 @@ def edges(stride: int, snippets: int, frames: int) -> NDArray[np.float64]:
     return np.append(np.arange(snippets) * float(stride), float(frames))
 
 
-def _events(video: Video, normal: str, frames: int) -> list[Segment]:
-    # An annotation may begin after the last frame, as published ones do.
-    return [one for one in ground_truth(video, normal, frames) if one.label != normal and one.start < frames]
-
-
-def _frames(video: Video, methods: Mapping[str, Scores]) -> int:
-    header, videos = list(methods.values())[-1]
-    scored = videos[video.video_id]
-    longest = max((len(others[video.video_id].anomaly) - 1) * head.stride + 1 for head, others in methods.values())
-    known = scored.frames if scored.frames > 0 else video.frames or len(scored.anomaly) * header.stride
+def _frames(methods: Mapping[str, tuple[ScoresHeader, Annotated]]) -> int:
+    header, last = list(methods.values())[-1]
+    longest = max((len(one.scores.anomaly) - 1) * head.stride + 1 for head, one in methods.values())
+    known = (
+        last.scores.frames if last.scores.frames > 0 else last.video.frames or len(last.scores.anomaly) * header.stride
+    )
     return max(known, longest)
 
 
@@ -165,14 +162,6 @@ def _named_files(words: Sequence[str]) -> dict[str, Path]:
     if len(files) > MOST_METHODS:
         raise InputError(f"--scores: {len(files)} methods; a figure compares one or two")
     return files
-
-
-def _chosen(catalog: Path, video_ids: Sequence[str]) -> list[Video]:
-    known = read_test_videos(catalog)
-    for video_id in video_ids:
-        if video_id not in known:
-            raise InputError(f"--video: {video_id!r} is no test video of {catalog}")
-    return [known[video_id] for video_id in dict.fromkeys(video_ids)]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluate.learning import BRANCHES
+from evaluate.branches import BRANCHES
 from evaluate.report.runs import METAVAR, runs_by_method
 from extract.base import command
 from extract.base.errors import InputError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from evaluate.annotated import Annotated
+    from train.frame_ap import JoinedFrames
 
 POINTS = 400
 WIDTH = 6.4
@@ -60,47 +60,31 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     methods = runs_by_method(arguments.scores, "--scores")
 
-    from evaluate.annotated import counted_frames, read_annotated
+    from evaluate.annotated import joined_frames, read_annotated
     from extract.catalog import read_test_videos
 
     tests = read_test_videos(arguments.catalog)
     for method, files in methods.items():
         curves = {}
         for run, path in files.items():
-            header, videos = read_annotated(path, tests, arguments.catalog)
-            frames = counted_frames(videos, header.stride, arguments.protocol, path)
+            scored = read_annotated(path, tests, arguments.catalog)
             try:
-                curves[run] = compute(
-                    videos, BRANCHES[arguments.branch], header.classes[0], header.stride, frames, arguments.protocol
-                )
+                curves[run] = compute(joined_frames(scored, BRANCHES[arguments.branch], arguments.protocol))
             except InputError as error:
                 raise InputError(f"{arguments.catalog}: {error}") from None
         draw(arguments.out / f"{method}.svg", f"{method}: {arguments.branch} branch", curves)
 
 
-def compute(
-    videos: Sequence[Annotated], score: str, normal: str, stride: int, frames: Sequence[int], protocol: str
-) -> PrecisionRecall:
+def compute(joined: JoinedFrames) -> PrecisionRecall:
     """Compute the precision-recall curve over the frames of all videos.
-
-    Args:
-        videos: Scored and annotated videos.
-        score: ``anomaly`` or ``anomaly_alignment``.
-        normal: Code of the normal class.
-        stride: Frames a snippet.
-        frames: Frames of each video that count.
-        protocol: Whose truth of a frame counts, ``released`` or ``exact``.
 
     Raises:
         InputError: If no frame is abnormal, because recall is then undefined.
     """
     from sklearn.metrics import precision_recall_curve
 
-    from train.frame_ap import average_precision, join_frames
+    from train.frame_ap import average_precision
 
-    scores = [getattr(video.scores, score) for video in videos]
-    segments = [video.frame_truth(protocol) for video in videos]
-    joined = join_frames(scores, segments, normal=normal, stride=stride, frames=frames)
     if not joined.labels.any():
         raise InputError("no frame of the scored test videos is abnormal; a precision-recall curve needs some")
     precision, recall, _ = precision_recall_curve(joined.labels, joined.scores, sample_weight=joined.counts)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluate.learning import BRANCHES
+from evaluate.branches import BRANCHES
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text

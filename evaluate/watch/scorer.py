@@ -17,7 +17,6 @@ from evaluate.detect.models import STORED, Model, Tools
 from extract.base.errors import InputError
 from extract.encoders.preprocessing import crop_frames
 from extract.encoders.running_statistics import RunningStatistics
-from extract.shard import DIMENSIONS
 from extract.workfile import UnstorableError, stored
 
 # What the sound was standardised by; stands in every output.
@@ -125,7 +124,8 @@ def _looked_at(pictures: Sequence[NDArray[np.uint8]], tools: Tools) -> NDArray[n
 
 def _listened_to(given: Sequence[tuple[Window, Given]], tools: Tools) -> tuple[NDArray[np.float32], list[str]]:
     """Embed the sound of snippets: [n, D], zero where nothing was heard; and how it was taken."""
-    rows = np.zeros((len(given), DIMENSIONS), np.float32)
+    width = tools.model.checkpoint.header.trained_on.widths.audio
+    rows = np.zeros((len(given), width), np.float32)
     how = []
     for row, (window, one) in zip(rows, given, strict=True):
         if tools.audio is None or not window.model.checkpoint.header.architecture.reads_audio:

@@ -9,6 +9,8 @@ from pathlib import Path
 from extract.base import command
 from extract.base.help import summary_of
 
+# Rooms whose commands are called without the room's name (`extract/__init__.py`).
+UNNAMED = ("catalogs",)
 GUARD = re.compile(r"^if __name__ == ['\"]__main__['\"]:", re.MULTILINE)
 
 
@@ -27,7 +29,7 @@ def commands_of(stage: Path) -> dict[str, str]:
         is_package = path.name == "__main__.py"
         if path == stage / "__main__.py" or not (is_package or GUARD.search(content)):
             continue
-        parts = path.relative_to(stage.parent).with_suffix("").parts
+        parts = [part for part in path.relative_to(stage.parent).with_suffix("").parts if part not in UNNAMED]
         docstring = ast.get_docstring(ast.parse(content)) or ""
         found[".".join(parts[:-1] if is_package else parts)] = summary_of(docstring)
     return dict(sorted(found.items()))

@@ -3,15 +3,17 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from extract.base.errors import InputError
 from extract.base.names import one_form
 from extract.base.progress import say
 from extract.catalog import check_video_id
 from extract.lists.feature_list import NO_LABEL, read_feature_list
+from extract.lists.name_list import is_name_list, read_name_list
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".mkv", ".avi", ".mov", ".mpeg", ".mpg", ".webm", ".flv", ".ts", ".m4v"),
@@ -43,11 +45,17 @@ def read_source(source: Path) -> list[SourceVideo]:
     """Find the videos of a folder, sorted by name, or of a list, in its order.
 
     Args:
-        source: A folder of videos, searched to any depth, or a list as ``extract.lists.feature_list`` reads it.
+        source: A folder of videos, searched to any depth; a list without labels (``extract.lists.name_list``), which
+            ends in .txt or .list; or a CSV list as ``extract.lists.feature_list`` reads it.
 
     Raises:
-        InputError: If there is neither, a folder holds no video, two files share a stem, or the list is malformed.
+        InputError: If there is none of them, a folder holds no video, two files share a stem, or the list is malformed.
     """
+    if is_name_list(source):
+        return [
+            SourceVideo(video_id, "", None, f"{source}, line {line}")
+            for video_id, line in read_name_list(source).items()
+        ]
     if source.is_file():
         return [
             SourceVideo(listed.video_id, "", listed.labels, f"{source}, line {listed.line}")
@@ -86,6 +94,44 @@ def files_by_stem(folder: Path) -> dict[str, list[Path]]:
     if others:
         say(f"{folder}: {others.total()} files are no videos by their names and left out: {_counted(others)}")
     return found
+
+
+class Listed(Protocol):
+    """A video that a list names: its id, and list and line for messages."""
+
+    @property
+    def video_id(self) -> str: ...
+
+    @property
+    def where(self) -> str: ...
+
+
+def find_listed(folder: Path, listed: Sequence[Listed]) -> dict[str, str]:
+    """Find the file of every listed video by its name, anywhere below a folder.
+
+    Args:
+        folder: The downloaded parts, unpacked as they come.
+        listed: The listed videos. Files that are not listed are counted on stderr.
+
+    Raises:
+        InputError: If a listed video is absent, or two files have its name.
+    """
+    found = files_by_stem(folder)
+    absent = [video for video in listed if video.video_id not in found]
+    if absent:
+        raise InputError(
+            f"{absent[0].where}: {absent[0].video_id!r} is not in {folder}, and {len(absent)} of {len(listed)} listed "
+            "videos are absent in all; download them, or remove their lines and say so where you report numbers"
+        )
+    for video in listed:
+        if len(found[video.video_id]) > 1:
+            first, second = found[video.video_id][:2]
+            raise InputError(f"{second}: {first} has the same name, which {video.where} lists; keep one of them")
+    names = {video.video_id for video in listed}
+    others = [str(paths[0]) for video_id, paths in found.items() if video_id not in names]
+    if others:
+        say(f"{folder}: {len(others)} videos are in neither list and left out, first {others[0]}")
+    return {video_id: str(found[video_id][0]) for video_id in names}
 
 
 def codes_in_name(video_id: str) -> tuple[str, ...]:

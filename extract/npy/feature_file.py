@@ -3,29 +3,18 @@
 The header is checked against the file's size before anything is allocated, and nothing is ever unpickled.
 """
 
-import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extract.base.errors import InputError
+from extract.base.npy_file import check_npy_size, read_npy_header
 from extract.base.regular_file import open_regular
-from extract.shard import DIMENSIONS
 
 FLOATS = ("float16", "float32", "float64")
-_HEADER_READERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-# The header is Python source, which numpy parses without running it: any of these means damage.
-UNREADABLE_HEADER = (
-    ValueError, EOFError, SyntaxError, TypeError, TokenError, RecursionError, OverflowError, MemoryError,
-)  # fmt: skip
 
 
 class FeatureFileError(InputError):
@@ -38,7 +27,7 @@ class FeatureFile:
 
     Attributes:
         path: The file.
-        rows: Number of rows of 512 numbers.
+        rows: Number of rows.
         dtype: ``float16``, ``float32`` or ``float64``.
     """
 
@@ -47,38 +36,40 @@ class FeatureFile:
     dtype: str
 
 
-def inspect_features(path: Path) -> FeatureFile:
+def inspect_features(path: Path, width: int | None = None) -> FeatureFile:
     """Read the header of a feature file.
 
     Args:
         path: The ``.npy`` file.
+        width: Numbers that a row must have; ``None`` for any.
 
     Raises:
         FeatureFileError: If the file is absent or no ``.npy``, has more or fewer bytes than its header promises, or
-            holds no rows of 512 floating-point numbers.
+            holds no rows of floating-point numbers of that width.
     """
     try:
         with open_regular(path) as file:
-            return _inspect(file, path)
+            return _inspect(file, path, width)
     except OSError as error:
         raise FeatureFileError(f"{path}: cannot be read ({error.strerror}); fetch the file again") from None
 
 
-def read_features(path: Path) -> NDArray[Any]:
+def read_features(path: Path, width: int | None = None) -> NDArray[Any]:
     """Read a feature file.
 
     Args:
         path: The ``.npy`` file.
+        width: As for ``inspect_features``.
 
     Returns:
-        [rows, 512] in the file's own precision.
+        [rows, D] in the file's own precision.
 
     Raises:
         FeatureFileError: As ``inspect_features``, or if a number is not finite.
     """
     try:
         with open_regular(path) as file:
-            header = _inspect(file, path)
+            header = _inspect(file, path, width)
             file.seek(0)
             features: NDArray[Any] = np.load(file, allow_pickle=False)
     except OSError as error:
@@ -90,25 +81,14 @@ def read_features(path: Path) -> NDArray[Any]:
     return features.astype(header.dtype, copy=False)
 
 
-def _inspect(file: BinaryIO, path: Path) -> FeatureFile:
-    shape, dtype = _read_header(file, path)
-    if dtype.name not in FLOATS or len(shape) != 2 or shape[0] < 1 or shape[1] != DIMENSIONS:
-        raise FeatureFileError(
-            f"{path}: holds {dtype.name} {list(shape)}; it must be {' or '.join(FLOATS)} [rows, {DIMENSIONS}]"
-        )
-    promised = file.tell() + math.prod(shape) * dtype.itemsize
-    size = os.fstat(file.fileno()).st_size
-    if size != promised:
-        raise FeatureFileError(f"{path}: has {size} bytes where its header promises {promised}; fetch the file again")
-    return FeatureFile(path, shape[0], dtype.name)
-
-
-def _read_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _inspect(file: BinaryIO, path: Path, width: int | None) -> FeatureFile:
     try:
-        version = np.lib.format.read_magic(file)
-        if version not in _HEADER_READERS:
-            raise ValueError(f"version {version} of the format holds no plain arrays")
-        shape, _, dtype = _HEADER_READERS[version](file)
-    except UNREADABLE_HEADER as error:
-        raise FeatureFileError(f"{path}: is no .npy file ({error}); fetch the file again") from None
-    return shape, dtype
+        shape, dtype = read_npy_header(file, path)
+        if dtype.name not in FLOATS or len(shape) != 2 or min(shape) < 1 or width not in (None, shape[1]):
+            raise InputError(
+                f"{path}: holds {dtype.name} {list(shape)}; it must be {' or '.join(FLOATS)} [rows, {width or 'width'}]"
+            )
+        check_npy_size(file, path, shape, dtype)
+    except InputError as error:
+        raise FeatureFileError(str(error)) from None
+    return FeatureFile(path, shape[0], dtype.name)

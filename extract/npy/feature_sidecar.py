@@ -1,10 +1,11 @@
 """What ``.npy`` files and their list cannot hold: a JSON file beside the list, ``<list's stem>.json``.
 
     {"format": "avadclip-feature-list", "version": 1, "dataset": "xd", "split": "train", "stride": 16, "crops": [0, 5],
-     "visual": {"encoder": ..., "weights": ..., "precision": ..., "preprocessing": ...}, "audio": {...} or null,
-     "note": "", "videos": {"<video_id>": {"frames": 3038, "fps": 24.0, "audio_sounding": 190}}}
+     "visual": {"encoder": ..., "weights": ..., "precision": ..., "preprocessing": ..., "width": 512},
+     "audio": {...} or null, "note": "", "videos": {"<video_id>": {"frames": 3038, "fps": 24.0, "audio_sounding": 190}}}
 
-The fields are those of a shard (extract/shard.py); ``fps`` is null where it is unknown.
+The fields are those of a shard (extract/shard.py); ``width`` is 512 where it is absent, and ``fps`` null
+where it is unknown.
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import Any
 from extract.base.errors import InputError
 from extract.base.json_text import parse_json
 from extract.base.regular_file import read_regular_text
-from extract.shard import Encoding, ShardHeader, ShardVideo
+from extract.shard import ATTRIBUTES, DIMENSIONS, Encoding, ShardHeader, ShardVideo
 
 FORMAT = "avadclip-feature-list"
 VERSION = 1
@@ -117,7 +118,11 @@ def _stride(content: dict[str, Any], path: Path) -> int:
 
 
 def _encoding(fields: dict[str, Any], path: Path) -> Encoding:
-    return Encoding(*(_field(fields, name, str, path) for name in Encoding.__dataclass_fields__))
+    texts: dict[str, Any] = {name: _field(fields, name, str, path) for name in ATTRIBUTES}
+    try:
+        return Encoding(**texts, width=fields.get("width", DIMENSIONS))
+    except InputError as error:
+        raise InputError(f"{path}: {error}; export again") from None
 
 
 def _facts(videos: dict[str, Any], video_id: str, path: Path) -> VideoFacts:

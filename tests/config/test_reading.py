@@ -44,7 +44,8 @@ def refusal(change: dict[str, object], base: str = "demo") -> str:
     [
         ({"stride": "sixteen"}, "key stride: 'sixteen' is not of type 'integer'"),
         ({"strid": 16}, "'strid' was unexpected"),
-        ({"dataset": "msad"}, "key dataset: 'msad' is not one of ['xd', 'cctv', 'ucf']"),
+        ({"dataset": "nwpu"}, "key dataset: 'nwpu' is not one of ['xd', 'cctv', 'ucf', "),
+        ({"dataset": "msad"}, "key videos.generate: no videos of msad can be generated, only of xd, cctv, ucf"),
         ({"crops": [0, 10]}, "key crops.1: 10 is greater than the maximum of 9"),
         ({"selection": "best"}, "key selection: 'best' is not one of"),
         ({"name": "../demo"}, "key name: '../demo' does not match"),

@@ -18,7 +18,7 @@ from train.frame_ap import average_precision, frame_labels, join_frames, roc_auc
 def test_ap_and_auc_agree_with_the_released_implementation(name: str) -> None:
     codes, stride, classes, segments = golden_set(name)
     scores = [1 - video[:, 0] for video in classes]
-    found = frame_metrics(scores, segments, normal=codes[0], stride=stride)
+    found = frame_metrics(join_frames(scores, segments, normal=codes[0], stride=stride))
     assert found.ap == pytest.approx(GOLDEN[name]["frame_ap"], abs=1e-9)
     assert found.auc == pytest.approx(GOLDEN[name]["frame_auc"], abs=1e-9)
     labels, _, counts = join_frames(scores, segments, normal=codes[0], stride=stride)
@@ -37,8 +37,8 @@ def test_exact_leaves_out_the_frames_that_do_not_exist() -> None:
     assert labels.tolist() == [False, True]
     assert values.tolist() == pytest.approx([0.1, 0.9])
     assert counts.tolist() == [4, 2]
-    assert frame_metrics(scores, segments, normal="A", stride=4).ap == pytest.approx(0.5)
-    assert frame_metrics(scores, segments, normal="A", stride=4, frames=[6]).ap == 1
+    assert frame_metrics(join_frames(scores, segments, normal="A", stride=4)).ap == pytest.approx(0.5)
+    assert frame_metrics(join_frames(scores, segments, normal="A", stride=4, frames=[6])).ap == 1
 
 
 def test_metrics_that_the_ground_truth_leaves_undefined_are_nan() -> None:
@@ -110,7 +110,7 @@ def test_metrics_do_not_depend_on_the_order_of_the_videos(videos: Set, random: R
     results = []
     for order in (videos, shuffled):
         scores, segments, lengths = map(list, zip(*order, strict=True))
-        results.append(frame_metrics(scores, segments, normal="A", stride=4, frames=lengths))
+        results.append(frame_metrics(join_frames(scores, segments, normal="A", stride=4, frames=lengths)))
     np.testing.assert_allclose(results[0], results[1], rtol=0, atol=1e-12)
 
 
@@ -133,7 +133,7 @@ def one_entry_a_frame(videos: Set) -> tuple[NDArray[np.bool_], NDArray[np.float3
 @given(sets())
 def test_joining_alike_frames_changes_neither_ap_nor_auc(videos: Set) -> None:
     scores, segments, lengths = map(list, zip(*videos, strict=True))
-    found = frame_metrics(scores, segments, normal="A", stride=4, frames=lengths)
+    found = frame_metrics(join_frames(scores, segments, normal="A", stride=4, frames=lengths))
     labels, values = one_entry_a_frame(videos)
     expected = (average_precision(labels, values), roc_auc(labels, values))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)

@@ -118,7 +118,7 @@ def test_every_other_kind_of_the_contracts_is_known(tmp_path: Path) -> None:
     assert "crop 0 of 'a' is listed twice" in check(tmp_path / "l.csv")[1][0]
     np.save(tmp_path / "f.npy", np.zeros((3, 512), np.float32))
     assert check(tmp_path / "f.npy") == ("features", [])
-    np.save(tmp_path / "f.npy", np.zeros((3, 9), np.float32))
+    np.save(tmp_path / "f.npy", np.zeros((3, 9, 2), np.float32))
     assert "it must be" in check(tmp_path / "f.npy")[1][0]
 
 

@@ -57,6 +57,29 @@ def test_another_tool_sees_the_documented_names(shard: Path) -> None:
         assert file["videos/audio_rows"][:].tolist() == [3, 7]
 
 
+def test_each_stream_is_as_wide_as_its_encoder(tmp_path: Path) -> None:
+    header = replace(HEADER, visual=replace(VISUAL, width=24), audio=replace(AUDIO, width=16))
+    visual, audio = np.ones((3, 2, 24), np.float32), np.ones((3, 16), np.float32)
+    path = tmp_path / "train-00000.h5"
+    with new_shard(path, header, "float32") as writer:
+        writer.add("a", ("A",), visual, audio, audio_sounding=3, frames=48, fps=24.0)
+    with h5py.File(path) as file:
+        assert (file["visual"].shape, file["audio"].shape) == ((3, 2, 24), (3, 16))
+    with Shard(path) as opened:
+        assert opened.header == header
+        assert opened.header.widths == (24, 16)
+        assert opened.visual(opened.videos[0], 1).shape == (3, 24)
+    assert replace(header, audio=None).widths == (24, 24)
+
+
+def test_rows_of_no_numbers_are_no_features(shard: Path) -> None:
+    with h5py.File(shard, "a") as file:
+        del file["audio"]
+        file["audio"] = np.zeros((10, 0), np.float32)
+    with pytest.raises(InputError, match="dataset audio: width 0 must be a number from 1"):
+        Shard(shard)
+
+
 def test_text_of_fixed_length_is_read_too(shard: Path) -> None:
     with h5py.File(shard, "a") as file:
         for name in ("format", "dataset", "split", "visual_encoder"):

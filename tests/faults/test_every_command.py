@@ -47,6 +47,10 @@ GOOD = {
     "curves": "curves.csv",
     "evaluate.detect checkpoint": "telling.safetensors",
     "evaluate.watch checkpoint": "telling.safetensors",
+    "evaluate.ground_truth check": "gt.npy",
+    "evaluate.ground_truth list": "order.txt",
+    "evaluate.import_scores list": "order.txt",
+    "evaluate.import_scores source": "all.npy",
     "events": "events",
     "extract.own list": "own.csv",
     "extract.own videos": "videos",
@@ -61,11 +65,31 @@ GOOD = {
     "extract.xd train": "xd-train.csv",
     "extract.cctv train": "cctv-train.csv",
     "extract.cctv test": "cctv-test.csv",
+    "evaluate.report.transfer_matrix table": "transfer.csv",
+    "extract.shanghaitech annotations": "masks",
+    "extract.shanghaitech train": "shanghaitech-train.txt",
+    "extract.shanghaitech test": "shanghaitech-test.txt",
+    "extract.shanghaitech videos": "shanghaitech-videos",
+    "extract.ubnormal annotations": "ubnormal.json",
+    "extract.ubnormal train": "ubnormal-train.txt",
+    "extract.ubnormal test": "ubnormal-test.txt",
+    "extract.ubnormal videos": "ubnormal-videos",
+    "extract.msad annotations": "msad.json",
+    "extract.msad train": "msad-train.txt",
+    "extract.msad test": "msad-test.txt",
+    "extract.tad annotations": "tad.json",
+    "extract.tad train": "tad-train.txt",
+    "extract.tad test": "tad-test.txt",
+    "extract.lad annotations": "lad.json",
+    "extract.lad train": "lad-train.txt",
+    "extract.lad test": "lad-test.txt",
     "failures": "failures.csv",
+    "frames": "frames.csv",
     "file": "weights.pt",
     "files": "catalog.jsonl",
     "folder": "pictures",
     "kinds": "kinds.csv",
+    "lengths": "lengths.csv",
     "list": "xd_test.csv",
     "lists": "failures.csv",
     "measured": "metrics.json",
@@ -109,10 +133,20 @@ SAID = {
 }
 # What goes with a file that a command can do without.
 BESIDE = {
+    "evaluate.ground_truth catalog": ["--check", "{good}/gt.npy"],
+    "evaluate.ground_truth lengths": ["--check", "{good}/gt.npy"],
+    "evaluate.ground_truth list": ["--check", "{good}/gt.npy"],
+    "evaluate.import_scores source": ["--lengths", "{good}/lengths.csv"],
+    "evaluate.import_scores list": ["--lengths", "{good}/lengths.csv"],
     "extract.align audio": ["--audio-failures", "{good}/failures.csv"],
     "extract.align audio_failures": ["--audio", "{good}/audio.h5"],
     "extract.audit catalog": ["--weights", "random:0"],
     "extract.audit weights": ["--catalog", "{good}/catalog.jsonl"],
+    **{
+        f"extract.{name} {place}": ["--frames", "{good}/frames.csv"]
+        for name in ("msad", "tad", "lad", "ubnormal")
+        for place in ("annotations", "train", "test", "videos")
+    },
     "train.run catalog": ["--selection", "released"],
     "train.run teacher": ["--model", "student", "--text-weights", "random:0"],
     "train.run text_weights": ["--model", "vadclip"],
@@ -161,9 +195,38 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with SummaryWriter(str(folder / "events")) as writer:
         writer.add_scalar("total", 1.0, 1)
     shutil.copy(ROOT / "evaluate/reported/xd_table1.csv", folder / "reported.csv")
+    np.save(folder / "all.npy", np.linspace(0, 1, 10), allow_pickle=False)
+    np.save(folder / "gt.npy", np.zeros(140, np.float32), allow_pickle=False)
     for name, text in TEXTS.items():
         (folder / name).write_text(text, encoding="utf-8")
+    _make_named(folder)
     return folder
+
+
+# A training and a test video of sets whose names tell the class, and what the annotations call the latter.
+NAMED = {
+    "shanghaitech": ("01_001", "01_0002", ""),
+    "ubnormal": ("normal_scene_1", "abnormal_scene_2", "Abnormal"),
+    "msad": ("MSAD_normal_1", "Fire_2", "Fire"),
+    "tad": ("Normal_1", "01_Accident_2", "Car Accident"),
+    "lad": ("v_Fire_n_s1_c1", "v_Fire_a_s2_c1", "Fire"),
+}
+
+
+def _make_named(folder: Path) -> None:
+    frames = "video_id,frames\n"
+    for name, (train, test, code) in NAMED.items():
+        (folder / f"{name}-train.txt").write_text(f"{train}\n")
+        (folder / f"{name}-test.txt").write_text(f"{test}\n")
+        entry = f'{{"video_path": "{test}.mp4", "class_name": "{code}", "anomaly_span": [[0.1, 0.5]]}}'
+        (folder / f"{name}.json").write_text(f"[{entry}]")
+        frames += f"{test},40\n"
+        (folder / f"{name}-videos").mkdir()
+        for video in (train, test):
+            (folder / f"{name}-videos/{video}.mp4").touch()
+    (folder / "frames.csv").write_text(frames)
+    (folder / "masks").mkdir()
+    np.save(folder / "masks/01_0002.npy", np.array([0, 1, 1, 0]))
 
 
 def _make_audio(path: Path) -> None:
@@ -183,9 +246,12 @@ def _make_telling(path: Path) -> None:
 
 
 TEXTS = {
+    "transfer.csv": "trained_on,method,scored_on,videos,auc_mean\nxd,vadclip,ucf,3,50.00\n",
     "cctv.txt": "fight_test_label_B1-0-0 1 43\n",
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
     "failures.csv": "video_id,stage,reason\nc,visual,cannot be read\n",
+    "lengths.csv": "video_id,frames\na,40\né b,100\n",
+    "order.txt": "é b\na\n",
     "kinds.csv": "video_id,kind\na,plain_normal\né b,heard_only\n",
     "point.json": '{"threshold": 0.5}',
     "own.csv": "video,split,labels,segments,unit\na.mp4,test,B1,B1 0.1 0.5,seconds\n",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.golden.fixture import released_state_dict
-from train.model.mil import AlignmentLoss
+from train.model.losses import AlignmentLoss
 from train.model.vadclip import VadCLIP
 from train.released import main as import_released
 from train.released_names import IMAGE_TOWER, load_clip_weights, match_released

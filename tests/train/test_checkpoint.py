@@ -12,12 +12,13 @@ from extract.datasets import DATA_SETS
 from extract.shard import RELEASED_VISUAL, ShardHeader
 from tests.shards import AUDIO, VISUAL
 from train.checkpoint import Header, TrainedOn, load_checkpoint, load_for_scoring, read_header, save_checkpoint
-from train.compatibility import mismatches, precision_differences, remedy
+from train.compatibility import mismatches, precision_differences, remedy, unreadable
 from train.networks import build_network
 from train.settings import Architecture, Recipe
 
 LABELS = DATA_SETS["xd"]
 CPU = torch.device("cpu")
+STREAMS = ("visual", "audio")
 HEADER = Header(
     architecture=Architecture("teacher", layers=1, window=4, max_snippets=8),
     dataset="xd",
@@ -171,6 +172,39 @@ def test_a_checkpoint_of_another_version_is_refused(path: Path) -> None:
     rewrite(path, {"version": 2})
     with pytest.raises(InputError, match="header: format and version are .*2"):
         read_header(path)
+
+
+def test_a_header_that_names_no_width_is_one_of_512(path: Path) -> None:
+    with safe_open(path, framework="pt") as file:
+        trained_on = json.loads(file.metadata()["header"])["trained_on"]
+    older = {name: {key: text for key, text in trained_on[name].items() if key != "width"} for name in STREAMS}
+    rewrite(path, {"trained_on": trained_on | older})
+    assert load_checkpoint(path, CPU).header == HEADER
+
+
+@pytest.mark.parametrize("width", [0, -5, 10**30, 2.5, True, "512"])
+def test_a_width_that_is_no_length_of_a_row_is_refused(path: Path, width: object) -> None:
+    with safe_open(path, framework="pt") as file:
+        trained_on = json.loads(file.metadata()["header"])["trained_on"]
+    rewrite(path, {"trained_on": trained_on | {"visual": trained_on["visual"] | {"width": width}}})
+    with pytest.raises(InputError, match=r"teacher\.safetensors: header: width .* must be a number from 1 to"):
+        load_checkpoint(path, CPU)
+
+
+def test_texts_that_are_not_as_wide_as_the_frames_are_refused(path: Path) -> None:
+    with safe_open(path, framework="pt") as file:
+        trained_on = json.loads(file.metadata()["header"])["trained_on"]
+    rewrite(path, {"trained_on": trained_on | {"visual": trained_on["visual"] | {"width": 768}}})
+    with pytest.raises(InputError, match=r"tensor text is \[7, 512\], .* 768 numbers each"):
+        load_checkpoint(path, CPU)
+
+
+def test_rows_of_another_width_are_a_mismatch_that_nobody_can_allow() -> None:
+    wide = replace(HEADER.trained_on, audio=replace(AUDIO, width=128))
+    for list_them in (mismatches, unreadable):
+        assert list_them(HEADER.trained_on, shards_of(wide), reads_audio=False) == []
+        (sentence,) = list_them(HEADER.trained_on, shards_of(wide), reads_audio=True)
+        assert sentence == "audio_width: checkpoint trained on 512, shards have 128"
 
 
 def shards_of(trained_on: TrainedOn) -> ShardHeader:

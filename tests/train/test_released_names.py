@@ -7,7 +7,7 @@ from torch import Tensor
 from extract.base.errors import InputError
 from tests.train.conftest import released_tensors
 from train.model.avadclip import AudioVisualTeacher, VideoStudent
-from train.model.mil import FocalAlignmentLoss
+from train.model.losses import FocalAlignmentLoss
 from train.model.vadclip import VadCLIP
 from train.released_names import load_clip_weights, match_released
 

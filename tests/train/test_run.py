@@ -16,7 +16,7 @@ from extract.catalog import Segment, Video, write_catalog
 from extract.check import check
 from extract.datasets import DATA_SETS
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
-from tests.shards import Made, make_shard
+from tests.shards import AUDIO, VISUAL, Made, make_shard
 from train.checkpoint import Header, TrainedOn, read_header, save_checkpoint
 from train.methods import METHODS
 from train.networks import build_network
@@ -161,6 +161,23 @@ def test_a_baseline_is_trained_scored_and_measured(tmp_path: Path, model: str) -
     assert bool(metrics["per_class"]) is architecture.tells_classes
     assert f"{METHODS[model].faithfulness}; reimplemented, ViT features" in metrics["provenance"]["note"]
     assert "untrained" not in metrics["provenance"]["note"].split("; ")
+
+
+@pytest.mark.parametrize("model", [name for name, method in METHODS.items() if not method.reads_text])
+def test_a_method_without_texts_takes_its_widths_from_the_shards(tmp_path: Path, model: str) -> None:
+    streams = {"visual": replace(VISUAL, width=32), "audio": replace(AUDIO, width=16)}
+    videos = [Made(f"{code}{i}", (code,), 9 + i) for code in ("A", "B1") for i in range(3)]
+    make_shard(tmp_path / "train-00000.h5", videos, crops=(5,), **streams)
+    make_shard(tmp_path / "test-00000.h5", [Made("t", ("A",), 20)], crops=(5,), split="test", **streams)
+    checkpoint = train(tmp_path, f"--model {model} --batch 2 --sampling paired", text_weights="")
+    assert read_header(checkpoint).trained_on.widths == (32, 16)
+    files = ["--checkpoint", str(checkpoint), "--shards", str(tmp_path), "--out", str(tmp_path / "scores.h5")]
+    score([*files, "--device", "cpu"])
+    assert read_scores(tmp_path / "scores.h5")[1]["t"].anomaly.shape == (20,)
+
+    make_shard(tmp_path / "test-00000.h5", [Made("t", ("A",), 20)], crops=(5,), split="test")
+    with pytest.raises(InputError, match="visual_width: checkpoint trained on 32, shards have 512.*cannot bridge"):
+        score([*files, "--device", "cpu", "--allow-mismatch"])
 
 
 def test_a_run_that_diverges_keeps_its_last_good_epoch_as_a_checkpoint_and_writes_no_other(

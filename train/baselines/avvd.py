@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from train.baselines import hl_net
 from train.model.branches import Output
-from train.model.mil import AlignmentLoss
+from train.model.losses import AlignmentLoss
 from train.samples import Batch
 
 SEGMENTS = hl_net.SEGMENTS

@@ -31,7 +31,7 @@ from train.baselines import deep_mil
 from train.baselines.class_logits import anomaly_logits
 from train.baselines.segments import resample
 from train.model.branches import Output
-from train.model.mil import AlignmentLoss
+from train.model.losses import AlignmentLoss
 from train.samples import Batch
 
 

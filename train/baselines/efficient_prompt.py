@@ -38,9 +38,9 @@ from torch import Tensor, nn
 from train.baselines.class_logits import anomaly_logits
 from train.baselines.segments import valid_rows
 from train.model.branches import Output, alignment_logits
-from train.model.mil import AlignmentLoss
+from train.model.layers import QuickGeluMLP
+from train.model.losses import AlignmentLoss
 from train.model.prompts import LearnablePrompt
-from train.model.quick_gelu import QuickGeluMLP
 from train.samples import Batch
 
 if TYPE_CHECKING:

@@ -45,8 +45,8 @@ from torch.nn import functional as F
 
 from train.baselines.segments import valid_rows
 from train.model.branches import Output, no_class_logits
-from train.model.convolution import convolve
-from train.model.mil import top_k_mean
+from train.model.layers import convolve
+from train.model.losses import top_k_mean
 from train.samples import Batch
 
 SEGMENTS = 200

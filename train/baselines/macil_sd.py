@@ -53,7 +53,7 @@ from torch.nn import functional as F
 
 from train.baselines.segments import valid_rows
 from train.model.branches import Output, no_class_logits
-from train.model.mil import SNIPPETS_PER_INSTANCE, top_k_mean
+from train.model.losses import SNIPPETS_PER_INSTANCE, top_k_mean
 from train.samples import Batch
 
 SEGMENTS = 200

@@ -39,7 +39,7 @@ from torch.nn import functional as F
 
 from train.baselines.segments import paired_halves, resample, valid_rows, xavier_weights_zero_biases
 from train.model.branches import Output, no_class_logits
-from train.model.mil import probability_loss
+from train.model.losses import probability_loss
 from train.samples import Batch
 
 SEGMENTS = 32

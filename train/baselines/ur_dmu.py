@@ -46,7 +46,7 @@ from torch.nn import functional as F
 from train.baselines.segments import paired_halves, resample, valid_rows
 from train.model.branches import Output, no_class_logits
 from train.model.graph_branches import distance_adjacency
-from train.model.mil import probability_loss
+from train.model.losses import probability_loss
 from train.samples import Batch
 
 SEGMENTS = 200

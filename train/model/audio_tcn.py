@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from train.model.convolution import convolve
+from train.model.layers import convolve
 
 
 class CausalBlock(nn.Module):

@@ -4,19 +4,29 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from train.model.adaptive_fusion import AdaptiveFusion
 from train.model.audio_tcn import AudioTCN
 from train.model.branches import DualBranch, Output
 from train.model.enhancement import EnhancementNet, UncertaintyNet
-from train.model.other_fusions import Addition, Concatenation, CrossAttention
+from train.model.fusion import AdaptiveFusion, Addition, Concatenation, CrossAttention
 from train.model.prompts import PromptForm
 from train.model.temporal_adapter import TemporalAdapter
 
 FusionForm = Literal["adaptive", "cross_attention", "addition", "concatenation", "none"]
 
 
+def audio_projection(audio_dim: int, dim: int) -> nn.Linear | None:
+    """Build what brings the sound's rows to the pictures' width: one linear layer, or ``None`` where they agree.
+
+    It is ours, for the paper's encoders are equally wide; released weights have no such layer and need none. Without
+    a bias, so that silence and padding, which are zeros, stay so.
+    """
+    return None if audio_dim == dim else nn.Linear(audio_dim, dim, bias=False)
+
+
 class AudioVisualTeacher(nn.Module):
     """Temporal encoder for the video, TCN for the audio, adaptive fusion, two branches (eq. 1-7).
+
+    Sound of another width than the pictures' passes one linear layer first, which is ours (`audio_projection`).
 
     Args:
         max_snippets: Rows T of every input, padding included.
@@ -25,7 +35,8 @@ class AudioVisualTeacher(nn.Module):
         dropout: Probability to drop an activation of the audio TCN while training.
         prompt: `released`, which released weights need, `paper` or `none`; see `train.model.prompts.ClassEmbedding`.
         fusion: `adaptive`, one of Table 5's, or `none`: the video alone, without the TCN (Table 4).
-        dim: Width D of the features.
+        dim: Width D of the visual rows, and of the network.
+        audio_dim: Width A of the audio rows.
 
     Raises:
         InputError: If ``window`` does not divide ``max_snippets``.
@@ -40,9 +51,11 @@ class AudioVisualTeacher(nn.Module):
         prompt: PromptForm = "released",
         fusion: FusionForm = "adaptive",
         dim: int = 512,
+        audio_dim: int = 512,
     ) -> None:
         super().__init__()
         self.temporal = TemporalAdapter(max_snippets, layers, window, dim)
+        self.audio_projection = None if fusion == "none" else audio_projection(audio_dim, dim)
         self.audio_tcn = None if fusion == "none" else AudioTCN(dim, dropout)
         self.fusion = _build_fusion(fusion, dim)
         self.branches = DualBranch(prompt, dim)
@@ -52,13 +65,14 @@ class AudioVisualTeacher(nn.Module):
 
         Args:
             visual: CLIP features ``[B, T, D]``, zero past the length.
-            audio: Wav2CLIP features ``[B, T, D]``, one row for each visual row.
+            audio: Wav2CLIP features ``[B, T, A]``, one row for each visual row.
             length: Valid snippets ``[B]`` int64.
             text: Class embeddings of step 1 ``[C, D]``.
         """
         fused = self.temporal(visual, length)
         if self.audio_tcn is not None and self.fusion is not None:
-            fused = self.fusion(fused, self.audio_tcn(audio))
+            heard = audio if self.audio_projection is None else self.audio_projection(audio)
+            fused = self.fusion(fused, self.audio_tcn(heard))
         anomaly_logits, class_logits = self.branches(fused, text)
         return Output(anomaly_logits, class_logits, fused, None)
 
@@ -87,7 +101,8 @@ class VideoStudent(nn.Module):
         enhancement_blocks: Residual blocks of the enhancement net, 3 as released or 1 as in the paper.
         prompt: `released`, which released weights need, `paper` or `none`; see `train.model.prompts.ClassEmbedding`.
         stream: `video`, or `audio` for the audio-only model of Table 6.
-        dim: Width D of the features.
+        dim: Width D of the visual rows, and of the network.
+        audio_dim: Width A of the audio rows; the audio-only model brings them to D as the teacher does.
 
     Raises:
         InputError: If ``window`` does not divide ``max_snippets``.
@@ -102,9 +117,11 @@ class VideoStudent(nn.Module):
         prompt: PromptForm = "released",
         stream: Literal["video", "audio"] = "video",
         dim: int = 512,
+        audio_dim: int = 512,
     ) -> None:
         super().__init__()
         self.stream = stream
+        self.audio_projection = audio_projection(audio_dim, dim) if stream == "audio" else None
         self.temporal = TemporalAdapter(max_snippets, layers, window, dim)
         self.enhancement = EnhancementNet(enhancement_blocks, dim)
         self.uncertainty = UncertaintyNet(dim)
@@ -115,11 +132,12 @@ class VideoStudent(nn.Module):
 
         Args:
             visual: CLIP features ``[B, T, D]``, zero past the length; read by the video's student.
-            audio: Wav2CLIP features ``[B, T, D]``; read by the audio-only model.
+            audio: Wav2CLIP features ``[B, T, A]``; read by the audio-only model.
             length: Valid snippets ``[B]`` int64.
             text: Class embeddings of step 1 ``[C, D]``.
         """
-        encoded = self.temporal(visual if self.stream == "video" else audio, length)
+        rows = visual if self.stream == "video" else audio
+        encoded = self.temporal(rows if self.audio_projection is None else self.audio_projection(rows), length)
         enhanced = self.enhancement(encoded)
         anomaly_logits, class_logits = self.branches(enhanced, text)
         return Output(anomaly_logits, class_logits, enhanced, self.uncertainty(encoded))

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.model.layers import QuickGeluMLP
 from train.model.prompts import ClassEmbedding, PromptForm
-from train.model.quick_gelu import QuickGeluMLP
 
 TEMPERATURE = 0.07
 

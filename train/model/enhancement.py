@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.model.convolution import convolve
+from train.model.layers import convolve
 
 
 class EnhancementNet(nn.Module):

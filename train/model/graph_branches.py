@@ -5,8 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from train.model.convolution import convolve
-from train.model.quick_gelu import quick_gelu
+from train.model.layers import convolve, quick_gelu
 
 SIMILARITY_THRESHOLD = 0.7
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from extract.base.errors import InputError
 from train.model.clip_text import ClipTextEncoder, prompt_tokens
-from train.model.quick_gelu import QuickGeluMLP
+from train.model.layers import QuickGeluMLP
 
 if TYPE_CHECKING:
     import open_clip

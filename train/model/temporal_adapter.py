@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from extract.base.errors import InputError
 from train.model.graph_branches import GraphBranch, distance_adjacency, similarity_adjacency
-from train.model.quick_gelu import QuickGeluMLP
+from train.model.layers import QuickGeluMLP
 
 
 class BlockLocalLayer(nn.Module):

@@ -14,8 +14,8 @@ from tests.evaluate.annotated_files import CODES, STRIDE, write_annotated
 
 def counts(folder: Path, protocol: str, told: Callable[[Annotated], NDArray[np.int64]] = likeliest) -> list[list[int]]:
     scores, catalog = write_annotated(folder)
-    _, videos = read_annotated(scores, read_test_videos(catalog), catalog)
-    frames = counted_frames(videos, STRIDE, protocol, scores)
+    scored = read_annotated(scores, read_test_videos(catalog), catalog)
+    videos, frames = scored.videos, counted_frames(scored, protocol)
     found: list[list[int]] = confusion(videos, [told(video) for video in videos], CODES, STRIDE, frames).tolist()
     return found
 
@@ -57,10 +57,10 @@ def test_a_method_that_tells_no_classes_is_refused(tmp_path: Path) -> None:
 
 def test_exact_frames_of_a_video_of_unknown_length_are_refused(tmp_path: Path) -> None:
     scores, catalog = write_annotated(tmp_path, known_frames=False)
-    _, videos = read_annotated(scores, read_test_videos(catalog), catalog)
-    assert counted_frames(videos, STRIDE, "released", scores) == [8, 8, 8]
+    scored = read_annotated(scores, read_test_videos(catalog), catalog)
+    assert counted_frames(scored, "released") == [8, 8, 8]
     with pytest.raises(InputError, match="attribute frames is unknown"):
-        counted_frames(videos, STRIDE, "exact", scores)
+        counted_frames(scored, "exact")
 
 
 def test_scores_of_a_video_that_the_catalog_lacks_are_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from evaluate.annotated import Annotated, annotate
 from evaluate.report.figure4 import compose, edges, main
 from evaluate.scores_file import ScoredVideo, ScoresHeader, write_scores
 from extract.base.errors import InputError
@@ -30,8 +31,9 @@ def listed(video_id: str = "fight", **known: object) -> Video:
     return Video(video_id, "test", **settings)  # type: ignore[arg-type]
 
 
-def methods(**videos: ScoredVideo) -> dict[str, tuple[ScoresHeader, dict[str, ScoredVideo]]]:
-    return {name: (ScoresHeader(STRIDE, XD.codes), {"fight": video}) for name, video in videos.items()}
+def said(video: Video, stride: int = STRIDE, **scores: ScoredVideo) -> dict[str, tuple[ScoresHeader, Annotated]]:
+    header = ScoresHeader(stride, XD.codes)
+    return {name: (header, annotate(video, one, header)) for name, one in scores.items()}
 
 
 def files(folder: Path, *videos: Video) -> list[str]:
@@ -61,7 +63,7 @@ def test_equal_scores_give_equal_figures(tmp_path: Path) -> None:
 
 
 def test_time_is_in_seconds_where_the_rate_is_known(capsys: pytest.CaptureFixture[str]) -> None:
-    drawing = compose(listed(fps=20.0), methods(only=scored(0)), "anomaly", 1)
+    drawing = compose(said(listed(fps=20.0), only=scored(0)), "anomaly", 1)
     assert (drawing.unit, drawing.end) == ("seconds", 5.0)
     np.testing.assert_allclose(drawing.curves[0].edges, [0, 0.8, 1.6, 2.4, 3.2, 4.0, 4.8, 5.0])
     # The second event ends after the video, and is cut there.
@@ -70,14 +72,14 @@ def test_time_is_in_seconds_where_the_rate_is_known(capsys: pytest.CaptureFixtur
 
 
 def test_time_is_in_frames_where_the_rate_is_unknown() -> None:
-    drawing = compose(listed(), methods(only=scored(0)), "anomaly", 1)
+    drawing = compose(said(listed(), only=scored(0)), "anomaly", 1)
     assert (drawing.unit, drawing.end) == ("frames", 100.0)
     assert drawing.curves[0].edges.tolist() == [0, 16, 32, 48, 64, 80, 96, 100]
 
 
 def test_the_videos_file_gives_pictures_and_the_rate(tmp_path: Path) -> None:
     path = write_numbered(tmp_path / "fight.mp4", FRAMES)
-    drawing = compose(listed(path=str(path)), methods(only=scored(0)), "anomaly", 1)
+    drawing = compose(said(listed(path=str(path)), only=scored(0)), "anomaly", 1)
     assert (drawing.unit, drawing.end, len(drawing.thumbnails)) == ("seconds", pytest.approx(4.0), 8)
 
 
@@ -85,7 +87,7 @@ def test_a_file_that_cannot_be_decoded_is_left_out_with_a_word(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "fight.mp4").write_bytes(b"no video")
-    drawing = compose(listed(path=str(tmp_path / "fight.mp4")), methods(only=scored(0)), "anomaly", 1)
+    drawing = compose(said(listed(path=str(tmp_path / "fight.mp4")), only=scored(0)), "anomaly", 1)
     assert drawing.thumbnails == []
     assert "drawn without pictures" in capsys.readouterr().err
 
@@ -93,7 +95,7 @@ def test_a_file_that_cannot_be_decoded_is_left_out_with_a_word(
 def test_the_branch_chooses_the_curve_and_the_last_method_gives_the_map() -> None:
     first, last = scored(0), scored(1)
     for score in ("anomaly", "anomaly_alignment"):
-        drawing = compose(listed(), methods(first=first, last=last), score, 1)
+        drawing = compose(said(listed(), first=first, last=last), score, 1)
         np.testing.assert_array_equal(drawing.curves[0].values, getattr(first, score))
         np.testing.assert_array_equal(drawing.curves[1].values, getattr(last, score))
         np.testing.assert_array_equal(drawing.class_map.values, last.classes)
@@ -101,24 +103,25 @@ def test_the_branch_chooses_the_curve_and_the_last_method_gives_the_map() -> Non
 
 
 def test_classes_are_named_by_their_prompts() -> None:
-    names = compose(listed(), methods(only=scored(0)), "anomaly", 1).class_map.names
+    names = compose(said(listed(), only=scored(0)), "anomaly", 1).class_map.names
     assert list(names) == ["normal", "fighting", "shooting", "riot", "abuse", "car accident", "explosion"]
 
 
 def test_methods_of_other_strides_share_one_time_axis() -> None:
-    both = methods(coarse=scored(0)) | {"fine": (ScoresHeader(4, XD.codes), {"fight": scored(1, 25)})}
-    drawing = compose(listed(fps=25.0), both, "anomaly", 1)
+    video = listed(fps=25.0)
+    both = said(video, coarse=scored(0)) | said(video, stride=4, fine=scored(1, 25))
+    drawing = compose(both, "anomaly", 1)
     assert [curve.edges[-1] for curve in drawing.curves] == [4.0, 4.0]
     assert [len(curve.edges) for curve in drawing.curves] == [8, 26]
 
 
 def test_unknown_lengths_count_whole_snippets() -> None:
-    drawing = compose(listed(), methods(only=scored(0, frames=-1)), "anomaly", 1)
+    drawing = compose(said(listed(), only=scored(0, frames=-1)), "anomaly", 1)
     assert drawing.end == SNIPPETS * STRIDE
 
 
 def test_a_normal_video_has_nothing_marked() -> None:
-    assert compose(listed(labels=("A",), segments=None), methods(only=scored(0)), "anomaly", 1).marks == []
+    assert compose(said(listed(labels=("A",), segments=None), only=scored(0)), "anomaly", 1).marks == []
 
 
 def test_the_last_snippet_ends_with_the_video() -> None:

@@ -1,26 +1,34 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from evaluate.annotated import Annotated
+from evaluate.annotated import ScoredSet, annotate, joined_frames
 from evaluate.report.precision_recall import PrecisionRecall, compute, main, thinned
-from evaluate.scores_file import ScoredVideo
+from evaluate.scores_file import ScoredVideo, ScoresHeader
 from extract.base.errors import InputError
-from extract.catalog import Segment
+from extract.catalog import Segment, Video
 from tests.evaluate.annotated_files import write_annotated
 
+HEADER = ScoresHeader(2, ("A", "B1"))
 
-def video(anomaly: list[float], *segments: tuple[int, int]) -> Annotated:
+
+def video(anomaly: list[float], frames: int, *events: tuple[int, int]) -> tuple[Video, ScoredVideo]:
     scores = np.array(anomaly, np.float32)
-    classes = np.stack([1 - scores, scores], axis=1)
-    return Annotated(ScoredVideo(scores, scores, classes), tuple(Segment("B1", start, end) for start, end in segments))
+    segments = tuple(Segment("B1", start, end) for start, end in events)
+    scored = ScoredVideo(scores, scores, np.stack([1 - scores, scores], axis=1), frames)
+    return Video("v", "test", "", ("B1",) if events else ("A",), segments), scored
+
+
+def curve_of(*videos: tuple[Video, ScoredVideo], protocol: str = "exact") -> PrecisionRecall:
+    annotated = tuple(annotate(listed, scored, HEADER) for listed, scored in videos)
+    return compute(joined_frames(ScoredSet(Path(), Path(), HEADER, annotated), "anomaly", protocol))
 
 
 def test_the_curve_is_scikit_learn_s_over_the_frames_spelled_out() -> None:
-    videos = [video([0.9, 0.2, 0.4], (0, 3)), video([0.4, 0.1])]
-    found = compute(videos, "anomaly", "A", 2, [5, 4], "exact")
+    found = curve_of(video([0.9, 0.2, 0.4], 5, (0, 3)), video([0.4, 0.1], 4))
     labels = [1, 1, 1, 0, 0, 0, 0, 0, 0]
     scores = [0.9, 0.9, 0.2, 0.2, 0.4, 0.4, 0.4, 0.1, 0.1]
     precision, recall, _ = precision_recall_curve(labels, scores)
@@ -44,13 +52,13 @@ def test_what_is_drawn_of_a_long_curve_keeps_its_ends_and_its_area() -> None:
 
 
 def test_a_short_curve_is_drawn_as_it_is() -> None:
-    curve = compute([video([0.9, 0.2, 0.4], (0, 3))], "anomaly", "A", 2, [6], "exact")
+    curve = curve_of(video([0.9, 0.2, 0.4], 6, (0, 3)))
     np.testing.assert_array_equal(np.unique(thinned(curve)[0]), np.unique(curve.recall))
 
 
 def test_videos_without_an_abnormal_frame_are_refused() -> None:
     with pytest.raises(InputError, match="no frame of the scored test videos is abnormal"):
-        compute([video([0.9, 0.2])], "anomaly", "A", 2, [4], "exact")
+        curve_of(video([0.9, 0.2], 4))
 
 
 def test_equal_scores_give_equal_pictures_one_for_each_method(tmp_path: Path) -> None:
@@ -80,7 +88,7 @@ def test_a_run_given_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_protocol_released_draws_the_frames_that_the_published_evaluation_counts() -> None:
-    fight = video([0.9, 0.2], (0, 4))
-    fight = Annotated(fight.scores, fight.segments, (Segment("abnormal", 0, 2),))
-    assert compute([fight], "anomaly", "A", 2, [4], "exact").chance == 1
-    assert compute([fight], "anomaly", "A", 2, [4], "released").chance == 0.5
+    listed, scored = video([0.9, 0.2], 4, (0, 4))
+    fight = replace(listed, released_frames=((0, 2),)), scored
+    assert curve_of(fight, protocol="exact").chance == 1
+    assert curve_of(fight, protocol="released").chance == 0.5

@@ -106,9 +106,9 @@ def test_an_import_killed_while_it_writes_completes_when_it_is_run_again(release
     # The import of the second shard waits for ever before it reads the sound of its video.
     code = (
         "import time; from extract import released; read = released._stored\n"
-        "def stored(path, source):\n"
+        "def stored(path, *rest):\n"
         f"    path.match('audio/{QUIET}.npy') and time.sleep(3600)\n"
-        "    return read(path, source)\n"
+        "    return read(path, *rest)\n"
         "released._stored = stored; released.main()"
     )
     command = [sys.executable, "-c", code, "--list", str(released / "xd_CLIP_rgbtest.csv")]

@@ -26,7 +26,7 @@ from train.learner import BaselineLearner
 from train.loop import build_optimizer
 from train.methods import METHODS
 from train.model.clip_text import prompt_tokens
-from train.model.mil import AlignmentLoss, text_separation_loss
+from train.model.losses import AlignmentLoss, text_separation_loss
 from train.samples import Batch
 from train.settings import Recipe, as_settings
 

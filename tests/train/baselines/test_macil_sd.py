@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from train.baselines.macil_sd import MACILSD, Block, contrast
-from train.model.mil import top_k_mean
+from train.model.losses import top_k_mean
 from train.samples import Batch
 
 

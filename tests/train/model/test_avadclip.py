@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from train.model.adaptive_fusion import AdaptiveFusion
 from train.model.audio_tcn import AudioTCN
 from train.model.avadclip import AudioVisualTeacher, VideoStudent
 from train.model.branches import DualBranch, alignment_logits
 from train.model.enhancement import EnhancementNet, UncertaintyNet
+from train.model.fusion import AdaptiveFusion
 from train.model.vadclip import VadCLIP
 
 NETWORKS = [AudioVisualTeacher, VideoStudent, VadCLIP]

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from train.model.distillation import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
+from train.model.losses import paper_distillation_loss, plain_distillation_loss, released_distillation_loss
 
 TEACHER = torch.tensor([[[1.0, 2.0]]])
 STUDENT = torch.tensor([[[0.0, 5.0]]])

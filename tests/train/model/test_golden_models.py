@@ -17,8 +17,13 @@ from tests.golden.fixture import features
 from tests.train.conftest import released_tensors
 from train.model.avadclip import AudioVisualTeacher, VideoStudent
 from train.model.branches import Output
-from train.model.distillation import released_distillation_loss
-from train.model.mil import AlignmentLoss, FocalAlignmentLoss, classification_loss, text_separation_loss
+from train.model.losses import (
+    AlignmentLoss,
+    FocalAlignmentLoss,
+    classification_loss,
+    released_distillation_loss,
+    text_separation_loss,
+)
 from train.model.prompts import LearnablePrompt
 from train.model.vadclip import VadCLIP
 from train.released_names import match_released, released_name

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from train.model.mil import (
+from train.model.losses import (
     AlignmentLoss,
     FocalAlignmentLoss,
     classification_loss,

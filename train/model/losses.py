@@ -1,8 +1,11 @@
-"""Multiple instance learning losses: from snippet logits to one loss per batch of labelled videos.
+"""Losses: multiple instance learning, text separation, distillation.
 
-VadCLIP (arXiv 2308.11681), "Objective Function" and "MIL-Align"; the focal term is AVadCLIP's (arXiv
-2504.04495), as released.
-Labels are raw 0/1 rows ``[B, C]``, float, the normal class in column 0.
+The first two are VadCLIP's (arXiv 2308.11681, "Objective Function" and "MIL-Align"); the focal term is AVadCLIP's, as
+released. Labels are raw 0/1 rows ``[B, C]``, float, the normal class in column 0.
+
+Distillation is AVadCLIP's (arXiv 2504.04495), eq. 11, guided by uncertainty. All its forms take the teacher's features
+(from a frozen teacher in eval mode, without gradients), the student's, and theta = log sigma^2, all ``[B, T, D]``, and
+give a scalar: the mean over every element, padding too.
 """
 
 import math
@@ -132,5 +135,25 @@ def text_separation_loss(text: Tensor) -> Tensor:
     return (unit[1:] @ unit[0]).abs().mean()
 
 
+def released_distillation_loss(teacher: Tensor, student: Tensor, log_variance: Tensor) -> Tensor:
+    """``mean((X_teacher - X_student)^2 / (1e-6 + 2 exp(theta)) + theta)``, as the released weights were trained."""
+    return (_scaled_error(teacher, student, log_variance) + log_variance).mean()
+
+
+def paper_distillation_loss(teacher: Tensor, student: Tensor, log_variance: Tensor) -> Tensor:
+    """Eq. 11 as printed, a Gaussian's log likelihood: the second term is theta / 2."""
+    return (_scaled_error(teacher, student, log_variance) + log_variance / 2).mean()
+
+
+def plain_distillation_loss(teacher: Tensor, student: Tensor, log_variance: Tensor) -> Tensor:
+    """Mean squared error without any uncertainty, which ``log_variance`` is not read for (an ablation of eq. 11)."""
+    return ((teacher - student) ** 2).mean()
+
+
 def _sum_to_one(labels: Tensor) -> Tensor:
     return labels / labels.sum(dim=-1, keepdim=True)
+
+
+def _scaled_error(teacher: Tensor, student: Tensor, log_variance: Tensor) -> Tensor:
+    # The constant bounds the error where the student is certain beyond what float32 can divide by.
+    return (teacher - student) ** 2 / (1e-6 + 2 * torch.exp(log_variance))

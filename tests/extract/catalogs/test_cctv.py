@@ -200,7 +200,7 @@ def test_what_is_no_ground_truth_is_named(tmp_path: Path, content: bytes) -> Non
         main([word for flag, name in paths.items() for word in (f"--{flag}", str(tmp_path / name))])
 
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "cctv"
+REAL = Path(__file__).parents[4] / "shared" / "data" / "cctv"
 needs_real = pytest.mark.skipif(not REAL.exists(), reason="needs CCTV-Fights_sub's annotations in ../shared/data/cctv")
 
 

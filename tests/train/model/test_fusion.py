@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from extract.base.errors import InputError
+from extract.shard import Widths
 from train.model.avadclip import AudioVisualTeacher, VideoStudent
-from train.model.other_fusions import Addition, Concatenation, CrossAttention
+from train.model.fusion import Addition, Concatenation, CrossAttention
 from train.networks import build_network
 from train.settings import Architecture
 
@@ -84,6 +85,32 @@ def test_the_audio_only_model_is_the_student_given_sound(batch: tuple[Tensor, ..
     with torch.no_grad():
         heard, seen = hearing(visual, audio, length, text), seeing(audio, visual, length, text)
     assert torch.equal(heard.class_logits, seen.class_logits)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [Architecture("teacher", layers=1, window=4, max_snippets=T),
+     Architecture("student", layers=1, window=4, max_snippets=T, stream="audio")],
+    ids=["teacher", "audio-only student"],
+)  # fmt: skip
+def test_sound_of_another_width_passes_one_linear_layer_that_leaves_silence_silent(architecture: Architecture) -> None:
+    usual = build_network(architecture, widths=Widths(24, 24))
+    network = build_network(architecture, widths=Widths(24, 16)).eval()
+    more = dict(network.named_parameters()).keys() - dict(usual.named_parameters()).keys()
+    assert {name: dict(network.named_parameters())[name].shape for name in more} == {
+        "audio_projection.weight": (24, 16)
+    }
+    weights = dict(network.state_dict())
+    projection = weights.pop("audio_projection.weight")
+    usual.load_state_dict(weights)
+    usual.eval()
+    visual, audio, length, text = torch.randn(B, T, 24), torch.randn(B, T, 16), torch.tensor([8, 5]), torch.randn(C, 24)
+    audio[:, -2:] = 0
+    with torch.no_grad():
+        found = network(visual, audio, length, text)
+        expected = usual(visual, audio @ projection.T, length, text)
+    torch.testing.assert_close(found.class_logits, expected.class_logits)
+    assert not network.audio_projection(audio)[:, -2:].any()
 
 
 def test_without_the_prompt_a_video_does_not_change_the_classes(batch: tuple[Tensor, ...]) -> None:

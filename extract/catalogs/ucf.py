@@ -2,7 +2,8 @@
 
 The lists are ``Anomaly_Train.txt`` and ``Anomaly_Test.txt``, one ``<Class>/<name>.mp4`` a line, where the folders
 ``Training_Normal_Videos_Anomaly`` and ``Testing_Normal_Videos_Anomaly`` stand for the class Normal; or CSV lists of
-features, whose label is the class. Events come from ``Temporal_Anomaly_Annotation.txt``, ``<name> <Class> <start> <end>
+features, whose label is the class, or lists of feature files that end in ``.list`` as RTFM and UR-DMU have them, whose
+names begin with it. Events come from ``Temporal_Anomaly_Annotation.txt``, ``<name> <Class> <start> <end>
 <start> <end>`` in frames, -1 for none. Normal test videos have no segments, as in UCF-Crime's evaluation.
 """
 
@@ -15,12 +16,13 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.names import one_form
-from extract.base.progress import say
 from extract.catalog import Segment, Video, check_labels, check_video_id, write_catalog
 from extract.datasets import UCF
 from extract.lists.annotation_lines import frame_span, read_lines, report
 from extract.lists.feature_list import read_feature_list
-from extract.lists.video_sources import files_by_stem
+from extract.lists.labels_in_names import label_in_name
+from extract.lists.name_list import LIST_SUFFIX, read_name_list
+from extract.lists.video_sources import find_listed
 
 LABELS = UCF
 ORIGIN = "it is part of UCF-Crime's download"
@@ -56,8 +58,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--videos", type=Path, help="folder of all videos, searched to any depth; without it only features are at hand"
     )
-    parser.add_argument("--train", type=Path, required=True, metavar="LIST", help="Anomaly_Train.txt or a CSV list")
-    parser.add_argument("--test", type=Path, required=True, metavar="LIST", help="Anomaly_Test.txt or a CSV list")
+    parser.add_argument(
+        "--train", type=Path, required=True, metavar="LIST", help="Anomaly_Train.txt, or a .csv or .list of features"
+    )
+    parser.add_argument(
+        "--test", type=Path, required=True, metavar="LIST", help="Anomaly_Test.txt, or a .csv or .list of features"
+    )
     parser.add_argument("--annotations", type=Path, required=True, help="Temporal_Anomaly_Annotation.txt")
     parser.add_argument("--out", type=Path, required=True, help="catalog to write (JSON Lines)")
     return parser
@@ -83,8 +89,8 @@ def read_list(path: Path) -> list[ListedClip]:
     """Read which videos belong to a part of the set, in file order.
 
     Args:
-        path: ``Anomaly_Train.txt`` or ``Anomaly_Test.txt``, or a CSV list (``.csv``) as
-            ``extract.lists.feature_list`` reads it.
+        path: ``Anomaly_Train.txt`` or ``Anomaly_Test.txt``, a CSV list (``.csv``) as ``extract.lists.feature_list``
+            reads it, or a list of feature files without labels (``.list``), whose names tell the class.
 
     Raises:
         InputError: Naming file and line, if it is malformed or names an unknown class.
@@ -93,6 +99,12 @@ def read_list(path: Path) -> list[ListedClip]:
         # Several classes joined are none of this set, which the check below says.
         listed = ((video, "-".join(video.labels)) for video in read_feature_list(path))
         clips = [ListedClip(video.video_id, code, path, video.line) for video, code in listed]
+    elif path.suffix.lower() == LIST_SUFFIX:
+        names = read_name_list(path)
+        clips = [
+            ListedClip(video_id, label_in_name(LABELS, video_id, f"{path}, line {line}"), path, line)
+            for video_id, line in names.items()
+        ]
     else:
         clips = [_parse_listed(path, number, line.strip()) for number, line in read_lines(path, ORIGIN)]
     for clip in clips:
@@ -135,34 +147,6 @@ def read_annotations(path: Path, test: Sequence[ListedClip]) -> dict[str, tuple[
         if not segments.setdefault(clip.video_id, ()) and clip.code != LABELS.normal:
             raise InputError(f"{path}: gives no segment for {clip.video_id!r}, a {clip.code} video in {clip.where}")
     return segments
-
-
-def find_listed(folder: Path, clips: Sequence[ListedClip]) -> dict[str, str]:
-    """Find the file of every listed video by its name, anywhere below a folder.
-
-    Args:
-        folder: The downloaded parts, unpacked as they come.
-        clips: The listed videos. Files that are not listed are counted on stderr.
-
-    Raises:
-        InputError: If a listed video is absent, or two files have its name.
-    """
-    found = files_by_stem(folder)
-    absent = [clip for clip in clips if clip.video_id not in found]
-    if absent:
-        raise InputError(
-            f"{absent[0].where}: {absent[0].video_id!r} is not in {folder}, and {len(absent)} of {len(clips)} listed "
-            "videos are absent in all; download them, or remove their lines and say so where you report numbers"
-        )
-    for clip in clips:
-        if len(found[clip.video_id]) > 1:
-            first, second = found[clip.video_id][:2]
-            raise InputError(f"{second}: {first} has the same name, which {clip.where} lists; keep one of them")
-    listed = {clip.video_id for clip in clips}
-    others = [str(paths[0]) for video_id, paths in found.items() if video_id not in listed]
-    if others:
-        say(f"{folder}: {len(others)} videos are in neither list and left out, first {others[0]}")
-    return {video_id: str(found[video_id][0]) for video_id in listed}
 
 
 def _parse_listed(path: Path, number: int, line: str) -> ListedClip:

@@ -136,7 +136,7 @@ def test_annotations_without_classes_are_told_apart(folder: Path) -> None:
         run(folder)
 
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "xd"
+REAL = Path(__file__).parents[4] / "shared" / "data" / "xd"
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs XD-Violence's own lists in ../shared/data/xd")

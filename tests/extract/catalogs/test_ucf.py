@@ -127,7 +127,7 @@ def test_a_wrong_annotation_is_named(folder: Path, line: str, reason: str) -> No
         run(folder)
 
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "ucf"
+REAL = Path(__file__).parents[4] / "shared" / "data" / "ucf"
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs UCF-Crime's own lists in ../shared/data/ucf")

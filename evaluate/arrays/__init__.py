@@ -1,0 +1,1 @@
+"""Arrays that other repositories leave behind: which number belongs to which frame of which video."""

@@ -1,0 +1,1 @@
+"""How sure a number is: resampling of videos, weighted measures, intervals and tests."""
