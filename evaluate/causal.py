@@ -1,6 +1,6 @@
 """Scores of which none knows what comes later: every snippet is the last row of a window of those before it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from extract.base.device import exact_arithmetic
 from train.checkpoint import Checkpoint
-from train.scoring import WINDOWS_A_BATCH, window_probabilities
+from train.samples import Entry
+from train.scoring import WINDOWS_A_BATCH, VideoScores, window_probabilities
 
 
 def score_windows(
@@ -40,3 +41,31 @@ def score_windows(
         anomaly.append(found[0][each, last].cpu().numpy())
         classes.append(found[1][each, last].cpu().numpy())
     return np.concatenate(anomaly), np.concatenate(classes)
+
+
+def causal_scores(checkpoint: Checkpoint, entries: Iterable[Entry], crop: int) -> Iterator[tuple[Entry, VideoScores]]:
+    """Score whole videos as a camera's snippets are scored: of each row only those up to it are known.
+
+    This takes as many windows as a video has snippets.
+
+    Args:
+        checkpoint: What scores.
+        entries: The videos; read lazily.
+        crop: Number of the crop to read.
+
+    Yields:
+        Each video with its scores, in order.
+
+    Raises:
+        InputError: If a shard lacks the crop.
+    """
+    most = checkpoint.header.architecture.max_snippets
+    for entry in entries:
+        visual = entry.shard.visual(entry.video, entry.shard.column_of(crop))
+        heard = entry.shard.audio(entry.video)
+        # Rows of released sound may be more or fewer than the pictures'.
+        sound = np.zeros((len(visual), heard.shape[1]), np.float32)
+        sound[: len(heard)] = heard[: len(sound)]
+        spans = [slice(max(0, end - most), end) for end in range(1, len(visual) + 1)]
+        anomaly, classes = score_windows(checkpoint, [(visual[span], sound[span]) for span in spans])
+        yield entry, VideoScores(anomaly, classes)

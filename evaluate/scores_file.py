@@ -2,7 +2,8 @@
 
 Root attributes: ``format`` = "avadclip-scores", ``version`` = 1, ``stride`` (frames a snippet), ``classes`` (label
 codes in column order, the first is normal), ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent) and
-``tells_classes`` (absent: true; false for a method that scores anomaly alone, whose ``classes`` then say nothing more).
+``tells_classes`` (absent: true; false for a method that scores anomaly alone, whose ``classes`` then say nothing more)
+and ``causal`` (absent: false; true where no score knows of anything later in its video).
 
 One group per video, named by its ``video_id``: ``anomaly`` [T] (classification branch), ``anomaly_alignment`` [T]
 (1 - p(normal) of the alignment branch), ``classes`` [T, C] (the alignment branch's softmax), all floating point,
@@ -39,12 +40,14 @@ class ScoresHeader:
         classes: Label code of each column; the first is normal.
         provenance: Where the scores come from.
         tells_classes: Whether the columns of ``classes`` beyond the normal one mean something.
+        causal: Whether no score knows of anything later in its video.
     """
 
     stride: int
     classes: tuple[str, ...]
     provenance: Provenance = field(default_factory=Provenance)
     tells_classes: bool = True
+    causal: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,7 @@ def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, S
         file.attrs["classes"] = fixed_text(header.classes)
         set_text(file.attrs, "provenance", json.dumps(asdict(header.provenance), ensure_ascii=False))
         file.attrs["tells_classes"] = header.tells_classes
+        file.attrs["causal"] = header.causal
         for video_id, video in videos:
             _check_video(f"{path}: {check_video_id(video_id)!r}", video, len(header.classes))
             if video_id in file:
@@ -130,7 +134,9 @@ def _read_header(file: h5py.File, path: Path) -> ScoresHeader:
     except ValueError as error:
         raise InputError(f"{path}: attribute provenance is no JSON: {error}") from None
     tells_classes = bool(file.attrs.get("tells_classes", True))
-    return ScoresHeader(stride, classes, parse_provenance(provenance, f"{path}: attribute provenance"), tells_classes)
+    causal = bool(file.attrs.get("causal", False))
+    origin = parse_provenance(provenance, f"{path}: attribute provenance")
+    return ScoresHeader(stride, classes, origin, tells_classes, causal)
 
 
 def _read_video(file: h5py.File, path: Path, video_id: str, columns: int) -> ScoredVideo:

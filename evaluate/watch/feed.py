@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from evaluate.watch import camera
-from evaluate.watch.camera import LOST, MORE, OPENED, SNIPPET, Settings
+from evaluate.watch.camera import FINISH, LOST, MORE, OPENED, SNIPPET, Settings
 from evaluate.watch.sources import Source
 from extract.media.isolation import ALIVE, DONE, FAILED, Task, Worker
 from extract.media.messages import Message, send
@@ -108,6 +108,11 @@ class Feed:
             except OSError:  # it has just ended, which its messages will tell
                 return
 
+    def finish(self) -> None:
+        """Let the worker close its clips and end; nothing is opened again."""
+        self.over = True
+        self.order(FINISH)
+
     def stop(self) -> None:
         """End the worker, whatever it does."""
         self.over = True
@@ -115,6 +120,8 @@ class Feed:
 
     def _lose(self) -> None:
         self._close()
+        if self.over:
+            return
         if self.source.kind.ends:
             self.over = True
             self._say(f"{self.source.name}: {self.reason if not self.seen else 'has ended'}")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.detect.models import Model, Tools
-from evaluate.watch.camera import BEGIN, CLIP, END, FINISH, LOST, NO_CLIP, OPENED, SNIPPET, Settings
+from evaluate.watch.camera import BEGIN, CLIP, END, LOST, NO_CLIP, OPENED, SNIPPET, Settings
 from evaluate.watch.events import BEGINS, ENDS, Events, Moment, Rule, Said, class_of
 from evaluate.watch.feed import Feed
 from evaluate.watch.records import Records, event_id, line_of
@@ -244,7 +244,7 @@ class Watcher:
         """End what goes on, and let the workers finish their clips."""
         for site in self._sites:
             self._tell_all(site, list(site.events.close()))
-            site.feed.order(FINISH)
+            site.feed.finish()
         until = monotonic() + ENDING_SECONDS
         while any(site.feed.connection is not None for site in self._sites) and monotonic() < until:
             self._hear(WAIT_SECONDS)

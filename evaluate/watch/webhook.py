@@ -37,6 +37,7 @@ class Webhook:
         self._say = say
         self._waiting: deque[bytes] = deque()
         self._given_up = 0
+        self._failing = False
         self._closing: float | None = None  # until when to go on, on the monotonic clock
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -77,19 +78,25 @@ class Webhook:
                     return
 
     def _deliver(self, body: bytes) -> None:
-        pause, reason = SHORTEST_PAUSE, ""
+        pause = SHORTEST_PAUSE
         for number in range(1, TRIES + 1):
             reason = self._post(body)
+            self._tell(reason)
             if not reason:
                 return
-            if number == 1:
-                self._say(f"webhook: {reason}; trying again")
-            if number < TRIES and not self._paused(pause):
+            if number == TRIES or not self._paused(pause):
                 break
             pause = min(2 * pause, LONGEST_PAUSE)
         with self._changed:
             self._given_up += 1
-        self._say(f"webhook: {reason}; one event given up")
+
+    def _tell(self, reason: str) -> None:
+        """Say once that it does not work, and once that it does again."""
+        if reason and not self._failing:
+            self._say(f"webhook: {reason}; each event is tried {TRIES} times, then given up")
+        elif self._failing and not reason:
+            self._say(f"webhook: works again; {self._given_up} events were given up so far")
+        self._failing = bool(reason)
 
     def _paused(self, seconds: float) -> bool:
         """Wait; says whether there is time for another try."""

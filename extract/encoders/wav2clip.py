@@ -32,8 +32,6 @@ PREPROCESSING = (
     "mono 16 kHz soxr_hq; per snippet power spectrogram n_fft 512 hop 353 hann centred; log(x+1e-7); "
     "mean/std of the whole video"
 )
-# The same, where nothing is known of what will be heard.
-RUNNING_PREPROCESSING = PREPROCESSING.replace("of the whole video", "of the sound so far")
 DROPOUT = 0.1
 NOISES = 16
 # A snippet of 16 frames at 24 frames a second is 31 columns wide; up to this width a batch is full.
