@@ -123,6 +123,7 @@ def measure(
         "intervals": intervals(scored, matched, resampling),
         "stride": header.stride,
         "classes": list(header.classes),
+        "prompts": header.names,
         "provenance": asdict(header.provenance),
     }
 

@@ -58,7 +58,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from evaluate.scores_file import ScoresHeader, write_scores
     from extract.base.device import exact_arithmetic, take_device
-    from extract.datasets import data_set
     from train.checkpoint import load_for_scoring
     from train.samples import Split
 
@@ -66,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     checkpoint = load_for_scoring(arguments.checkpoint, take_device(arguments.device, arguments.threads))
     crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
     with Split(arguments.shards, "test") as split:
-        labels = data_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
+        labels = split.header.label_set(arguments.shards)
         tells_classes = checkpoint.header.architecture.tells_classes
         where = f"{arguments.checkpoint}: classes"
         columns = class_columns(checkpoint.header.scored_classes, labels.codes, where) if tells_classes else None
@@ -77,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         origin = provenance(checkpoint, split.header, crop, tuple(mismatch))
         if arguments.causal:
             origin = replace(origin, note="; ".join(filter(None, [CAUSAL, origin.note])))
-        header = ScoresHeader(shards.stride, labels.codes, origin, tells_classes, arguments.causal)
+        header = ScoresHeader(shards.stride, labels.codes, origin, tells_classes, labels.words, causal=arguments.causal)
         with exact_arithmetic():
             scored = scored_videos(checkpoint, split, crop, columns, len(labels.codes), causal=arguments.causal)
             write_scores(arguments.out, header, scored)

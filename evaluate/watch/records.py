@@ -20,9 +20,12 @@ from evaluate.watch.events import Moment, Said, class_of
 from evaluate.watch.scorer import Scores
 from extract.base.errors import InputError
 from extract.base.files import atomic_path
+from extract.base.printable import cell
 from extract.base.storage import storage_trouble
 
 EVENTS, SCORES = "events.jsonl", "scores.csv"
+BEFORE_CLASSES = ("snippet", "clock", "start_seconds", "end_seconds", "anomaly", "anomaly_alignment")
+BEHIND_CLASSES = ("model", "sound", "latency_seconds", "skipped")
 THUMBNAIL_PIXELS = 480
 JPEG_QUALITY = 80
 
@@ -85,11 +88,10 @@ class Records:
         return name
 
     def columns(self) -> list[str]:
-        """Name the columns of ``scores.csv``."""
-        return [
-            "snippet", "clock", "start_seconds", "end_seconds", "anomaly", "anomaly_alignment", *self._classes, "model",
-            "sound", "latency_seconds", "skipped",
-        ]  # fmt: skip
+        """Name the columns of ``scores.csv``; a class that is called as another column has ``(class)`` behind it."""
+        taken = (*BEFORE_CLASSES, *BEHIND_CLASSES)
+        classes = (f"{name} (class)" if name in taken else name for name in self._classes)
+        return [*BEFORE_CLASSES, *map(cell, classes), *BEHIND_CLASSES]
 
     def _open(self) -> None:
         path, header = self._folder / SCORES, _row(self.columns())

@@ -21,7 +21,6 @@ from evaluate.watch.scorer import UNHEARD, Given, Scores, Window, model_for, sco
 from evaluate.watch.sources import Source
 from evaluate.watch.webhook import Webhook
 from extract.base.errors import InputError
-from extract.datasets import class_names
 from extract.encoders.running_statistics import RunningStatistics
 from extract.media.messages import Message
 
@@ -91,7 +90,7 @@ class Watcher:
         self._rule = rule
         self._webhook = webhook
         self._say = say
-        self._names = class_names(tools.model.codes)
+        self._names = tools.model.names
         self._summary = monotonic()
         self.stopping = False
         self._sites = []

@@ -208,6 +208,12 @@ def test_files_that_cannot_be_written_are_said_once_and_again_when_they_can(tmp_
     assert (folder / "events.jsonl").read_text() == '{"what": "ends"}\n'
 
 
+def test_a_class_that_is_called_as_a_column_or_begins_as_a_formula_does_no_harm(tmp_path: Path) -> None:
+    Records(tmp_path / "cam", ("normal", "model", "=1+1"), print)
+    header = (tmp_path / "cam" / "scores.csv").read_text().strip().split(",")
+    assert header[6:10] == ["normal", "model (class)", "'=1+1", "model"]
+
+
 def test_scores_of_another_model_are_not_added_to(tmp_path: Path) -> None:
     Records(tmp_path / "cam", ("normal", "fighting"), print)
     Records(tmp_path / "cam", ("normal", "fighting"), print)
