@@ -3,8 +3,8 @@
 It says ``opened`` (values: pictures, what they are in a few words; width; height; sound, whether there is any), then
 ``snippet`` (arrays picture and, if something was heard, sound; values start and end in seconds since the first
 picture; came, this machine's monotonic clock; clock, its time of day at the end; skipped, how many were before it) for
-every one that it was asked for, ``clip`` (values event, file, start, seconds) and ``no_clip`` (event, reason). It ends
-with ``lost`` (value reason) and ``done``.
+every one that it was asked for, ``clip`` (values event, file, start, seconds) and ``no_clip`` (event, reason). When the
+source is lost it says ``lost`` (value reason), waits for ``finish``, says which clips there are and is ``done``.
 
 It obeys ``more`` (value number, of snippets), ``begin`` (event, start), ``end`` (event, until) and ``finish``.
 """
@@ -17,12 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, sleep, time
 
 import av
 
 from evaluate.watch.clips import Cutter
-from evaluate.watch.connection import Lost, connected, packets
+from evaluate.watch.connection import Lost, connected, packets, why
 from evaluate.watch.desk import Desk
 from evaluate.watch.hearing import Hearing
 from evaluate.watch.ring import Ring, piece_of
@@ -38,6 +38,8 @@ MORE, BEGIN, END, FINISH = "more", "begin", "end", "finish"
 SLACK_SECONDS = 15.0
 # A source that has sounded, and does not any more for so long while its pictures go on, has lost its sound.
 SOUND_GONE_SECONDS = 5.0
+# How long a worker whose source is lost waits for its parent's last word.
+LAST_ORDERS_SECONDS = 30.0
 # Packets that come for so long and give no picture are no pictures.
 UNDECODED_SECONDS = 10.0
 # Packets of which one remembers when they came; decoders give pictures back sooner.
@@ -109,14 +111,28 @@ class _Camera:
             OPENED, pictures=codec, width=self._size[0], height=self._size[1], sound=self._sound is not None
         )
         threading.Thread(target=self._obey, args=(orders,), daemon=True).start()
+        reason = self._read_until_lost()
+        for one in self._snippets.whole(monotonic(), last=True):
+            self._desk.bring(one, self._outbox.alive)
+        self._desk.clear()
+        self._outbox.put(LOST, reason=reason)
+        # An event may begin with the last snippets; the parent tells when it has seen them, and the other thread ends
+        # this process.
+        sleep(LAST_ORDERS_SECONDS)
+        with self._cutting:
+            self._cutter.close()
+
+    def _read_until_lost(self) -> str:
+        """Read, and give why it is over."""
         try:
             self._read()
-        finally:
-            for one in self._snippets.whole(monotonic(), last=True):
-                self._desk.bring(one, self._outbox.alive)
-            self._desk.clear()
-            with self._cutting:
-                self._cutter.close()
+        except MemoryError:
+            raise
+        except av.FFmpegError as error:
+            return why(error, self._settings.silence)
+        except Lost as lost:
+            return str(lost)
+        return "has ended"
 
     def _read(self) -> None:
         seen = monotonic()

@@ -60,7 +60,7 @@ def connected(source: Source, seconds: float) -> Iterator[av.container.InputCont
     except MemoryError:  # one of libav's errors too, but the worker's to explain
         raise
     except av.FFmpegError as error:
-        raise Lost(_why(error, seconds)) from None
+        raise Lost(why(error, seconds)) from None
 
 
 def check_pictures(container: av.container.InputContainer) -> None:
@@ -183,7 +183,8 @@ class _Pace:
         self._began = now, seconds
 
 
-def _why(error: av.FFmpegError, seconds: float) -> str:
+def why(error: av.FFmpegError, seconds: float) -> str:
+    """Say in one line why libav lost a source from which it waited so many seconds for a packet."""
     if isinstance(error, av.error.ExitError):
         return f"sent nothing for {seconds:g} s"
     # Never the whole error, which spells the address.

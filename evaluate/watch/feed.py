@@ -41,6 +41,7 @@ class Feed:
         self.over = False
         self.seen = False
         self.reason = ""
+        self._lost = False  # whether the worker has said so
         self._settings = settings
         self._asked = together if source.kind.ends else ASKED
         self._say = say
@@ -63,6 +64,7 @@ class Feed:
         self._worker = Worker(task)
         theirs.close()
         self._since = monotonic()
+        self._lost = False
 
     def waited(self, seconds: float) -> None:
         """Count time that the parent spent waiting for messages."""
@@ -76,18 +78,22 @@ class Feed:
             ready: Whether its connection holds something.
 
         Yields:
-            ``opened``, ``snippet``, ``clip``, ``no_clip``; and ``lost`` when the connection is over, the last of it.
+            ``opened``, ``snippet``, ``lost`` when the connection is over, and ``clip`` and ``no_clip`` at any time.
         """
         while self._worker is not None:
             message = self._worker.read() if ready else self._worker.judged()
             if message is None:
                 return
             if message.name == LOST:
-                self.reason = str(message.values["reason"])
+                self.reason, self._lost = str(message.values["reason"]), True
+                yield message
+                # What the last snippets had to tell has been told.
+                self.order(FINISH)
             elif message.name in (DONE, FAILED):
                 if message.name == FAILED:
                     self.reason = f"its reader failed: {message.values['reason']}"
-                yield Message(LOST, {"reason": self.reason})
+                if not self._lost:
+                    yield Message(LOST, {"reason": self.reason})
                 self._lose()
             elif message.name != ALIVE:
                 if message.name == OPENED:
