@@ -27,7 +27,7 @@ BELOW = {
     "train.baselines": {"extract.base", "train", "train.model"},
     "train": {"extract", "extract.base", "extract.encoders", "extract.labels", "train.model", "train.baselines"},
     "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
-    "evaluate.alarms": {"extract", "extract.base", "train", "evaluate"},
+    "evaluate.alarms": {"extract", "extract.base", "train", "evaluate", "evaluate.statistics"},
     "evaluate.statistics": {"extract", "extract.base", "train", "evaluate"},
     "evaluate": {
         "extract",
@@ -40,7 +40,7 @@ BELOW = {
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
-        *("train", "evaluate", "evaluate.report"),
+        *("train", "evaluate", "evaluate.report", "evaluate.alarms"),
     },
     "evaluate.watch": {
         *("extract", "extract.base", "extract.media", "extract.encoders"),

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evaluate.detect.level import add_level, given_level, said_of
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
@@ -25,6 +26,7 @@ from extract.base.help import command_parser
 from extract.base.names import one_form
 from extract.base.precision import AUTO, PRECISIONS
 from extract.catalog import check_video_id
+from extract.cut_videos import add_cut
 from extract.failures import Failure, describe, write_failures
 from extract.lists.video_sources import files_by_stem
 
@@ -42,10 +44,12 @@ class Thresholds(NamedTuple):
     Attributes:
         anomaly: Least anomaly of a segment.
         named: Least probability of a class for a segment to have its name.
+        says: How the least anomaly was chosen; empty if the user said it.
     """
 
     anomaly: float
     named: float
+    says: str = ""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,12 +72,7 @@ def parser() -> argparse.ArgumentParser:
         "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument(
-        "--threshold",
-        type=float,
-        default=0.5,
-        help="least anomaly of a segment; lower finds more, and more that is wrong",
-    )
+    add_level(parser, "a segment")
     parser.add_argument(
         "--class-threshold",
         type=float,
@@ -86,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
         default=AUTO,
         help="of the frames' encoder; auto: as in training where the hardware computes that, else fp32",
     )
+    add_cut(parser)
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="use other weights than in training; the result will say so"
     )
@@ -102,9 +102,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     if arguments.threads < 1:
         raise InputError(f"--threads: {arguments.threads} must be at least 1")
-    for flag, value in (("--threshold", arguments.threshold), ("--class-threshold", arguments.class_threshold)):
-        if not 0 < value <= 1:
-            raise InputError(f"{flag}: {value} must be above 0 and at most 1")
+    threshold, point = given_level(arguments.operating_point, arguments.threshold)
+    if not 0 < arguments.class_threshold <= 1:
+        raise InputError(f"--class-threshold: {arguments.class_threshold} must be above 0 and at most 1")
     found = videos_below(arguments.videos)
 
     import torch
@@ -124,11 +124,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         allow_mismatch=arguments.allow_mismatch,
         batch=arguments.batch,
         threads=arguments.threads,
+        cut=arguments.cut,
     )
     tools = load_tools(choice, take_device(arguments.device, arguments.threads))
     for remark in tools.model.remarks:
         print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
-    thresholds = Thresholds(arguments.threshold, arguments.class_threshold)
+    says = said_of(point, arguments, tools.model, STAGE) if point else ""
+    thresholds = Thresholds(threshold, arguments.class_threshold, says)
     detections: dict[str, list[dict[str, Any]]] = {}
     failures: list[Failure] = []
     for video_id, paths in track(found.items(), label=STAGE, total=len(found), unit="videos"):
@@ -187,6 +189,10 @@ def _detect(
         return Failure(video_id, STAGE, f"{paths[0]}: {error}")
     for note in scored.notes:
         print(f"{STAGE}: {video_id}: {note}", file=sys.stderr)
+    if thresholds.says:
+        scored.notes.append(thresholds.says)
+        if scored.model is not tools.model:
+            scored.notes.append(f"that threshold is the {tools.model.name}'s, not the {scored.model.name}'s")
     anomaly, columns = anomaly_of(scored), range(1, len(scored.model.codes))
     found = detect_events(anomaly, scored.scores.classes, columns, thresholds.anomaly, thresholds.named)
     segments = segments_of(scored, found)

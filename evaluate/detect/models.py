@@ -9,6 +9,7 @@ from evaluate.provenance import Provenance
 from evaluate.score import check_match, class_columns, provenance
 from extract.base.errors import InputError
 from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
+from extract.cut_videos import REFUSE
 from extract.encoders import clip as clip_encoder
 from extract.encoders import preprocessing as crops
 from extract.encoders import wav2clip
@@ -36,6 +37,7 @@ class Choice:
         batch: Images a call of the frames' encoder.
         threads: Decoding threads.
         audio_batch: Snippets a call of the sound's encoder.
+        cut: What to do with files that seem to be cut short (``extract.cut_videos``).
     """
 
     checkpoint: Path
@@ -47,6 +49,7 @@ class Choice:
     batch: int
     threads: int
     audio_batch: int = AUDIO_BATCH
+    cut: str = REFUSE
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +126,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
         precision=_precision(choice.precision, trained_on.visual, device),
         batch=choice.batch,
         dtype=STORED,
+        cut=choice.cut,
     )
     audio, heard = None, None
     if header.architecture.reads_audio:

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from evaluate.detect.level import add_level, given_level, said_of
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -56,9 +57,7 @@ def parser() -> argparse.ArgumentParser:
         "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write; one watch at a time")
-    level = parser.add_mutually_exclusive_group()
-    level.add_argument("--threshold", type=float, help="least anomaly of an event (default: 0.5)")
-    level.add_argument("--operating-point", type=Path, metavar="FILE", help="JSON file whose threshold is taken")
+    add_level(parser, "an event")
     parser.add_argument(
         "--class-threshold",
         type=float,
@@ -106,10 +105,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not 0 < value <= 3600:
             raise InputError(f"--{flag.replace('_', '-')}: {value} must be above 0 and at most 3600 s")
     sources = parse_sources(arguments.sources, arguments.rtsp_transport)
-    threshold = _threshold(arguments.threshold, arguments.operating_point)
-    for flag, value in (("--threshold", threshold), ("--class-threshold", arguments.class_threshold)):
-        if not 0 < value <= 1:
-            raise InputError(f"{flag}: {value} must be above 0 and at most 1")
+    threshold, point = given_level(arguments.operating_point, arguments.threshold)
+    if not 0 < arguments.class_threshold <= 1:
+        raise InputError(f"--class-threshold: {arguments.class_threshold} must be above 0 and at most 1")
 
     import torch
 
@@ -140,6 +138,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         tools = load_tools(choice, take_device(arguments.device, arguments.threads))
         for remark in tools.model.remarks:
             print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
+        says = said_of(point, arguments, tools.model, STAGE) if point else ""
         settings = partial(
             Settings,
             tools.settings.stride,
@@ -148,35 +147,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             longest=arguments.longest_clip,
             silence=arguments.silence,
         )
-        rule = Rule(threshold, arguments.class_threshold, GAP_SECONDS, GOES_ON_SECONDS)
+        rule = Rule(threshold, arguments.class_threshold, GAP_SECONDS, GOES_ON_SECONDS, says)
         webhook = Webhook(arguments.webhook, tell) if arguments.webhook is not None else None
         watcher = Watcher(sources, tools, rule, settings, arguments.out, webhook, tell)
         with _stopped_by_signals(watcher):
             watcher.run()
-
-
-def _threshold(given: float | None, point: Path | None) -> float:
-    """Give the least anomaly of an event, as it was said or as the file says.
-
-    Raises:
-        InputError: If the file is none that says it.
-    """
-    if point is None:
-        return 0.5 if given is None else given
-    from extract.base.json_text import is_finite, parse_json
-    from extract.base.regular_file import read_regular_text
-
-    where = f"--operating-point: {point}"
-    try:
-        content = parse_json(read_regular_text(point))
-    except OSError as error:
-        raise InputError(f"{where}: {error.strerror}; make it by evaluate.operating_point") from None
-    except ValueError as error:
-        raise InputError(f"{where}: is no JSON ({error}); make it by evaluate.operating_point") from None
-    value = content.get("threshold") if isinstance(content, dict) else None
-    if value is None or not is_finite(value) or not 0 < float(value) <= 1:
-        raise InputError(f"{where}: field threshold must be a number above 0 and at most 1")
-    return float(value)
 
 
 @contextmanager

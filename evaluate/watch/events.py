@@ -20,12 +20,14 @@ class Rule:
         named: Least probability of a class for it to have its name.
         gap: Seconds below the threshold after which it is over.
         every: Seconds after which it is said that it goes on; it is said at once where its class changes.
+        says: How the threshold was chosen; empty if the user said it.
     """
 
     threshold: float
     named: float
     gap: float
     every: float
+    says: str = ""
 
 
 @dataclass(frozen=True, eq=False)

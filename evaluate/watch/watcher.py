@@ -224,7 +224,8 @@ class Watcher:
         line = line_of(said, site.name, model.name, self._names, model.codes)
         line["checkpoint_sha256"] = model.checkpoint.sha256
         line["threshold"], line["class_threshold"] = self._rule.threshold, self._rule.named
-        line["sound"], line["notes"] = site.sound, model.remarks
+        line["sound"] = site.sound
+        line["notes"] = [*model.remarks, *filter(None, [self._rule.says])]
         line["latency_seconds"] = None if latency is None else round(latency, 3)
         if said.what == BEGINS and picture is not None:
             line["thumbnail"] = site.records.thumbnail(event, picture)

@@ -256,9 +256,10 @@ TEXTS = {
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
     "failures.csv": "video_id,stage,reason\nc,visual,cannot be read\n",
     "lengths.csv": "video_id,frames\na,40\né b,100\n",
+    "point.json": '{"format": "avadclip-operating-point", "version": 1, "threshold": 0.5, "branch": "either", '
+    '"remarks": ["chosen"], "provenance": {}}',
     "order.txt": "é b\na\n",
     "kinds.csv": "video_id,kind\na,plain_normal\né b,heard_only\n",
-    "point.json": '{"threshold": 0.5}',
     "own.csv": "video,split,labels,segments,unit\na.mp4,test,B1,B1 0.1 0.5,seconds\n",
     "table.csv": "method,reported_ap,measured_ap_mean,measured_ap_std,note\nVadCLIP,84.51,80.00,1.00,\n",
     "ucf.txt": "Abuse4_x264  Abuse  1  10  -1  -1\n",

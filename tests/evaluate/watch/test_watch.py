@@ -21,6 +21,7 @@ from evaluate.watch.__main__ import main
 from evaluate.watch.records import Records
 from evaluate.watch.watcher import Watcher
 from extract.base.errors import InputError
+from extract.encoders.weights import file_sha256
 from tests.evaluate.watch.narrow import WEIGHTS, replacements, save_model
 from tests.evaluate.watch.servers import (
     FPS,
@@ -154,33 +155,20 @@ def test_a_second_watch_in_one_folder_is_refused(tmp_path: Path, checkpoint: Pat
         other.kill()
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"threshold": 0}', "field threshold must be a number above 0 and at most 1"),
-        ('{"recall": 0.5}', "field threshold must be"),
-        ("[0.5]", "field threshold must be"),
-        ("{", "is no JSON"),
-        (None, "No such file"),
-    ],
-)
-def test_an_operating_point_that_is_none_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
-    point = tmp_path / "point.json"
-    if content is not None:
-        point.write_text(content)
-    with pytest.raises(InputError, match=rf"--operating-point: .*point.json: .*{message}"):
-        main(["a.ts", "--checkpoint", "c", *WEIGHTS, "--operating-point", str(point), "--out", str(tmp_path / "out")])
-
-
 @pytest.mark.usefixtures("narrow")
 def test_the_threshold_of_an_operating_point_is_taken(tmp_path: Path, checkpoint: Path) -> None:
     point = tmp_path / "point.json"
-    point.write_text('{"threshold": 0.000001, "recall": 0.5}')
+    origin = {"checkpoint_sha256": file_sha256(checkpoint)}
+    fields = {"format": "avadclip-operating-point", "version": 1, "branch": "either", "provenance": origin}
+    point.write_text(json.dumps(fields | {"threshold": 0.000001, "remarks": ["chosen for a test"]}))
     video = write_alarms(tmp_path / "v.ts", 3, [])
     words = [str(video), "--checkpoint", str(checkpoint), *WEIGHTS, "--silence", "1", "--out", str(tmp_path / "out")]
     main([*words, "--operating-point", str(point)])
     (begins,) = events(tmp_path / "out" / "v", "begins")
     assert begins["threshold"] == 0.000001
+    assert begins["notes"][-1] == "chosen for a test"
+    with pytest.raises(InputError, match="both say the threshold"):
+        main([*words, "--operating-point", str(point), "--threshold", "0.5"])
 
 
 def test_a_word_that_is_wrong_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
