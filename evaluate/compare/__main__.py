@@ -30,11 +30,12 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "evaluate.compare", __doc__, writes="comparison.csv, .md, .tex and .svg into --out (or another --name)"
     )
+    parser.add_argument("first", metavar="FILE", help="scores of a model, also as NAME=FILE")
     parser.add_argument(
-        "scores",
+        "others",
         nargs="+",
         metavar="[NAME=]FILE",
-        help="scores of a model; its name is the file's path if not given, and one name's files are its seeds",
+        help="scores of others; a name is the file's path if not given, and one name's files are its seeds",
     )
     parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
     parser.add_argument("--branch", choices=tuple(BRANCHES), default="alignment", help="whose anomaly score")
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError(f"--swaps: {arguments.swaps} must be at least {FEWEST_SWAPS}")
     if arguments.name != Path(arguments.name).name or arguments.name.startswith("."):
         raise InputError(f"--name: {arguments.name!r} cannot name a file; use letters, digits and underscores")
-    files = named_files(arguments.scores)
+    files = named_files([arguments.first, *arguments.others])
 
     from evaluate.compare.models import read_models
     from evaluate.compare.outputs import as_csv, draw, how, lay_out, measure_name

@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from evaluate.compare.outputs import COLUMNS
 from extract.datasets import DATA_SETS
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
 from extract.workfile import write_workfile
@@ -46,7 +47,11 @@ GOOD = {
     "checkpoint": "network.safetensors",
     "classes": "classes.yaml",
     "curves": "curves.csv",
+    "evaluate.compare first": "scores.h5",
+    "evaluate.compare others": "scores.h5",
+    "evaluate.compare.page table": "comparison.csv",
     "evaluate.detect checkpoint": "telling.safetensors",
+    "evaluate.watch checkpoint": "telling.safetensors",
     "evaluate.ground_truth check": "gt.npy",
     "evaluate.ground_truth list": "order.txt",
     "evaluate.import_scores list": "order.txt",
@@ -94,8 +99,8 @@ GOOD = {
     "lists": "failures.csv",
     "measured": "metrics.json",
     "metrics": "metrics.json",
-    "ours": "shards",
     "operating_point": "point.json",
+    "ours": "shards",
     "released": "shards",
     "reported": "reported.csv",
     "root": "features",
@@ -125,6 +130,7 @@ SAID = {
     "evaluate.report.provenance_page configuration": ["{}"],
     "evaluate.tables modality": ["m=RGB(ViT)"],
     "evaluate.tables row": ["m=VadCLIP"],
+    "evaluate.watch sources": ["gone.ts"],
     "extract.align split": ["train"],
     "extract.failures max_failures": ["9"],
     "extract.simulate hours": ["0.1"],
@@ -250,6 +256,7 @@ def _make_telling(path: Path) -> None:
 TEXTS = {
     "classes.yaml": "A: normal\nB1: fighting\n",
     "transfer.csv": "trained_on,method,scored_on,videos,auc_mean\nxd,vadclip,ucf,3,50.00\n",
+    "comparison.csv": f"{','.join(COLUMNS)}\nAP,a,b,1.00,,2.00,,-1.00,-2.00,0.50,0.1000,0.1000,1 and 1,2,,\n",
     "cctv.txt": "fight_test_label_B1-0-0 1 43\n",
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
     "failures.csv": "video_id,stage,reason\nc,visual,cannot be read\n",
@@ -290,7 +297,11 @@ def file_arguments(command: str) -> list[argparse.Action]:
 
 
 # Read only where a published model, or one that listens, has been read: by what reads train.run's and extract.audio's.
-NOT_REACHED = [("train.released", "text_weights"), ("evaluate.detect", "audio_weights")]
+NOT_REACHED = [
+    ("train.released", "text_weights"),
+    ("evaluate.detect", "audio_weights"),
+    ("evaluate.watch", "audio_weights"),
+]
 PLACES = [
     place
     for command in COMMANDS
