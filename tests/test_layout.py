@@ -42,6 +42,10 @@ BELOW = {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
         *("train", "evaluate", "evaluate.report", "evaluate.alarms"),
     },
+    "evaluate.watch": {
+        *("extract", "extract.base", "extract.media", "extract.encoders"),
+        *("train", "evaluate", "evaluate.detect"),
+    },
     "config": {"extract", "extract.base", "extract.labels", "train", "evaluate"},
 }
 
