@@ -8,8 +8,9 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from extract.media.audio_track import SAMPLE_RATE, UnreadableAudio
+from extract.media.audio_track import UnreadableAudio
 from extract.media.reading import read_sound
+from extract.media.resampling import SAMPLE_RATE
 
 BANDS = 64
 N_FFT, HOP = 1024, 256
