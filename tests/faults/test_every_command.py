@@ -40,6 +40,7 @@ GOOD = {
     "frame_annotations": "xd-frames.txt",
     "audio": "audio.h5",
     "audio_failures": "failures.csv",
+    "audio_list": "sound.list",
     "audio_weights": "weights.pt",
     "benchmarks": "jobs",
     "catalog": "catalog.jsonl",
@@ -243,6 +244,7 @@ def _make_telling(path: Path) -> None:
 
 
 TEXTS = {
+    "sound.list": "v__vggish.npy\n",
     "transfer.csv": "trained_on,method,scored_on,videos,auc_mean\nxd,vadclip,ucf,3,50.00\n",
     "cctv.txt": "fight_test_label_B1-0-0 1 43\n",
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
