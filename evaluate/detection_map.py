@@ -25,17 +25,38 @@ Ints = NDArray[np.int64]
 
 
 class DetectionAP(NamedTuple):
-    """Average precision of every class at every IoU threshold.
+    """Average precision of every class at every IoU threshold, of one test set or of B resamples of it.
 
     Attributes:
-        ap: [K, C] float64 in 0..1; 0 for a class without a true positive or without ground truth.
-        predictions: [C] number of predicted segments.
-        ground_truth: [C] number of annotated segments.
+        ap: [K, C] or [B, K, C] float64 in 0..1; 0 for a class without a true positive or without ground truth, NaN for
+            one whose ground truth a resample lacks.
+        predictions: [C] or [B, C] number of predicted segments.
+        ground_truth: [C] number of annotated segments of the test set.
     """
 
     ap: NDArray[np.float64]
     predictions: Ints
     ground_truth: Ints
+
+
+class Matched(NamedTuple):
+    """Predicted segments beside the annotated ones, best first within each class.
+
+    Attributes:
+        column: [n] class of each prediction; predictions of one class follow each other.
+        video: [n] its video.
+        scores: [n] float32, its confidence.
+        found: For each of K thresholds, the predictions that are true positives, rising.
+        true_column: [m] class of each annotated segment.
+        true_video: [m] its video.
+    """
+
+    column: Ints
+    video: Ints
+    scores: NDArray[np.float32]
+    found: list[Ints]
+    true_column: Ints
+    true_video: Ints
 
 
 class _Events(NamedTuple):
@@ -47,18 +68,17 @@ class _Events(NamedTuple):
     end: Ints
 
 
-def detection_ap(
+def match_detections(
     classes: Sequence[NDArray[np.float32]],
     segments: Sequence[Iterable[Segment]],
     codes: Sequence[str],
     stride: int,
     thresholds: Sequence[float] = IOU_THRESHOLDS,
-) -> DetectionAP:
-    """Predict segments from class curves and compare them with the annotated ones, class by class.
+) -> Matched:
+    """Predict segments from class curves and match them with the annotated ones, class by class.
 
     Predictions are taken by falling score; each takes the best annotated segment of its class and video
-    that is still free and overlaps by at least the threshold. With P(i) the precision at the i-th of m
-    true positives and n annotated segments, AP = sum_i P(i) / n.
+    that is still free and overlaps by at least the threshold.
 
     Args:
         classes: Class probabilities of every video, [T, C] float32, softmax of the alignment branch.
@@ -68,9 +88,6 @@ def detection_ap(
         codes: Label code of each of the C columns.
         stride: Frames a snippet.
         thresholds: The K temporal IoU thresholds.
-
-    Returns:
-        AP [K, C] and the numbers of predicted and annotated segments.
     """
     predicted, scores = _predict(classes, stride)
     annotated = _annotated(segments, codes)
@@ -82,18 +99,42 @@ def detection_ap(
     # Each prediction's annotated segments follow each other, best first.
     priority = np.lexsort((truth, -iou, position[prediction]))
     prediction, truth, iou = prediction[priority], truth[priority], iou[priority]
+    found = [
+        np.sort(position[_match(prediction[enough], truth[enough])])
+        for enough in (iou >= threshold for threshold in thresholds)
+    ]
+    column, video = predicted.column[order], predicted.video[order]
+    return Matched(column, video, scores[order], found, annotated.column, annotated.video)
 
-    counts = np.bincount(predicted.column, minlength=len(codes))
-    totals = np.bincount(annotated.column, minlength=len(codes))
+
+def detection_ap(
+    classes: Sequence[NDArray[np.float32]],
+    segments: Sequence[Iterable[Segment]],
+    codes: Sequence[str],
+    stride: int,
+    thresholds: Sequence[float] = IOU_THRESHOLDS,
+) -> DetectionAP:
+    """Predict segments, match them and give each class's average precision; see ``match_detections``."""
+    return matched_ap(match_detections(classes, segments, codes, stride, thresholds), len(codes))
+
+
+def matched_ap(matched: Matched, classes: int) -> DetectionAP:
+    """Give the average precision of each of C classes.
+
+    With P(i) the precision at the i-th of m true positives and n annotated segments, AP = sum_i P(i) / n.
+
+    Returns:
+        AP [K, C] and the numbers of predicted and annotated segments.
+    """
+    counts = np.bincount(matched.column, minlength=classes)
+    totals = np.bincount(matched.true_column, minlength=classes)
     first = np.cumsum(counts) - counts
-    ap = np.zeros((len(thresholds), len(codes)))
-    for row, threshold in enumerate(thresholds):
-        enough = iou >= threshold
-        found = np.sort(position[_match(prediction[enough], truth[enough])])
-        column = predicted.column[order[found]]
+    ap = np.zeros((len(matched.found), classes))
+    for row, found in enumerate(matched.found):
+        column = matched.column[found]
         rank = found - first[column] + 1
         hits = np.arange(len(found)) - np.searchsorted(column, column) + 1
-        ap[row] = np.bincount(column, weights=hits / rank, minlength=len(codes)) / np.maximum(totals, 1)
+        ap[row] = np.bincount(column, weights=hits / rank, minlength=classes) / np.maximum(totals, 1)
     return DetectionAP(ap, counts, totals)
 
 
@@ -101,11 +142,10 @@ def released_map(result: DetectionAP) -> NDArray[np.float64]:
     """Mean over all classes, the normal one too, as the published numbers have it.
 
     Returns:
-        [K] in 0..1. All 0 if any class has no prediction at all, because the released code then gives up.
+        [K] or [B, K] in 0..1. All 0 if any class has no prediction at all, because the released code then gives up.
     """
-    if (result.predictions == 0).any():
-        return np.zeros(len(result.ap))
-    mean: NDArray[np.float64] = result.ap.mean(axis=1)
+    silent = (result.predictions == 0).any(axis=-1)
+    mean: NDArray[np.float64] = np.where(silent[..., None], 0.0, result.ap.mean(axis=-1))
     return mean
 
 
@@ -113,13 +153,13 @@ def abnormal_map(result: DetectionAP) -> NDArray[np.float64]:
     """Mean over the abnormal classes (every column but the first) that have ground truth.
 
     Returns:
-        [K] in 0..1, NaN if no abnormal class has ground truth.
+        [K] or [B, K] in 0..1, NaN if no abnormal class has ground truth.
     """
     counted = result.ground_truth > 0
     counted[0] = False
     if not counted.any():
-        return np.full(len(result.ap), np.nan)
-    mean: NDArray[np.float64] = result.ap[:, counted].mean(axis=1)
+        return np.full(result.ap.shape[:-1], np.nan)
+    mean: NDArray[np.float64] = result.ap[..., counted].mean(axis=-1)
     return mean
 
 

@@ -5,15 +5,17 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluate.branches import BRANCHES
+from evaluate.statistics.settings import Resampling
 from extract.base import command
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.catalog import read_test_videos
+from train.fields import add_flags, check_fields
 
 if TYPE_CHECKING:
     from evaluate.annotated import Annotated, ScoredSet
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = "avadclip-metrics"
 VERSION = 1
+DEFAULT = Resampling()
 UNDEFINED = [math.nan] * 5  # one for each IoU threshold
 
 
@@ -33,22 +36,28 @@ def parser() -> argparse.ArgumentParser:
         "--catalog", type=Path, required=True, help="catalog with the test videos' segments (JSON Lines)"
     )
     parser.add_argument("--out", type=Path, required=True, help="metrics to write (JSON)")
+    add_flags(parser.add_argument_group("intervals"), Resampling)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure a scores file."""
     arguments = parser().parse_args(argv)
-    metrics = measure(arguments.scores, arguments.catalog)
+    resampling = Resampling(**{one.name: getattr(arguments, one.name) for one in fields(Resampling)})
+    check_fields(resampling)
+    metrics = measure(arguments.scores, arguments.catalog, resampling)
+    for word in (metrics["intervals"]["note"], metrics["intervals"]["warning"]):
+        if word:
+            print(f"{arguments.scores}: {word}", file=sys.stderr)
     write_text(arguments.out, json.dumps(metrics, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    ap = metrics["alignment"]["released"]["ap"]
     print(
         f"{arguments.out}: {metrics['videos'] - len(metrics['missing'])} of {metrics['videos']} test videos, "
-        f"alignment AP {_spelled(ap)}, mAP {_spelled(metrics['map']['released']['avg'])}"
+        f"alignment AP {_spelled(metrics, 'alignment', 'released', 'ap')}, "
+        f"mAP {_spelled(metrics, 'map', 'released', 'avg')}"
     )
 
 
-def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
+def measure(scores_path: Path, catalog_path: Path, resampling: Resampling = DEFAULT) -> dict[str, Any]:
     """Measure a scores file against a catalog.
 
     Frame level, ``released`` takes a video's ``released_frames`` for what is abnormal, where the catalog has them;
@@ -59,11 +68,12 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
     Args:
         scores_path: Scores of the catalog's test videos (HDF5).
         catalog_path: The catalog (JSON Lines).
+        resampling: How intervals are made.
 
     Returns:
         What the metrics file holds: every value in percent, unrounded; ``None`` where the ground truth leaves a value
         undefined, and for the mAP of a method that tells no classes; ``exact`` is ``None`` unless the scores say how
-        many frames each scored video has.
+        many frames each scored video has. ``intervals`` has the interval of every value.
 
     Raises:
         InputError: If a file is malformed, the scores have a video that is no test video of the catalog or none
@@ -71,18 +81,17 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
     """
     # Imported here so that --help stays quick.
     from evaluate.annotated import read_annotated
-    from evaluate.detection_map import abnormal_map, detection_ap, released_map
+    from evaluate.detection_map import abnormal_map, matched_ap, released_map
+    from evaluate.statistics.confidence import intervals
+    from evaluate.statistics.figures import match
 
     tests = read_test_videos(catalog_path)
     scored = read_annotated(scores_path, tests, catalog_path)
     header, videos = scored.header, scored.videos
     for one in videos:
         _warn_of_cut_segments(one, header.stride, catalog_path)
-    detection = None
-    if header.tells_classes:
-        detection = detection_ap(
-            [one.scores.classes for one in videos], [one.segments for one in videos], header.classes, header.stride
-        )
+    matched = match(scored)
+    detection = matched_ap(matched, len(header.classes)) if matched else None
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -94,6 +103,7 @@ def measure(scores_path: Path, catalog_path: Path) -> dict[str, Any]:
             "abnormal": _by_threshold(abnormal_map(detection).tolist() if detection else UNDEFINED),
         },
         "per_class": _per_class(detection, header.classes) if detection else {},
+        "intervals": intervals(scored, matched, resampling),
         "stride": header.stride,
         "classes": list(header.classes),
         "provenance": asdict(header.provenance),
@@ -137,8 +147,13 @@ def _by_threshold(values: list[float]) -> dict[str, float | None]:
     return named | {"avg": _percent(sum(values) / len(values))}
 
 
-def _spelled(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}"
+def _spelled(metrics: dict[str, Any], *keys: str) -> str:
+    value, interval = metrics, metrics["intervals"]
+    for key in keys:
+        value, interval = value[key], interval and interval.get(key)
+    if value is None:
+        return "undefined"
+    return f"{value:.2f}" + (f" [{interval[0]:.1f}, {interval[1]:.1f}]" if interval else "")
 
 
 def _percent(value: float) -> float | None:

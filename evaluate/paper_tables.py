@@ -11,8 +11,8 @@ class Column:
     """One number of a table.
 
     Attributes:
-        name: Its column in the reported table; ``reported_<name>``, ``measured_<name>_mean`` and
-            ``measured_<name>_std`` in the result.
+        name: Its column in the reported table; ``reported_<name>``, and ``measured_<name>_mean``,
+            ``_std``, ``_low`` and ``_high`` in the result.
         keys: Where a metrics file has it, from the outside in.
     """
 

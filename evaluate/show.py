@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from evaluate.twins import read_rows
+from evaluate.twins import measured, read_rows, spelled
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -23,7 +23,7 @@ WIDEST, NARROWEST = 100, 60
 LONGEST_CELL = 30
 GAP = 2
 # What evaluate.tables says of the measured runs behind a row.
-STATED = ("note", "seeds", "selection", "protocol", "features", "encoders", "videos")
+STATED = ("note", "seeds", "intervals", "selection", "protocol", "features", "encoders", "videos")
 NOT_THERE = "-"
 UNTRAINED = (
     "WARNING: made with untrained encoders (random weights); these figures show that the software works, nothing more"
@@ -118,7 +118,7 @@ def _tell_apart(rows: Sequence[Row], names: Sequence[str]) -> bool:
 def _reported_and_measured(rows: Sequence[Row], names: Sequence[str], figures: Sequence[str], width: int) -> list[str]:
     beside = [
         [row[name] for name in names]
-        + [cell for figure in figures for cell in (row[f"reported_{figure}"] or NOT_THERE, _measured(row, figure))]
+        + [cell for figure in figures for cell in (row[f"reported_{figure}"] or NOT_THERE, measured(row, figure))]
         for row in rows
     ]
     headings = [*names, *(f"{figure} {kind}" for figure in figures for kind in ("reported", "measured"))]
@@ -132,30 +132,26 @@ def _reported_and_measured(rows: Sequence[Row], names: Sequence[str], figures: S
             kinds["measured"] = [row[f"measured_{figure}_mean"] for figure in figures]
         if any(row[f"measured_{figure}_std"] for figure in figures):
             kinds["±"] = [row[f"measured_{figure}_std"] for figure in figures]
+        for end in ("low", "high"):
+            if any(row.get(f"measured_{figure}_{end}") for figure in figures):
+                kinds[end] = [row.get(f"measured_{figure}_{end}", "") for figure in figures]
         for number, (kind, cells) in enumerate(kinds.items()):
             named = [row[name] if number == 0 else "" for name in names]
             stacked.append([*named, kind, *(cell or NOT_THERE for cell in cells)])
     return _blocks(stacked, [*names, "", *figures], len(names) + 1, width)
 
 
-def _measured(row: Row, figure: str) -> str:
-    mean, spread = row[f"measured_{figure}_mean"], row[f"measured_{figure}_std"]
-    return f"{mean} ± {spread}" if spread else mean or NOT_THERE
-
-
 def _plain(rows: Sequence[Row], shown: Sequence[str], width: int) -> list[str]:
-    """Join each ``X_mean`` with its ``X_std``; the columns before the first such pair name the rows."""
+    """Join each ``X_mean`` with its ``X_std`` and interval; the columns before the first such pair name the rows."""
     joined: dict[str, list[str]] = {}
     naming = 0
     for name in shown:
-        if name.endswith("_std") and f"{name.removesuffix('_std')}_mean" in shown:
+        if name.endswith(("_std", "_low", "_high")) and f"{name.rpartition('_')[0]}_mean" in shown:
             continue
         figure = name.removesuffix("_mean")
         if figure != name and f"{figure}_std" in shown:
             naming = naming or len(joined)
-            joined[figure] = [
-                f"{row[name]} ± {spread}" if (spread := row[f"{figure}_std"]) else row[name] for row in rows
-            ]
+            joined[figure] = [spelled(row, figure) for row in rows]
         else:
             joined[name] = [row[name] for row in rows]
     cells = [list(row) for row in zip(*joined.values(), strict=True)]

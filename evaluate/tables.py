@@ -25,8 +25,10 @@ from extract.base.json_text import is_finite, parse_json
 from extract.base.printable import cell
 from extract.base.regular_file import open_regular_text, read_regular_text
 
+# Of every measured figure: over seeds the mean and the sample standard deviation, over videos the interval's ends.
+KINDS = ("mean", "std", "low", "high")
 OWN_TO_A_RUN = ("seed", "checkpoint_sha256")
-STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
+STATED = ("seeds", "intervals", "selection", "protocol", "features", "encoders", "videos", "note")
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,10 @@ def read_run(path: Path) -> Run:
 
 
 def measured_cells(runs: Sequence[Run], columns: Sequence[Column], protocol: str, modality: str) -> dict[str, str]:
-    """Sum up the runs of one method: mean and sample standard deviation over its seeds, and what they were.
+    """Sum up the runs of one method: mean and sample standard deviation over its seeds, interval, and what they were.
+
+    Every run's interval is of the same resamples of the test videos, which move all seeds alike. So the mean of their
+    ends stands for the interval of the mean; it is that or a little wider.
 
     Args:
         runs: At least one run, which differ in their seed alone.
@@ -245,8 +250,13 @@ def measured_cells(runs: Sequence[Run], columns: Sequence[Column], protocol: str
         values = [_value(run, column) for run in runs]
         cells[f"measured_{column.name}_mean"] = f"{statistics.fmean(values):.2f}{mark}"
         cells[f"measured_{column.name}_std"] = f"{statistics.stdev(values):.2f}" if len(values) > 1 else ""
+        ends = [interval(run, column.keys) for run in runs]
+        for number, end in enumerate(("low", "high")):
+            known = [found[number] for found in ends if found]
+            cells[f"measured_{column.name}_{end}"] = f"{statistics.fmean(known):.2f}" if len(known) == len(runs) else ""
     return cells | {
         "seeds": str(len(runs)),
+        "intervals": _of_intervals(runs),
         "selection": first.provenance.selection,
         "protocol": protocol,
         "features": first.provenance.features,
@@ -281,7 +291,7 @@ def compose(
     strangers = measured.keys() - reported.keys()
     if strangers:
         raise InputError(f"--row: {sorted(strangers)[0]!r} is no row of {source}; it has {', '.join(reported)}")
-    results = [f"measured_{column.name}_{kind}" for column in columns for kind in ("mean", "std")]
+    results = [f"measured_{column.name}_{kind}" for column in columns for kind in KINDS]
     told = columns if source else ()
     reports = [f"reported_{column.name}" for column in told]
     text = io.StringIO()
@@ -382,6 +392,35 @@ def _value(run: Run, column: Column) -> float:
             "exact needs the frames of every scored video, AP an abnormal frame, AUC frames of both kinds"
         )
     return float(value)
+
+
+def interval(run: Run, keys: Sequence[str]) -> tuple[float, float] | None:
+    """Give the interval of one figure of a run, ``None`` if it has none.
+
+    Raises:
+        InputError: If it is no pair of numbers.
+    """
+    value: Any = run.metrics.get("intervals")
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 2 or not all(is_finite(end) for end in value):
+        raise InputError(f"{run.path}: field intervals.{'.'.join(keys)} is {value!r}, not two numbers; measure again")
+    return float(value[0]), float(value[1])
+
+
+def _of_intervals(runs: Sequence[Run]) -> str:
+    made = [found for run in runs if isinstance(found := run.metrics.get("intervals"), dict)]
+    if len(made) < len(runs):
+        return "none; measure again"
+    first, note = made[0], str(made[0].get("note", ""))
+    if note.startswith("no intervals"):
+        return note
+    said = f"{first.get('level')}% over test videos ({first.get('resamples')} resamples, {first.get('interval')})"
+    if len(runs) > 1:
+        said = f"[ ] {said}, mean of {len(runs)} seeds; ± standard deviation over the seeds"
+    return "; ".join(word for word in (said, note, str(first.get("warning", ""))) if word)
 
 
 def _check_seeds(runs: Sequence[Run]) -> None:

@@ -18,7 +18,7 @@ from extract.base.help import command_parser
 from extract.base.printable import printable
 from extract.base.regular_file import open_regular_text
 
-STATED = ("seeds", "selection", "protocol", "features", "encoders", "videos", "note")
+STATED = ("seeds", "intervals", "selection", "protocol", "features", "encoders", "videos", "note")
 NOT_RUN = "-"
 _FIGURE = re.compile(r"reported_(?P<figure>.+)")
 _MEASURED = re.compile(r"measured_(?P<figure>.+)_mean")
@@ -110,9 +110,9 @@ def lay_out(rows: Sequence[Mapping[str, str]], source: Path) -> Laid:
         InputError: If it has neither a ``reported_*`` nor a ``measured_*_mean`` column.
     """
     names = list(rows[0]) if rows else []
-    measured = [match["figure"] for match in map(_MEASURED.fullmatch, names) if match]
-    if measured and not any(map(_FIGURE.fullmatch, names)):
-        return _own(rows, names[: names.index("measured_modality")], measured)
+    own = [match["figure"] for match in map(_MEASURED.fullmatch, names) if match]
+    if own and not any(map(_FIGURE.fullmatch, names)):
+        return _own(rows, names[: names.index("measured_modality")], own)
     figures = [match["figure"] for match in map(_FIGURE.fullmatch, names) if match]
     if not figures:
         raise InputError(f"{source}: has no column reported_*; give a table that evaluate.tables made")
@@ -120,7 +120,7 @@ def lay_out(rows: Sequence[Mapping[str, str]], source: Path) -> Laid:
     headings = [f"{figure} {kind}" for figure in figures for kind in ("reported", "measured")]
     cells = [
         [row[name] for name in describing]
-        + [cell for figure in figures for cell in (row[f"reported_{figure}"] or NOT_RUN, _measured(row, figure))]
+        + [cell for figure in figures for cell in (row[f"reported_{figure}"] or NOT_RUN, measured(row, figure))]
         for row in rows
     ]
     return Laid([*describing, *headings], cells, [note for row in rows if (note := _note(row, describing))])
@@ -128,7 +128,7 @@ def lay_out(rows: Sequence[Mapping[str, str]], source: Path) -> Laid:
 
 def _own(rows: Sequence[Mapping[str, str]], describing: Sequence[str], figures: Sequence[str]) -> Laid:
     cells = [
-        [*(row[name] for name in describing), row["measured_modality"], *(_measured(row, figure) for figure in figures)]
+        [*(row[name] for name in describing), row["measured_modality"], *(measured(row, figure) for figure in figures)]
         for row in rows
     ]
     headings = [*describing, "modality", *(f"{figure} measured" for figure in figures)]
@@ -155,11 +155,29 @@ def latex(laid: Laid) -> str:
     )
 
 
-def _measured(row: Mapping[str, str], figure: str) -> str:
-    mean, spread = row[f"measured_{figure}_mean"], row[f"measured_{figure}_std"]
-    if not mean:
-        return NOT_RUN
-    return f"{mean} ± {spread}" if spread else mean
+def measured(row: Mapping[str, str], figure: str) -> str:
+    """Spell a measured figure of a row; ``-`` if the row was not run."""
+    return spelled(row, f"measured_{figure}") or NOT_RUN
+
+
+def spelled(row: Mapping[str, str], figure: str) -> str:
+    """Spell a figure, ``86.04 ± 0.31 [84.9, 87.1]``: mean, deviation over seeds, interval over videos.
+
+    Args:
+        row: Has ``<figure>_mean`` and ``<figure>_std``, and ``<figure>_low`` and ``<figure>_high`` where intervals are.
+        figure: Its name.
+    """
+    mean, spread = row[f"{figure}_mean"], row[f"{figure}_std"]
+    low, high = row.get(f"{figure}_low"), row.get(f"{figure}_high")
+    ends = f"[{_coarse(low)}, {_coarse(high)}]" if low and high else ""
+    return " ".join(word for word in (mean, f"± {spread}" if spread else "", ends) if word)
+
+
+def _coarse(end: str) -> str:
+    try:
+        return f"{float(end):.1f}"
+    except ValueError:
+        return end
 
 
 def _note(row: Mapping[str, str], describing: Sequence[str]) -> str:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from evaluate.annotated import Annotated
 
-DRAWS = 2000
 Multiplicities = NDArray[np.int32]
 
 

@@ -12,6 +12,7 @@ import pytest
 from evaluate.metrics import main, measure
 from evaluate.provenance import Provenance
 from evaluate.scores_file import ScoredVideo, ScoresHeader, write_scores
+from evaluate.statistics.settings import Resampling
 from extract.base.errors import InputError
 from extract.catalog import Segment, Video, write_catalog
 from tests.evaluate.golden_sets import GOLDEN, golden_set, needs_annotations
@@ -58,6 +59,28 @@ def test_the_metrics_file_keeps_its_contract(tmp_path: Path) -> None:
     assert found["per_class"].keys() == {"A", "B1"}
     for row in (*found["map"].values(), *found["per_class"].values()):
         assert list(row) == ["0.1", "0.2", "0.3", "0.4", "0.5", "avg"]
+
+
+def test_every_value_has_an_interval_where_the_videos_allow_one(tmp_path: Path) -> None:
+    more = {name + end: video for name, video in scores(frames=44).items() for end in ("", "2")}
+    videos = [replace(video, video_id=video.video_id + end) for video in catalog() for end in ("", "2")]
+    found = run(tmp_path, videos, more)
+    made = found["intervals"]
+    assert made["alignment"]["exact"]["ap"] == [100, 100]
+    low, high = made["classification"]["released"]["ap"]
+    assert low <= found["classification"]["released"]["ap"] <= high
+    assert made["per_class"].keys() == found["per_class"].keys()
+
+
+def test_two_videos_give_a_word_in_place_of_intervals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run(tmp_path, catalog(), scores(frames=44))
+    assert found["intervals"]["alignment"]["released"] == {"ap": None, "auc": None}
+    assert f"{tmp_path / 'scores.h5'}: no intervals: one normal and one abnormal video" in capsys.readouterr().err
+
+
+def test_too_few_resamples_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="resamples: 10 must be at least 100"):
+        main(["--scores", "s", "--catalog", "c", "--out", str(tmp_path / "o"), "--resamples", "10"])
 
 
 def test_values_are_percentages_worked_out_by_hand(tmp_path: Path) -> None:
@@ -158,7 +181,7 @@ def test_the_whole_command_agrees_with_the_released_implementation(tmp_path: Pat
         (f"{i:04}", ScoredVideo(1 - video[:, 0], 1 - video[:, 0], video)) for i, video in enumerate(classes)
     )
     write_scores(tmp_path / "scores.h5", ScoresHeader(stride, codes), scored_videos)
-    found = measure(tmp_path / "scores.h5", tmp_path / "catalog.jsonl")
+    found = measure(tmp_path / "scores.h5", tmp_path / "catalog.jsonl", Resampling(resamples=100))
     golden = GOLDEN[name]
     assert found["map"]["released"]["avg"] == pytest.approx(golden["average_map"], abs=1e-9)
     for branch in ("classification", "alignment"):

@@ -12,8 +12,8 @@ from extract.base.errors import InputError
 
 REPORTED = Path(__file__).parents[2] / "evaluate" / "reported"
 COLUMNS_1 = (
-    "method,reference,modality,reported_ap,measured_modality,measured_ap_mean,measured_ap_std,"
-    "seeds,selection,protocol,features,encoders,videos,note"
+    "method,reference,modality,reported_ap,measured_modality,measured_ap_mean,measured_ap_std,measured_ap_low,"
+    "measured_ap_high,seeds,intervals,selection,protocol,features,encoders,videos,note"
 )
 THRESHOLDS = ["map_0.1", "map_0.2", "map_0.3", "map_0.4", "map_0.5", "avg"]
 
@@ -69,6 +69,54 @@ def test_seeds_are_summed_up_as_mean_and_sample_standard_deviation(tmp_path: Pat
     assert rows["AVadCLIP"]["measured_ap_mean"] == ""
 
 
+def with_interval(path: Path, low: float, high: float, note: str = "") -> Path:
+    content = json.loads(path.read_text())
+    made = {"level": 95, "resamples": 2000, "interval": "percentile", "note": note, "warning": ""}
+    ends = None if note else [low, high]
+    content["intervals"] = made | {"alignment": {"released": {"ap": ends}}}
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_the_interval_over_videos_stands_beside_the_figure_and_in_the_twins(tmp_path: Path) -> None:
+    run = with_interval(metrics(tmp_path / "a.json", 86.04, 0), 84.94, 87.06)
+    row = table(tmp_path, *vadclip(run))["VadCLIP"]
+    assert (row["measured_ap_low"], row["measured_ap_high"]) == ("84.94", "87.06")
+    assert row["intervals"] == "95% over test videos (2000 resamples, percentile)"
+    twins = [str(tmp_path / "table.csv"), "--markdown", str(tmp_path / "t.md"), "--latex", str(tmp_path / "t.tex")]
+    write_twins(twins)
+    assert "| 86.04 [84.9, 87.1] |" in (tmp_path / "t.md").read_text().replace("\\[", "[")
+    assert "86.04 [84.9, 87.1]" in (tmp_path / "t.tex").read_text()
+
+
+def test_of_several_seeds_the_table_says_which_spread_is_which(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [with_interval(metrics(tmp_path / f"{n}.json", 50 + 4 * n, n), 40 + 2 * n, 60 + 2 * n) for n in range(2)]
+    row = table(tmp_path, *vadclip(*runs))["VadCLIP"]
+    assert (row["measured_ap_low"], row["measured_ap_high"]) == ("41.00", "61.00")
+    assert row["intervals"] == (
+        "[ ] 95% over test videos (2000 resamples, percentile), mean of 2 seeds; ± standard deviation over the seeds"
+    )
+    show([str(tmp_path / "table.csv")])
+    assert "52.00 ± 2.83 [41.0, 61.0]" in capsys.readouterr().out
+
+
+def test_metrics_of_before_there_were_intervals_have_empty_cells(tmp_path: Path) -> None:
+    old, new = metrics(tmp_path / "a.json", 50, 0), with_interval(metrics(tmp_path / "b.json", 52, 1), 40, 60)
+    row = table(tmp_path, *vadclip(old, new))["VadCLIP"]
+    assert (row["measured_ap_low"], row["measured_ap_high"], row["intervals"]) == ("", "", "none; measure again")
+    one = with_interval(metrics(tmp_path / "c.json", 52, 1), 0, 0, note="no intervals: one video")
+    row = table(tmp_path, *vadclip(one))["VadCLIP"]
+    assert (row["measured_ap_low"], row["intervals"]) == ("", "no intervals: one video")
+
+
+def test_an_interval_that_is_no_pair_of_numbers_is_named(tmp_path: Path) -> None:
+    path = with_interval(metrics(tmp_path / "a.json", 50, 0), 40, "high")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"a\.json: field intervals\.alignment\.released\.ap is \[40, 'high'\]"):
+        table(tmp_path, *vadclip(path))
+
+
 def test_one_seed_has_no_standard_deviation(tmp_path: Path) -> None:
     row = table(tmp_path, *vadclip(metrics(tmp_path / "a.json", 50, 1)))["VadCLIP"]
     assert (row["measured_ap_mean"], row["measured_ap_std"], row["seeds"]) == ("50.00", "", "1")
@@ -82,8 +130,8 @@ def test_table_2_reports_and_measures_every_threshold(tmp_path: Path) -> None:
         "method",
         *(f"reported_{name}" for name in THRESHOLDS),
         "measured_modality",
-        *(f"measured_{name}_{kind}" for name in THRESHOLDS for kind in ("mean", "std")),
-        *("seeds", "selection", "protocol", "features", "encoders", "videos", "note"),
+        *(f"measured_{name}_{kind}" for name in THRESHOLDS for kind in ("mean", "std", "low", "high")),
+        *("seeds", "intervals", "selection", "protocol", "features", "encoders", "videos", "note"),
     ]
     assert rows["VadCLIP"]["reported_map_0.3"] == "23.38"
     assert rows["VadCLIP"]["measured_map_0.3_mean"] == "7.00"
