@@ -11,6 +11,8 @@ from extract.datasets import DATA_SETS, DataSet
 from extract.fetch_weights import RELEASES
 
 UNTRAINED = "random:"
+# What stands among the paths and is none.
+NO_PATHS = ("generate", "layout", "crop_numbers", "visual_encoder", "audio_encoder")
 # Where the rule that fetches weights puts them.
 FETCHED = {f"weights/{name}" for name in RELEASES}
 # What Snakemake takes for a wildcard within a path, and lets nobody escape.
@@ -48,7 +50,7 @@ def sources(settings: Mapping[str, Any]) -> list[Named]:
     named = [
         Named(f"{key}.{name}", path, _is_folder(name, paths, DATA_SETS[settings["dataset"]]))
         for name, path in paths.items()
-        if name != "generate"
+        if name not in NO_PATHS
     ]
     checkpoints = [
         Named(f"methods.{name}.checkpoint", method["checkpoint"], False)

@@ -33,6 +33,7 @@ from extract.base.hdf5_file import (
     set_text,
 )
 from extract.catalog import check_video_id
+from extract.published_encoders import RELEASED
 
 FORMAT = "avadclip-shard"
 VERSION = 1
@@ -106,8 +107,8 @@ def widths_of(visual: Encoding, audio: Encoding | None) -> Widths:
 
 
 # What is known of features that others computed and published as .npy files: the encoders' names alone.
-RELEASED_VISUAL = Encoding("ViT-B-16-quickgelu", "released", "released", "released")
-RELEASED_AUDIO = Encoding("Wav2CLIP", "released", "released", "released")
+RELEASED_VISUAL = Encoding("ViT-B-16-quickgelu", RELEASED, RELEASED, RELEASED)
+RELEASED_AUDIO = Encoding("Wav2CLIP", RELEASED, RELEASED, RELEASED)
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from extract.lists.feature_list import ListedVideo
 from extract.npy.feature_file import FeatureFileError
 from extract.npy.feature_folder import FeatureFolder
 from extract.npy.layout import Layout, recognise
+from extract.published_encoders import C3D, I3D_1024, I3D_2048, VGGISH
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL, Encoding
 
 # Looked into before anything is written, evenly over the list: lists have abnormal videos first.
 MOST_SEEN = 64
 # Encoders whose features are published, by the width of their rows.
-VISUAL_ENCODERS = {512: RELEASED_VISUAL.encoder, 1024: "i3d-rgb-1024", 2048: "i3d-r50-2048", 4096: "c3d-4096"}
-AUDIO_ENCODERS = {512: RELEASED_AUDIO.encoder, 128: "vggish-128"}
+VISUAL_ENCODERS = {512: RELEASED_VISUAL.encoder, 1024: I3D_1024, 2048: I3D_2048, 4096: C3D}
+AUDIO_ENCODERS = {512: RELEASED_AUDIO.encoder, 128: VGGISH}
 
 
 def see_layout(videos: Sequence[ListedVideo], folder: FeatureFolder, given: str | None, source: Path) -> Layout:
