@@ -14,6 +14,7 @@ FOR_PEOPLE = (
     "transfer",
     "import_scores",
     "ground_truth",
+    "alarms",
     "report.figure4",
     "report.transfer_matrix",
 )

@@ -63,14 +63,14 @@ def drawn_videos(split: "Split", seed: int, classes: int) -> "Iterator[tuple[str
     """
     import numpy as np
 
-    from evaluate.scores_file import ScoredVideo
+    from evaluate.scores_file import ScoredVideo, usable_fps
 
     for entry in split.entries:
         video = entry.video
         own = int.from_bytes(hashlib.sha256(video.video_id.encode()).digest())
         values = np.random.default_rng([seed, own]).random((video.snippets, classes), dtype=np.float32)
         anomaly = 1 - values[:, 0]
-        yield video.video_id, ScoredVideo(anomaly, anomaly, values, video.frames)
+        yield video.video_id, ScoredVideo(anomaly, anomaly, values, video.frames, usable_fps(video.fps))
 
 
 if __name__ == "__main__":

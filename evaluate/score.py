@@ -233,28 +233,30 @@ def scored_videos(
     Yields:
         ``video_id`` and scores, in shard order.
     """
-    from evaluate.scores_file import ScoredVideo
+    from evaluate.scores_file import ScoredVideo, usable_fps
     from extract.base.progress import track
     from train.scoring import score_videos
 
     entries = track(split.entries, label="score", total=len(split.entries), unit="videos")
     max_snippets = checkpoint.header.architecture.max_snippets
     for entry, scores in score_videos(checkpoint.network, checkpoint.text, entries, crop, max_snippets):
+        video = entry.video
+        fps = usable_fps(video.fps)
         if columns is None:
-            yield entry.video.video_id, _without_classes(scores.anomaly, classes, entry.video.frames)
+            yield video.video_id, _without_classes(scores.anomaly, classes, video.frames, fps)
             continue
         kept = scores.classes[:, columns]
-        yield entry.video.video_id, ScoredVideo(scores.anomaly, 1 - kept[:, 0], kept, entry.video.frames)
+        yield video.video_id, ScoredVideo(scores.anomaly, 1 - kept[:, 0], kept, video.frames, fps)
 
 
-def _without_classes(anomaly: "NDArray[np.float32]", classes: int, frames: int) -> "ScoredVideo":
+def _without_classes(anomaly: "NDArray[np.float32]", classes: int, frames: int, fps: float) -> "ScoredVideo":
     import numpy as np
 
     from evaluate.scores_file import ScoredVideo
 
     columns = np.zeros((len(anomaly), classes), np.float32)
     columns[:, 0] = 1 - anomaly
-    return ScoredVideo(anomaly, anomaly, columns, frames)
+    return ScoredVideo(anomaly, anomaly, columns, frames, fps)
 
 
 if __name__ == "__main__":

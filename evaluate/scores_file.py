@@ -6,10 +6,12 @@ codes in column order, the first is normal), ``provenance`` (a JSON object, ``ev
 
 One group per video, named by its ``video_id``: ``anomaly`` [T] (classification branch), ``anomaly_alignment`` [T]
 (1 - p(normal) of the alignment branch), ``classes`` [T, C] (the alignment branch's softmax), all floating point,
-and the attribute ``frames`` (-1 or absent: unknown). Readers ignore attributes that they do not know.
+and the attributes ``frames`` (-1 or absent: unknown) and ``fps`` (NaN or absent: unknown). Readers ignore attributes
+that they do not know.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -56,12 +58,19 @@ class ScoredVideo:
         anomaly_alignment: [T] float32, 1 - p(normal) of the alignment branch.
         classes: [T, C] float32, softmax of the alignment branch.
         frames: True number of frames of the video, -1 if unknown.
+        fps: Frames per second, NaN if unknown.
     """
 
     anomaly: NDArray[np.float32]
     anomaly_alignment: NDArray[np.float32]
     classes: NDArray[np.float32]
     frames: int = UNKNOWN_FRAMES
+    fps: float = math.nan
+
+
+def usable_fps(fps: float) -> float:
+    """Give a frame rate as scores store it: NaN unless it is positive and finite."""
+    return fps if 0 < fps < math.inf else math.nan
 
 
 def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, ScoredVideo]]) -> None:
@@ -89,6 +98,7 @@ def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, S
                 raise InputError(f"{path}: video_id {video_id!r} is to be written twice; score every video once")
             group = file.create_group(video_id)
             group.attrs["frames"] = video.frames
+            group.attrs["fps"] = video.fps
             for name in ("anomaly", "anomaly_alignment", "classes"):
                 group.create_dataset(name, data=getattr(video, name), dtype=np.float32)
 
@@ -143,6 +153,7 @@ def _read_video(file: h5py.File, path: Path, video_id: str, columns: int) -> Sco
         anomaly_alignment=_read_array(group, where, "anomaly_alignment", path),
         classes=_read_array(group, where, "classes", path),
         frames=_whole_number(group.attrs.get("frames", UNKNOWN_FRAMES), f"{where}: attribute frames"),
+        fps=_number(group.attrs.get("fps", math.nan), f"{where}: attribute fps"),
     )
     _check_video(where, video, columns)
     return video
@@ -171,6 +182,8 @@ def _check_video(where: str, video: ScoredVideo, columns: int) -> None:
             raise InputError(f"{where}: dataset {name} contains NaN or infinity; score the video again")
     if video.frames < 1 and video.frames != UNKNOWN_FRAMES:
         raise InputError(f"{where}: attribute frames is {video.frames}; it must be positive, or -1 for unknown")
+    if not math.isnan(video.fps) and math.isnan(usable_fps(video.fps)):
+        raise InputError(f"{where}: attribute fps is {video.fps}; it must be positive, or NaN for unknown")
 
 
 def _attribute(file: h5py.File, path: Path, name: str) -> Any:
@@ -182,6 +195,13 @@ def _attribute(file: h5py.File, path: Path, name: str) -> Any:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _number(value: Any, where: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{where} is {value!r}; it must be one number") from None
 
 
 def _whole_number(value: Any, where: str) -> int:

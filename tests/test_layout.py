@@ -24,8 +24,14 @@ BELOW = {
     "train.baselines": {"extract.base", "train", "train.model"},
     "train": {"extract", "extract.base", "extract.encoders", "train.model", "train.baselines"},
     "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
+    "evaluate.alarms": {"extract", "extract.base", "train", "evaluate"},
     "evaluate.statistics": {"extract", "extract.base", "train", "evaluate"},
-    "evaluate": {"extract", "extract.base", "train", "evaluate.arrays", "evaluate.statistics"},
+    "evaluate": {
+        "extract",
+        "extract.base",
+        "train",
+        *(f"evaluate.{room}" for room in ("arrays", "alarms", "statistics")),
+    },
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),

@@ -90,14 +90,14 @@ def _count_frames(
     bounds = np.minimum(np.arange(snippets + 1, dtype=np.int64) * stride, frames)
     starts, ends = bounds[:-1], bounds[1:]
     abnormal = np.zeros(snippets, dtype=np.int64)
-    for first, after in _joined_events(segments, normal):
+    for first, after in joined_events(segments, normal):
         abnormal += np.maximum(np.minimum(ends, after) - np.maximum(starts, first), 0)
     counts: NDArray[np.float64] = np.stack([ends - starts - abnormal, abnormal]).astype(np.float64)
     return counts
 
 
-def _joined_events(segments: Iterable[Segment], normal: str) -> list[tuple[int, int]]:
-    """Give the stretches of frames that lie in any abnormal event."""
+def joined_events(segments: Iterable[Segment], normal: str) -> list[tuple[int, int]]:
+    """Give the stretches of frames (first, after the last) that lie in any abnormal event, by time; none touch."""
     joined: list[tuple[int, int]] = []
     for segment in sorted((one for one in segments if one.label != normal), key=lambda one: one.start):
         if joined and segment.start <= joined[-1][1]:

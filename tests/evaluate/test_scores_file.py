@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ HEADER = ScoresHeader(16, ("A", "B1"), Provenance(method="student", seed=3, mism
 def video(snippets: int = 3, frames: int = 40) -> ScoredVideo:
     rng = np.random.default_rng(snippets)
     classes = rng.random((snippets, 2), dtype=np.float32)
-    return ScoredVideo(rng.random(snippets, dtype=np.float32), 1 - classes[:, 0], classes, frames)
+    return ScoredVideo(rng.random(snippets, dtype=np.float32), 1 - classes[:, 0], classes, frames, 23.976)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_scores_come_back_as_written_whatever_the_video_is_called(tmp_path: Path
     assert list(videos) == [video_id]
     for name in ("anomaly", "anomaly_alignment", "classes"):
         np.testing.assert_array_equal(getattr(videos[video_id], name), getattr(video(), name))
-    assert videos[video_id].frames == 40
+    assert (videos[video_id].frames, videos[video_id].fps) == (40, 23.976)
 
 
 @pytest.mark.parametrize("video_id", ["", ".", "..", ".hidden", "a/b", "a\nb", "a\0b"])
@@ -87,6 +88,7 @@ def test_a_file_of_another_tool_without_optional_attributes_reads(tmp_path: Path
     header, videos = read_scores(path)
     assert header == ScoresHeader(16, ("A", "B1"), Provenance())
     assert videos["a"].frames == -1
+    assert math.isnan(videos["a"].fps)
     assert videos["a"].anomaly.dtype == np.float32
     assert videos["a"].classes.tolist() == [[0.5, 0.5], [0.25, 0.75]]
 
@@ -173,6 +175,15 @@ def test_an_impossible_number_of_frames_is_refused(tmp_path: Path, frames: float
         file["a"].attrs["frames"] = frames
     with pytest.raises(InputError, match="'a': attribute frames"):
         read_scores(path)
+
+
+@pytest.mark.parametrize("fps", [0.0, -25.0, math.inf])
+def test_an_impossible_frame_rate_is_refused(tmp_path: Path, fps: float) -> None:
+    foreign_file(tmp_path / "scores.h5")
+    with h5py.File(tmp_path / "scores.h5", "a") as file:
+        file["a"].attrs["fps"] = fps
+    with pytest.raises(InputError, match="'a': attribute fps"):
+        read_scores(tmp_path / "scores.h5")
 
 
 def test_a_stray_dataset_at_the_root_is_named(tmp_path: Path) -> None:

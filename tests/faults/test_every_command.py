@@ -98,6 +98,7 @@ GOOD = {
     "released": "shards",
     "reported": "reported.csv",
     "root": "features",
+    "rounds": "catalog.jsonl",
     "scores": "scores.h5",
     "shards": "shards",
     "student": "network.safetensors",

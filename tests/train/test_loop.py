@@ -14,6 +14,7 @@ import torch
 from extract.base.errors import InputError
 from extract.datasets import DATA_SETS
 from tests.shards import Made, make_shard
+from tests.train.narrow_clip import narrow_clip
 from train import loop
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner
@@ -29,6 +30,11 @@ LABELS = DATA_SETS["xd"]
 SNIPPETS = 8
 CPU = torch.device("cpu")
 VIDEOS = [Made(f"v{i}", ("A",) if i % 2 else ("B1",), 6, offset=0.0 if i % 2 else 0.5) for i in range(6)]
+
+
+@pytest.fixture
+def clip() -> open_clip.CLIP:
+    return narrow_clip()
 
 
 @pytest.fixture

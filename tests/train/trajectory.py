@@ -14,18 +14,17 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import open_clip
 import torch
 from torch import Tensor
 
 from extract.base.device import exact_arithmetic
 from extract.datasets import DATA_SETS
 from tests.shards import Made, make_shard
+from tests.train.narrow_clip import narrow_clip
 from train import loop
 from train.baselines.interface import ReadsText
 from train.checkpoint import Checkpoint
@@ -162,14 +161,14 @@ def main() -> None:
 
 def _learner(architecture: Architecture, dataset: str) -> Learner | BaselineLearner:
     # Before the seed, as it takes random numbers only where it is made.
-    clip = None if architecture.method.is_baseline else _clip()
+    clip = None if architecture.method.is_baseline else narrow_clip()
     torch.manual_seed(7)
     network = build_network(architecture)
     labels = DATA_SETS[dataset]
     if architecture.method.is_baseline:
         if not isinstance(network, ReadsText):
             return BaselineLearner(network)
-        clip = _clip()
+        clip = narrow_clip()
         # Whether the tower was there already has drawn from the generator, or not.
         torch.manual_seed(8)
         return BaselineLearner(network, network.text_side(clip, labels.prompts))
@@ -184,17 +183,6 @@ def _teacher() -> Checkpoint:
     learner = _learner(MODELS["teacher"][1], "xd").eval()
     with torch.no_grad():
         return Checkpoint(header=None, network=learner.network, text=learner.text(), sha256="")  # type: ignore[arg-type]
-
-
-@cache
-def _clip() -> open_clip.CLIP:
-    torch.manual_seed(11)
-    return open_clip.CLIP(
-        512,
-        {"image_size": 32, "patch_size": 32, "width": 64, "layers": 1},
-        {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 1},
-        quick_gelu=True,
-    ).eval()
 
 
 def _rounded(value: float) -> float:
