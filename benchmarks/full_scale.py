@@ -54,7 +54,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from extract.base.device import exact_arithmetic, take_device
-    from extract.datasets import data_set
     from train.allocator import keep_freed_memory
     from train.learner import build_learner
     from train.samples import Split
@@ -66,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     architecture, recipe = Architecture(arguments.model, layers, window), Recipe(batch=arguments.batch)
     device = take_device(arguments.device, arguments.threads)
     with Split(arguments.shards, "train") as train, Split(arguments.shards, "test") as test, exact_arithmetic():
-        labels = data_set(train.header.dataset, f"{arguments.shards}: attribute dataset")
+        labels = train.header.label_set(arguments.shards)
         learner, _ = build_learner(architecture, labels, "random:0", recipe.seed, device)
         measured = {
             **_time_steps(learner, train, labels.model_codes, recipe, arguments.steps, device),

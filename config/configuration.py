@@ -243,6 +243,11 @@ class Configuration:
         return "list" in self.videos
 
     @property
+    def classes_file(self) -> str:
+        """The file of the user's own classes; empty where they are those of a built-in data set."""
+        return f"{self.work}/classes.yaml" if "classes" in self.whole else ""
+
+    @property
     def weights(self) -> dict[str, str]:
         """The weights it names, by their keys."""
         encoders = {"visual.weights": self.visual, "audio.weights": self.audio}

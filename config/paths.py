@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from extract.datasets import DATA_SETS, DataSet
+from config.classes import data_set_of
+from extract.datasets import DataSet
 from extract.fetch_weights import RELEASES
 
 UNTRAINED = "random:"
@@ -47,8 +48,9 @@ def sources(settings: Mapping[str, Any]) -> list[Named]:
     """List what the catalog is made from, and released models: nothing for generated videos."""
     key = "released" if settings["features"] == "released" else "videos"
     paths: Mapping[str, Any] = settings[key]
+    data_set = data_set_of(settings)
     named = [
-        Named(f"{key}.{name}", path, _is_folder(name, paths, DATA_SETS[settings["dataset"]]))
+        Named(f"{key}.{name}", path, _is_folder(name, paths, data_set))
         for name, path in paths.items()
         if name not in NO_PATHS
     ]

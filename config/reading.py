@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from config import paths, rows, schema_problem
+from config.classes import data_set_of
 from config.configuration import Configuration, Encoder, Figure4, FrameLevel, Model, SoundStudy
 from config.schema_problem import did_you_mean
 from evaluate.paper_tables import TABLES
@@ -116,6 +117,7 @@ def _spelled_out(original: dict[str, Any], variant: dict[str, Any]) -> dict[str,
 
 def _check_companions(whole: dict[str, Any]) -> None:
     """Check which keys go with where the features come from, and with training."""
+    _check_classes(whole)
     source = whole["features"]
     needed, idle = ["videos", "crops", "dtype", "visual"], ["released"]
     if source == "released":
@@ -140,9 +142,21 @@ def _check_companions(whole: dict[str, Any]) -> None:
         raise RefusedKeyError("seeds", f"is missing; methods.{by_chance[0]}, by chance, needs it")
 
 
+def _check_classes(whole: dict[str, Any]) -> None:
+    """Check that the classes are those of one data set, built in or the user's own."""
+    if "dataset" in whole and "classes" in whole:
+        raise RefusedKeyError("classes", "your own classes stand in place of dataset; remove one of the two")
+    if "dataset" not in whole and "classes" not in whole:
+        raise RefusedKeyError("dataset", f"is missing; write one of {', '.join(DATA_SETS)}, or your own classes")
+    try:
+        data_set_of(whole)
+    except InputError as error:
+        raise RefusedKeyError("classes", str(error)) from None
+
+
 def _check_videos(whole: dict[str, Any]) -> None:
     """Check that the videos are described as their data set comes."""
-    data_set = DATA_SETS[whole["dataset"]]
+    data_set = data_set_of(whole)
     optional = {name for one in DATA_SETS.values() for name in one.optional_sources}
     for part in ("videos", "released"):
         known = {*data_set.sources, *data_set.optional_sources}
@@ -150,6 +164,8 @@ def _check_videos(whole: dict[str, Any]) -> None:
             having = ", ".join(one.name for one in DATA_SETS.values() if name in one.optional_sources)
             raise RefusedKeyError(f"{part}.{name}", f"only {having} has such a file, not {data_set.name}; remove it")
     keys = set(whole.get("videos", {})) - set(data_set.optional_sources)
+    if "classes" in whole and "list" not in keys:
+        raise RefusedKeyError("videos", "own classes go with own videos; write videos: {videos: DIR, list: FILE}")
     if "generate" in keys and not data_set.generated:
         able = ", ".join(one.name for one in DATA_SETS.values() if one.generated)
         raise RefusedKeyError("videos.generate", f"no videos of {data_set.name} can be generated, only of {able}")
@@ -157,7 +173,7 @@ def _check_videos(whole: dict[str, Any]) -> None:
         return
     *first, last = needed = list(data_set.sources)
     if keys != set(needed):
-        raise RefusedKeyError("videos", f"dataset {whole['dataset']} needs {', '.join(first)} and {last}")
+        raise RefusedKeyError("videos", f"dataset {data_set.name} needs {', '.join(first)} and {last}")
 
 
 def _check_figure(whole: dict[str, Any]) -> None:
@@ -176,7 +192,7 @@ def _check_sound_study(whole: dict[str, Any]) -> None:
         teacher = whole["methods"][name].get("teacher")
         if teacher and "recipe" not in whole["methods"][teacher]:
             raise RefusedKeyError("sound_study.methods", f"the teacher of {name!r} is not trained here")
-    if "sound_study" in whole and whole["dataset"] != XD.name:
+    if "sound_study" in whole and whole.get("dataset") != XD.name:
         raise RefusedKeyError("sound_study", f"its simulated videos have the classes of dataset {XD.name}")
     if "sound_study" in whole and whole["selection"] == "released":
         raise RefusedKeyError("sound_study", "knows selection: last and validation alone")
@@ -194,6 +210,8 @@ def _check_method(whole: dict[str, Any], key: str, method: dict[str, Any]) -> No
     if "checkpoint" not in method:
         _check_trained(whole, key, method)
         return
+    if "classes" in whole:
+        raise RefusedKeyError(f"{key}.checkpoint", "an authors' checkpoint knows its own classes alone; train one")
     for name in ("teacher", "note", "untrained"):
         if name in method:
             raise RefusedKeyError(f"{key}.{name}", "a released checkpoint is not trained; remove it")
@@ -294,7 +312,7 @@ def _configuration(whole: dict[str, Any], source: str, automatic: tuple[str, ...
     return Configuration(
         name=whole["name"],
         source=source,
-        data_set=DATA_SETS[whole["dataset"]],
+        data_set=data_set_of(whole),
         note=whole["note"],
         videos=whole.get("videos", {}),
         released=whole.get("released", {}),

@@ -19,7 +19,8 @@ _INSTANCES = "instance-level mAP at IoU 0.1 to 0.5 over all classes, the normal 
 
 def for_captions(configuration: Configuration) -> dict[str, Any]:
     """Give what captions read: the whole configuration, and which of its models are trained and tell classes."""
-    return {**configuration.whole, "trained": configuration.trained, "telling": telling(configuration)}
+    named = {"dataset": configuration.data_set.name}
+    return {**configuration.whole, **named, "trained": configuration.trained, "telling": telling(configuration)}
 
 
 def shown(configuration: Configuration) -> list[str]:

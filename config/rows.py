@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from config.classes import data_set_of
 from config.schema_problem import Problem, did_you_mean
 from evaluate.paper_tables import TABLES
-from extract.datasets import DATA_SETS
 
 
 def problem(settings: Mapping[str, Any], folder: Path) -> Problem | None:
@@ -25,7 +25,8 @@ def problem(settings: Mapping[str, Any], folder: Path) -> Problem | None:
 
 
 def _problems(settings: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
-    reported = DATA_SETS[settings["dataset"]].reported
+    data_set = data_set_of(settings)
+    reported = data_set.reported
     is_own = "list" in settings.get("videos", {})
     filled: dict[tuple[int, str], str] = {}
     read = cache(_read)  # a table holds the rows of many methods
@@ -34,7 +35,7 @@ def _problems(settings: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
             key, number = f"methods.{name}.rows.{table}", int(table.removeprefix("table"))
             if number not in reported:
                 there = ", ".join(f"table{number}" for number in reported)
-                yield key, f"data set {settings['dataset']} has no table {number}, but {there}"
+                yield key, f"data set {data_set.name} has no table {number}, but {there}"
                 continue
             if (number, row) in filled:
                 yield key, f"methods.{filled[number, row]} fills row {row!r} already; give each method its own"

@@ -74,9 +74,33 @@ def catalog_command(configuration: Configuration) -> str:
     """Name the module that makes the catalog, and its flags."""
     sources, name = catalog_sources(configuration), configuration.data_set.name
     if "list" in sources:
-        return f"extract.own {flags(sources | {'dataset': name} | configuration.cut)}"
+        return f"extract.own {flags(sources | classes_flag(configuration) | configuration.cut)}"
     opened = configuration.cut if configuration.data_set.opens_videos else {}
     return f"extract.{name} {flags(sources | opened)}"
+
+
+def classes_flag(configuration: Configuration) -> dict[str, str]:
+    """Name the classes as commands take them: a built-in data set's, or a file of the user's own."""
+    file = configuration.classes_file
+    return {"classes": file} if file else {"dataset": configuration.data_set.name}
+
+
+def classes_input(configuration: Configuration) -> list[str]:
+    """Give the file of the user's own classes as an input; none where they are built in."""
+    return [configuration.classes_file] if configuration.classes_file else []
+
+
+def each_class(configuration: Configuration) -> str:
+    """Spell the user's own classes for the command that writes their file."""
+    labels = configuration.data_set
+    pairs = zip(labels.codes, labels.words, strict=True)
+    return shlex.join(word for pair in pairs for word in ("--class", *pair))
+
+
+def shard_settings(configuration: Configuration) -> dict[str, str]:
+    """Give what a shard's header says beside what its features say; a file of classes is an input."""
+    named = {} if configuration.classes_file else classes_flag(configuration)
+    return named | {"note": configuration.note}
 
 
 def present_sources(configuration: Configuration) -> dict[str, list[str]]:
@@ -104,8 +128,12 @@ def present_sources(configuration: Configuration) -> dict[str, list[str]]:
 
 
 def sources_state(configuration: Configuration) -> list[str]:
-    """Give what tells another list, annotation file or checkpoint in the place of the one that was read."""
-    return paths.state(paths.sources(configuration.whole))
+    """Give what tells another list, annotation file or checkpoint in the place of the one that was read.
+
+    Of the user's own classes the codes: a catalog holds no prompts, and another prompt must not make features again.
+    """
+    codes = configuration.data_set.codes if configuration.classes_file else ()
+    return [*paths.state(paths.sources(configuration.whole)), *codes]
 
 
 def no_such_table(configuration: Configuration, other: str, table: str) -> str:
@@ -145,8 +173,9 @@ def _why_not(configuration: Configuration, table: str) -> str:
 
 
 def streams_to_align(configuration: Configuration) -> dict[str, str]:
-    """Name the features and failures of each stream that the data set has, by the flag that takes them."""
-    return {
+    """Name what a shard is made of, by the flag that takes it: each stream's features and failures, own classes."""
+    own = {"classes": configuration.classes_file} if configuration.classes_file else {}
+    return own | {
         f"{stream}{flag}": f"{configuration.work}/{stream}/{{split}}-{{shard}}{suffix}"
         for stream in configuration.streams
         for flag, suffix in (("", ".h5"), ("_failures", ".failures.csv"))

@@ -14,7 +14,7 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import atomic_path
 from extract.base.help import command_parser
-from extract.datasets import DATA_SETS
+from extract.labels.flags import add_classes, chosen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("evaluate.ground_truth", __doc__, writes="--out (.npy, float32, 0 or 1 a frame)")
     add_placing(parser)
-    parser.add_argument("--dataset", choices=tuple(DATA_SETS), required=True, help="whose label codes the catalog has")
+    add_classes(parser)
     parser.add_argument(
         "--protocol",
         choices=("released", "exact"),
@@ -109,7 +109,7 @@ def _truth(
     from extract.catalog import ground_truth, released_truth
     from train.frame_ap import frame_labels
 
-    normal = DATA_SETS[arguments.dataset].normal
+    normal = chosen(arguments).normal
     truth_of = released_truth if arguments.protocol == "released" else ground_truth
     try:
         return np.concatenate(

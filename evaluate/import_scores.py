@@ -18,7 +18,7 @@ from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.printable import printable
 from extract.base.progress import say
-from extract.datasets import DATA_SETS
+from extract.labels.flags import add_classes, chosen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "source", type=Path, metavar="FILE|FOLDER", help="one array for all videos, or a folder with a file a video"
     )
     add_placing(parser)
-    parser.add_argument("--dataset", choices=tuple(DATA_SETS), required=True, help="whose label codes the catalog has")
+    add_classes(parser)
     parser.add_argument(
         "--columns",
         nargs="+",
@@ -85,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     rows = {video_id: len(one) for video_id, one in values.items()}
     rate = rate_of_files(rows, placing.lengths, arguments.stride, imported.rule, imported.where)
-    codes = DATA_SETS[arguments.dataset].codes
+    labels = chosen(arguments)
+    codes = labels.codes
     columns = _columns(arguments.columns, imported, codes, source)
     stride = arguments.stride
     if rate == FRAMES:
@@ -101,7 +102,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         features=f"imported scores, a row a {rate[:-1]}, {_identity(source)}",
         note=printable("; ".join(text for text in (f"scores imported from {source.name}", arguments.note) if text)),
     )
-    write_scores(arguments.out, ScoresHeader(stride, codes, origin, tells_classes(columns)), scored.items())
+    header = ScoresHeader(stride, codes, origin, tells_classes(columns), labels.words)
+    write_scores(arguments.out, header, scored.items())
     print(
         f"{arguments.out}: {len(scored)} of {len(placing.tests)} test videos from {sum(rows.values())} rows, a row a "
         f"{rate[:-1]} (--rows {imported.rule}); kept as snippets of {stride} frames"

@@ -106,6 +106,7 @@ def measure(scores_path: Path, catalog_path: Path, resampling: Resampling = DEFA
         "intervals": intervals(scored, matched, resampling),
         "stride": header.stride,
         "classes": list(header.classes),
+        "prompts": header.names,
         "provenance": asdict(header.provenance),
     }
 

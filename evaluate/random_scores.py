@@ -39,15 +39,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from evaluate.provenance import Provenance
     from evaluate.scores_file import ScoresHeader, write_scores
-    from extract.datasets import data_set
     from train.samples import Split
 
     with Split(arguments.shards, "test") as split:
-        labels = data_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
+        labels = split.header.label_set(arguments.shards)
         note = "; ".join(note for note in (split.header.note, NOTE) if note)
         drawn = Provenance(method="random", seed=arguments.seed, features="none", note=note)
         videos = drawn_videos(split, arguments.seed, len(labels.codes))
-        write_scores(arguments.out, ScoresHeader(split.header.stride, labels.codes, drawn), videos)
+        write_scores(
+            arguments.out, ScoresHeader(split.header.stride, labels.codes, drawn, prompts=labels.words), videos
+        )
 
 
 def drawn_videos(split: "Split", seed: int, classes: int) -> "Iterator[tuple[str, ScoredVideo]]":

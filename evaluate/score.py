@@ -51,7 +51,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from evaluate.scores_file import ScoresHeader, write_scores
     from extract.base.device import exact_arithmetic, take_device
-    from extract.datasets import data_set
     from train.checkpoint import load_for_scoring
     from train.samples import Split
 
@@ -59,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     checkpoint = load_for_scoring(arguments.checkpoint, take_device(arguments.device, arguments.threads))
     crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
     with Split(arguments.shards, "test") as split:
-        labels = data_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
+        labels = split.header.label_set(arguments.shards)
         tells_classes = checkpoint.header.architecture.tells_classes
         where = f"{arguments.checkpoint}: classes"
         columns = class_columns(checkpoint.header.scored_classes, labels.codes, where) if tells_classes else None
@@ -69,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             labels.codes,
             provenance(checkpoint, split.header, crop, tuple(mismatch)),
             tells_classes,
+            labels.words,
         )
         with exact_arithmetic():
             scored = scored_videos(checkpoint, split, crop, columns, len(labels.codes))

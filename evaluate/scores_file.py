@@ -1,7 +1,8 @@
 """The scores file: what a checkpoint says about every snippet of every test video, one HDF5 file.
 
 Root attributes: ``format`` = "avadclip-scores", ``version`` = 1, ``stride`` (frames a snippet), ``classes`` (label
-codes in column order, the first is normal), ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent) and
+codes in column order, the first is normal), ``prompts`` (the words of each class; absent: those of the built-in data
+sets, by code), ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent) and
 ``tells_classes`` (absent: true; false for a method that scores anomaly alone, whose ``classes`` then say nothing more).
 
 One group per video, named by its ``video_id``: ``anomaly`` [T] (classification branch), ``anomaly_alignment`` [T]
@@ -26,6 +27,7 @@ from extract.base.errors import InputError
 from extract.base.hdf5_file import fixed_text, malformed_is_input_error, member, new_hdf5, open_hdf5, set_text
 from extract.base.json_text import parse_json
 from extract.catalog import check_video_id
+from extract.datasets import class_names
 
 FORMAT = "avadclip-scores"
 VERSION = 1
@@ -41,12 +43,19 @@ class ScoresHeader:
         classes: Label code of each column; the first is normal.
         provenance: Where the scores come from.
         tells_classes: Whether the columns of ``classes`` beyond the normal one mean something.
+        prompts: Words of each class; none where the file has none.
     """
 
     stride: int
     classes: tuple[str, ...]
     provenance: Provenance = field(default_factory=Provenance)
     tells_classes: bool = True
+    prompts: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Each class in words."""
+        return list(self.prompts) or class_names(self.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +99,8 @@ def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, S
         file.attrs["version"] = VERSION
         file.attrs["stride"] = header.stride
         file.attrs["classes"] = fixed_text(header.classes)
+        if header.prompts:
+            file.attrs["prompts"] = fixed_text(header.prompts)
         set_text(file.attrs, "provenance", json.dumps(asdict(header.provenance), ensure_ascii=False))
         file.attrs["tells_classes"] = header.tells_classes
         for video_id, video in videos:
@@ -140,7 +151,17 @@ def _read_header(file: h5py.File, path: Path) -> ScoresHeader:
     except ValueError as error:
         raise InputError(f"{path}: attribute provenance is no JSON: {error}") from None
     tells_classes = bool(file.attrs.get("tells_classes", True))
-    return ScoresHeader(stride, classes, parse_provenance(provenance, f"{path}: attribute provenance"), tells_classes)
+    made_of = parse_provenance(provenance, f"{path}: attribute provenance")
+    return ScoresHeader(stride, classes, made_of, tells_classes, _read_prompts(file, path, len(classes)))
+
+
+def _read_prompts(file: h5py.File, path: Path, classes: int) -> tuple[str, ...]:
+    if "prompts" not in file.attrs:
+        return ()
+    prompts = tuple(_text(prompt) for prompt in np.atleast_1d(file.attrs["prompts"]))
+    if len(prompts) != classes:
+        raise InputError(f"{path}: attribute prompts has {len(prompts)} texts for {classes} classes")
+    return prompts
 
 
 def _read_video(file: h5py.File, path: Path, video_id: str, columns: int) -> ScoredVideo:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from extract.datasets import DataSet
+from extract.labels.label_set import LabelSet
 
 # Words of different sets for one thing; each is compared by its letters alone.
 SAME = (("car accident", "road accidents", "traffic accident"), ("stealing", "thiefing"))
@@ -28,18 +28,18 @@ class SharedClasses:
         return self.any_anomaly or set(labels) <= {code for _, code in self.pairs}
 
 
-def shared_classes(one: DataSet, other: DataSet) -> SharedClasses:
-    """Compare the classes of two data sets, in the order of the first."""
+def shared_classes(one: LabelSet, other: LabelSet) -> SharedClasses:
+    """Compare the classes of two data sets, in the order of the first; the normal ones are the same in any words."""
     if any(len(labels.codes) == 2 and _words(labels)[labels.codes[1]] == ANY for labels in (one, other)):
         return SharedClasses(((one.normal, other.normal),), True)
-    codes = {meaning: code for code, meaning in _words(other).items()}
-    pairs = tuple((code, codes[meaning]) for code, meaning in _words(one).items() if meaning in codes)
-    return SharedClasses(pairs, False)
+    codes = {meaning: code for code, meaning in _words(other).items() if code != other.normal}
+    abnormal = {code: meaning for code, meaning in _words(one).items() if code != one.normal}
+    pairs = ((code, codes[meaning]) for code, meaning in abnormal.items() if meaning in codes)
+    return SharedClasses(((one.normal, other.normal), *pairs), False)
 
 
-def _words(labels: DataSet) -> dict[str, str]:
-    prompts = dict(zip(labels.model_codes, labels.prompts, strict=True))
-    return {code: _meaning(prompts[code]) for code in labels.codes}
+def _words(labels: LabelSet) -> dict[str, str]:
+    return {code: _meaning(words) for code, words in zip(labels.codes, labels.words, strict=True)}
 
 
 def _meaning(words: str) -> str:

@@ -156,11 +156,10 @@ def measured(
     from evaluate.frame_level import frame_metrics
     from evaluate.score import check_match
     from evaluate.scores_file import ScoresHeader
-    from extract.datasets import class_names, data_set
 
     header = checkpoint.header
-    trained, scored = data_set(header.dataset, f"{path}: dataset"), data_set(split.header.dataset, f"{shards}: dataset")
-    shared = shared_classes(trained, scored)
+    trained, scored = header.label_set(path), split.header.label_set(shards)
+    shared, words = shared_classes(trained, scored), dict(zip(scored.codes, scored.words, strict=True))
     mismatch = check_match(checkpoint, split.header, path, allowed=arguments.allow_mismatch)
     columns = _columns(shared, header.scored_classes, tells=header.architecture.tells_classes)
     codes = tuple(code for _, code in shared.pairs) if columns else scored.codes
@@ -182,11 +181,12 @@ def measured(
     frames = frame_metrics(
         joined_frames(ScoredSet(shards, catalog, scores_header, videos), BRANCHES[arguments.branch], "released")
     )
+    words = dict(zip(scored.codes, scored.words, strict=True))
     return Cell(
         trained_on=trained.name,
         method=header.architecture.model,
         scored_on=scored.name,
-        classes=ANY_CLASSES if shared.any_anomaly else ", ".join(class_names([code for _, code in shared.pairs])),
+        classes=ANY_CLASSES if shared.any_anomaly else ", ".join(words[code] for _, code in shared.pairs),
         videos=len(videos),
         ap=100 * frames.ap,
         auc=100 * frames.auc,

@@ -13,16 +13,17 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.cut_videos import cut_note
-from extract.datasets import DATA_SETS, data_set
 from extract.failures import merge_failures, read_failures, write_failures
+from extract.labels.flags import add_classes, chosen
 
 if TYPE_CHECKING:
+    from extract.labels.label_set import LabelSet
     from extract.shard import Encoding, ShardHeader
     from extract.workfile import WorkFile
 
 
 def write_shard(
-    path: Path, visual: WorkFile, audio: WorkFile | None, *, dataset: str, note: str, failed: set[str]
+    path: Path, visual: WorkFile, audio: WorkFile | None, *, classes: LabelSet, note: str, failed: set[str]
 ) -> int:
     """Write the videos that neither step failed on, in the order of the visual work file.
 
@@ -30,7 +31,7 @@ def write_shard(
         path: The shard to make.
         visual: Visual work file.
         audio: Audio work file made from it, or ``None`` for a set without audio.
-        dataset: Name of the label set.
+        classes: The label set.
         note: Free text that follows the features into every table; videos that were taken though they seem to be cut
             short are named after it.
         failed: Videos that one of the steps failed on.
@@ -47,11 +48,11 @@ def write_shard(
 
     kept = [video_id for video_id in visual.videos if video_id not in failed]
     note = "; ".join(filter(None, [note, cut_note([name for name in kept if visual.videos[name].get("cut")])]))
-    with new_shard(path, _header(visual, audio, dataset, note), visual.dtype("visual")) as writer:
+    with new_shard(path, _header(visual, audio, classes, note), visual.dtype("visual")) as writer:
         for video_id in kept:
             video = visual.videos[video_id]
             labels = tuple(str(video["labels"]).split("-"))
-            check_labels(labels, data_set(dataset, "--dataset").codes, f"{visual.path}: {video_id}")
+            check_labels(labels, classes.codes, f"{visual.path}: {video_id}")
             if audio is not None:
                 _check_rows(visual, audio, video_id)
             writer.add(
@@ -73,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--audio", type=Path, help="work file of the audio step; leave out for a set without audio")
     parser.add_argument("--visual-failures", type=Path, required=True, help="failure list of the visual step")
     parser.add_argument("--audio-failures", type=Path, help="failure list of the audio step")
-    parser.add_argument("--dataset", choices=tuple(DATA_SETS), required=True, help="label set")
+    add_classes(parser)
     parser.add_argument("--split", choices=("train", "test"), required=True, help="must be the visual work file's")
     parser.add_argument("--note", default="", help="goes with the features into every table, for example: simulated")
     parser.add_argument("--out", type=Path, required=True, help="shard to write, for example shards/train-00000.h5")
@@ -88,6 +89,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError("--audio and --audio-failures belong together: give both, or neither for a set without audio")
     from extract.workfile import WorkFile
 
+    labels = chosen(arguments).labels
     lists = [path for path in (arguments.visual_failures, arguments.audio_failures) if path is not None]
     failures = merge_failures(map(read_failures, lists))
     with (
@@ -98,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if split != arguments.split:
             raise InputError(f"{visual.path}: attribute dataset_split is {split!r}, not {arguments.split!r}")
         failed = {failure.video_id for failure in failures}
-        kept = write_shard(arguments.out, visual, audio, dataset=arguments.dataset, note=arguments.note, failed=failed)
+        kept = write_shard(arguments.out, visual, audio, classes=labels, note=arguments.note, failed=failed)
     write_failures(arguments.failures, failures)
     if failures:
         print(f"{arguments.out}: {len(failures)} of {kept + len(failures)} videos are absent", file=sys.stderr)
@@ -115,20 +117,21 @@ def _check_rows(visual: WorkFile, audio: WorkFile, video_id: str) -> None:
         )
 
 
-def _header(visual: WorkFile, audio: WorkFile | None, dataset: str, note: str) -> ShardHeader:
+def _header(visual: WorkFile, audio: WorkFile | None, classes: LabelSet, note: str) -> ShardHeader:
     from extract.base.hdf5_file import malformed_is_input_error
     from extract.shard import ShardHeader
 
     with malformed_is_input_error(visual.path, "the work file of the visual step"):
         stride, crops = int(visual.attributes["stride"]), tuple(map(int, visual.attributes["crops"]))
     return ShardHeader(
-        dataset=dataset,
+        dataset=classes.name,
         split=str(visual.attributes["dataset_split"]),
         stride=stride,
         crops=crops,
         visual=_encoding(visual, "visual"),
         audio=None if audio is None else _encoding(audio, "audio"),
         note=note,
+        labels=classes,
     )
 
 

@@ -1,6 +1,7 @@
 """The catalog: what videos there are, what is known of them and where they lie.
 
-JSON Lines, one object a video, in the order in which everything later is joined:
+JSON Lines, one object a video, in the order in which everything later is joined. Before them may stand one object that
+names the label codes of a data set of one's own, the normal one first: ``{"classes": ["normal", "fall"]}``.
 
     {"video_id": "x__#1_label_B1-0-0", "split": "test", "path": "data/x__#1_label_B1-0-0.mp4",
      "labels": ["B1"], "segments": [{"label": "B1", "start": 96, "end": 2125}], "frames": 3038, "fps": 24.0}
@@ -15,7 +16,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from extract.base.errors import InputError
 from extract.base.files import write_text
@@ -76,6 +77,19 @@ class Video:
     cut: str = ""
 
 
+class Catalog(NamedTuple):
+    """What a catalog holds.
+
+    Attributes:
+        codes: Label codes that its videos may have, the normal one first; none where it names none, as those of the
+            built-in data sets.
+        videos: The videos in file order.
+    """
+
+    codes: tuple[str, ...]
+    videos: list[Video]
+
+
 def check_video_id(video_id: str) -> str:
     """Return ``video_id`` if it can safely name a file and an HDF5 group.
 
@@ -95,13 +109,15 @@ def check_video_id(video_id: str) -> str:
 
 
 def read_catalog(path: Path) -> list[Video]:
+    """Read a catalog's videos, in file order; see `read_whole_catalog`."""
+    return read_whole_catalog(path).videos
+
+
+def read_whole_catalog(path: Path) -> Catalog:
     """Read and check a catalog.
 
     Args:
         path: A JSON Lines file as the module describes it. Empty lines are skipped.
-
-    Returns:
-        The videos in file order.
 
     Raises:
         InputError: If the file is absent or no UTF-8, a line is no JSON object, a field is missing
@@ -114,17 +130,22 @@ def read_catalog(path: Path) -> list[Video]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from None
     videos: dict[str, Video] = {}
+    codes: tuple[str, ...] = ()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            video = _parse_video(line)
+            fields = _parse_object(line)
+            if "classes" in fields and "video_id" not in fields:
+                codes = _parse_classes(fields["classes"], is_first=not (videos or codes))
+                continue
+            video = _parse_video(fields)
         except InputError as error:
             raise InputError(f"{path}, line {number}: {error}") from None
         if video.video_id in videos:
             raise InputError(f"{path}, line {number}: video_id {video.video_id!r} stands there twice; keep one line")
         videos[video.video_id] = video
-    return list(videos.values())
+    return Catalog(codes, list(videos.values()))
 
 
 def read_test_videos(path: Path) -> dict[str, Video]:
@@ -132,9 +153,17 @@ def read_test_videos(path: Path) -> dict[str, Video]:
     return {video.video_id: video for video in read_catalog(path) if video.split == "test"}
 
 
-def write_catalog(path: Path, videos: Iterable[Video]) -> None:
-    """Write ``videos`` to ``path`` in the catalog format, whole or not at all."""
-    write_text(path, "".join(json.dumps(_as_json(video), ensure_ascii=False) + "\n" for video in videos))
+def write_catalog(path: Path, videos: Iterable[Video], codes: Sequence[str] = ()) -> None:
+    """Write a catalog, whole or not at all.
+
+    Args:
+        path: The file.
+        videos: Its videos.
+        codes: Label codes that they may have, the normal one first, of a data set that is not built in.
+    """
+    objects = [{"classes": list(codes)}] if codes else []
+    objects += [_as_json(video) for video in videos]
+    write_text(path, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects))
 
 
 def ground_truth(video: Video, normal: str, frames: int) -> tuple[Segment, ...]:
@@ -198,13 +227,27 @@ def check_labels(labels: Iterable[str], codes: Sequence[str], where: str) -> Non
             raise InputError(f"{where}: unknown label code {label!r}; this data set has {', '.join(codes)}")
 
 
-def _parse_video(line: str) -> Video:
+def _parse_object(line: str) -> dict[str, Any]:
     try:
         fields = parse_json(line)
     except ValueError as error:
         raise InputError(f"no JSON: {error}") from None
     if not isinstance(fields, dict):
         raise InputError("no JSON object")
+    return fields
+
+
+def _parse_classes(value: Any, *, is_first: bool) -> tuple[str, ...]:
+    if not is_first:
+        raise InputError("field classes must stand in the first line, before all videos, and once")
+    if not isinstance(value, list) or not all(isinstance(code, str) and code for code in value):
+        raise InputError(f"field classes is {value!r}; it must be a list of label codes")
+    if len(value) < 2 or len(set(value)) < len(value):
+        raise InputError("field classes must name at least two different label codes, the normal one first")
+    return tuple(value)
+
+
+def _parse_video(fields: dict[str, Any]) -> Video:
     split = _field(fields, "split", str)
     if split not in SPLITS:
         raise InputError(f"field split is {split!r}; it must be train or test")

@@ -207,16 +207,18 @@ def _hdf5_kind(path: Path) -> tuple[str, Callable[[Path], Iterator[str]]]:
 
 
 def _catalog_problems(path: Path) -> Iterator[str]:
-    from extract.catalog import read_catalog
+    from extract.catalog import read_whole_catalog
     from extract.datasets import DATA_SETS
 
-    codes = {code for labels in DATA_SETS.values() for code in labels.codes}
-    normal = {labels.normal for labels in DATA_SETS.values()}
-    for video in read_catalog(path):
+    own, videos = read_whole_catalog(path)
+    codes = set(own) or {code for labels in DATA_SETS.values() for code in labels.codes}
+    normal = {own[0]} if own else {labels.normal for labels in DATA_SETS.values()}
+    for video in videos:
         segments = video.segments or ()
         unknown = sorted({*video.labels, *(segment.label for segment in segments)} - codes)
         if unknown:
-            yield f"{path}: {video.video_id!r}: no data set has the label codes {', '.join(unknown)}"
+            known = "line 1 does not name" if own else "no data set has"
+            yield f"{path}: {video.video_id!r}: {known} the label codes {', '.join(unknown)}"
         if video.split == "test" and video.segments is None and not set(video.labels) <= normal:
             yield f"{path}: {video.video_id!r}: an abnormal test video needs the field segments"
         for segment in segments:
@@ -232,9 +234,12 @@ def _shard_problems(path: Path) -> Iterator[str]:
     from extract.shard import Shard
 
     with Shard(path) as shard:
-        codes = DATA_SETS[shard.header.dataset].codes if shard.header.dataset in DATA_SETS else None
+        codes = shard.header.labels.codes if shard.header.labels else None
         if codes is None:
-            yield f"{path}: attribute dataset is {shard.header.dataset!r}; it must be one of {', '.join(DATA_SETS)}"
+            yield (
+                f"{path}: attribute dataset is {shard.header.dataset!r}; it must be one of {', '.join(DATA_SETS)}, or "
+                "the attributes codes, model_codes and prompts be there"
+            )
         if len(set(shard.header.crops)) < len(shard.header.crops):
             yield f"{path}: attribute crops names a crop twice: {shard.header.crops}"
         for video in shard.videos:
@@ -330,6 +335,8 @@ def _checkpoint_problems(path: Path) -> Iterator[str]:
     for stream in ("visual", "audio"):
         if trained_on.get(stream) is not None:
             yield from _missing(f"{path}: header, trained_on, {stream}", trained_on[stream], ENCODING_FIELDS)
+    if header.get("labels") is not None:
+        yield from _label_set_problems(path, header)
     classes, prompts = len(header.get("classes", ())), len(header.get("prompts", ()))
     if prompts not in (classes, 0):
         yield f"{path}: header: classes and prompts differ in number"
@@ -339,6 +346,18 @@ def _checkpoint_problems(path: Path) -> Iterator[str]:
         yield f"{path}: tensor text has {text_shape[0]} rows for {prompts} prompts"
     if not any(name.startswith("network.") for name in names):
         yield f"{path}: has no tensor network.*"
+
+
+def _label_set_problems(path: Path, header: dict[str, Any]) -> Iterator[str]:
+    from extract.labels.label_set import parse_label_set
+
+    try:
+        labels = parse_label_set(str(header.get("dataset")), header["labels"])
+    except InputError as error:
+        yield f"{path}: header: labels: {error}"
+        return
+    if header.get("classes") and tuple(header["classes"]) != labels.model_codes:
+        yield f"{path}: header: classes are not the model_codes of labels"
 
 
 def _missing(where: str, fields: dict[str, Any], names: Sequence[str]) -> Iterator[str]:

@@ -1,21 +1,17 @@
 """One record a data set: its classes, what its catalog is made from, and where the paper has a table of it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 
 from extract.base.errors import InputError
+from extract.labels.label_set import LabelSet
 
 
 @dataclass(frozen=True)
-class DataSet:
-    """What is known of one data set, in the order of every class axis.
+class DataSet(LabelSet):
+    """What is known of one data set: its label set, and where its videos and tables come from.
 
     Attributes:
-        name: As configurations, shards and checkpoints write it.
-        codes: Label codes as the catalog and the shards write them; the first is normal.
-        model_codes: Codes of the classes a model for this set is trained with, in column order.
-            Equal to ``codes``, except for CCTV-Fights, which trains with XD-Violence's seven.
-        prompts: Text prompt of each entry of ``model_codes``.
         stride: Frames a snippet in the published features.
         has_sound: Whether its videos have a sound track.
         opens_videos: Whether its catalog opens videos, because its annotations do not count frames.
@@ -33,10 +29,6 @@ class DataSet:
             ``evaluate/reported`` that holds the reported rows; empty for a table of measured rows alone.
     """
 
-    name: str
-    codes: tuple[str, ...]
-    model_codes: tuple[str, ...]
-    prompts: tuple[str, ...]
     stride: int
     sources: Mapping[str, str]
     where_to_get: str
@@ -50,9 +42,9 @@ class DataSet:
     class_names: str = ""
 
     @property
-    def normal(self) -> str:
-        """Code of the normal class."""
-        return self.codes[0]
+    def labels(self) -> LabelSet:
+        """Its classes alone, as files hold them."""
+        return LabelSet(self.name, self.codes, self.model_codes, self.prompts)
 
 
 _XD_CODES = ("A", "B1", "B2", "B4", "B5", "B6", "G")
@@ -124,6 +116,7 @@ XD = DataSet(
 )
 CCTV = DataSet(
     name="cctv",
+    # It trains with XD-Violence's seven.
     codes=("A", "B1"),
     model_codes=_XD_CODES,
     prompts=_XD_PROMPTS,
@@ -257,8 +250,24 @@ def data_set(name: str, source: str) -> DataSet:
     return DATA_SETS[name]
 
 
-def class_names(codes: tuple[str, ...] | list[str]) -> list[str]:
-    """Give each label code in words, for readers who do not know the codes; a code of no data set stays as it is."""
+def labels_of(name: str) -> LabelSet | None:
+    """Give the label set of a built-in data set, for files that name no classes; ``None`` if there is no such set."""
+    return DATA_SETS[name].labels if name in DATA_SETS else None
+
+
+def own_data_set(labels: LabelSet) -> DataSet:
+    """Describe the user's own videos with classes of their own: any table, and no paper's rows in it."""
+    return DataSet(
+        **{one.name: getattr(labels, one.name) for one in fields(LabelSet)},
+        stride=XD.stride,
+        sources={},
+        where_to_get="",
+        reported=dict.fromkeys(XD.reported, ""),
+    )
+
+
+def class_names(codes: Sequence[str]) -> list[str]:
+    """Give each label code in words, for files that name no prompts; a code of no data set stays as it is."""
     words = {
         code: prompt for one in DATA_SETS.values() for code, prompt in zip(one.model_codes, one.prompts, strict=True)
     }

@@ -21,7 +21,6 @@ from extract.base.files import atomic_path, write_text
 from extract.base.help import command_parser
 from extract.base.progress import track
 from extract.catalog import SPLITS
-from extract.datasets import data_set
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,7 +154,7 @@ def _joined(paths: Sequence[Path], split: str) -> tuple[ShardHeader, list[ShardV
 def _check_videos(shard: Shard) -> None:
     from extract.catalog import check_labels
 
-    codes = data_set(shard.header.dataset, f"{shard.path}: attribute dataset").codes
+    codes = shard.header.label_set(shard.path).codes
     if len(set(shard.header.crops)) < len(shard.header.crops):
         raise InputError(f"{shard.path}: attribute crops names a crop twice: {shard.header.crops}")
     for video in shard.videos:

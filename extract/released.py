@@ -24,6 +24,7 @@ from extract.base.progress import say, track
 from extract.catalog import check_labels, part
 from extract.datasets import DATA_SETS
 from extract.failures import Failure, describe, write_failures
+from extract.labels.flags import add_classes, chosen
 from extract.lists.feature_files import LAYOUTS, read_feature_files, with_sound
 from extract.lists.feature_list import ListedVideo, read_feature_list
 from extract.lists.name_list import is_name_list
@@ -101,9 +102,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("train", "test"),
         help="what the shards are for (default: test for a list named *test.csv, else train)",
     )
-    parser.add_argument(
-        "--dataset", choices=tuple(DATA_SETS), help="label set (default: the list's first word before _)"
-    )
+    add_classes(parser, required=False, otherwise="the list's first word before _")
     parser.add_argument("--stride", type=int, help="frames a snippet (default: 16, for cctv 4)")
     parser.add_argument("--shards", type=int, help=f"shards to write (default: one for {VIDEOS_A_SHARD} videos)")
     parser.add_argument("--shard", type=int, help="write only this one, from 0, even if it is there (default: all)")
@@ -237,7 +236,8 @@ def list_header(arguments: argparse.Namespace, videos: Sequence[ListedVideo], si
     """Work out the header of the shards of a list.
 
     Args:
-        arguments: ``list``, and ``split``, ``dataset``, ``stride`` and ``note``, each ``None`` if not given.
+        arguments: ``list``, and ``split``, ``dataset``, ``classes``, ``stride`` and ``note``, each ``None`` if not
+            given.
         videos: The list's videos.
         sidecar: What stands beside an exported list; it decides where it is there. A note that was given is added.
 
@@ -248,20 +248,24 @@ def list_header(arguments: argparse.Namespace, videos: Sequence[ListedVideo], si
 
     if sidecar is not None:
         return _exported_header(arguments, sidecar)
-    dataset = arguments.dataset or arguments.list.stem.partition("_")[0].lower()
-    if dataset not in DATA_SETS:
-        raise InputError(f"{arguments.list}: its name does not tell the data set; give --dataset {'|'.join(DATA_SETS)}")
-    stride = DATA_SETS[dataset].stride if arguments.stride is None else arguments.stride
+    named = arguments.list.stem.partition("_")[0].lower()
+    if arguments.dataset is None and arguments.classes is None and named not in DATA_SETS:
+        raise InputError(
+            f"{arguments.list}: its name does not tell the data set; give --dataset {'|'.join(DATA_SETS)}, or --classes"
+        )
+    labels = DATA_SETS[named] if arguments.dataset is None and arguments.classes is None else chosen(arguments)
+    stride = labels.stride if arguments.stride is None else arguments.stride
     if stride < 1:
         raise InputError(f"--stride {stride} must be at least 1 frame")
     return ShardHeader(
-        dataset=dataset,
+        dataset=labels.name,
         split=arguments.split or ("test" if arguments.list.stem.endswith("test") else "train"),
         stride=stride,
         crops=tuple(videos[0].visual),
         visual=RELEASED_VISUAL,
         audio=None if videos[0].audio is None else RELEASED_AUDIO,
         note=NOTE if arguments.note is None else arguments.note,
+        labels=labels.labels,
     )
 
 
@@ -274,7 +278,7 @@ def check_videos(path: Path, videos: Sequence[ListedVideo], header: ShardHeader,
     """
     for video in videos:
         where = f"{path}, line {video.line}"
-        check_labels(video.labels, DATA_SETS[header.dataset].codes, where)
+        check_labels(video.labels, header.label_set(path).codes, where)
         if not video.visual and not video.whole:
             raise InputError(f"{where}: names no feature files, which column path must hold")
         if bool(video.whole) != bool(videos[0].whole):
@@ -409,7 +413,9 @@ def _exported_header(arguments: argparse.Namespace, sidecar: Sidecar) -> ShardHe
         given, stands = getattr(arguments, name), getattr(header, name)
         if given not in (None, stands):
             raise InputError(f"{sidecar.path}: field {name} is {stands!r}, but --{name} {given}; leave it out")
-    if header.dataset not in DATA_SETS or header.split not in ("train", "test") or header.stride < 1:
+    if arguments.classes is not None and chosen(arguments).labels != header.labels:
+        raise InputError(f"{sidecar.path}: names other classes than {arguments.classes}; leave --classes out")
+    if header.labels is None or header.split not in ("train", "test") or header.stride < 1:
         raise InputError(f"{sidecar.path}: fields dataset, split and stride must be those of a shard; export again")
     if not arguments.note or arguments.note in header.note.split("; "):
         return header

@@ -24,9 +24,36 @@ rule weights:
         "python -m extract.fetch_weights {wildcards.file:q} --out {output:q} > {log:q} 2>&1"
 
 
+if conf.classes_file:
+
+    localrules:
+        classes,
+
+    rule classes:
+        output:
+            conf.classes_file,
+        log:
+            f"{LOGS}/classes.log",
+        benchmark:
+            f"{BENCHMARKS}/classes.tsv"
+        conda:
+            "../envs/extract.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(1000),
+            runtime=growing(10),
+        params:
+            # From a function, whose braces Snakemake leaves alone.
+            classes=lambda wildcards: spelling.each_class(conf),
+        shell:
+            "python -m extract.labels {params.classes} --out {output:q} > {log:q} 2>&1"
+
+
 rule catalog:
     input:
         unpack(lambda wildcards: or_exit(spelling.present_sources, conf)),
+        # Which codes there are stands among the parameters; a catalog holds no prompts.
+        classes=ancient(spelling.classes_input(conf)),
     output:
         f"{WORK}/catalog.jsonl",
     log:

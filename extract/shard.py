@@ -3,7 +3,9 @@
 Root attributes: ``format`` = "avadclip-shard", ``version`` = 1, ``dataset``, ``split``, ``stride`` (frames a
 snippet), ``crops`` (int array, the crop number of each column), ``visual_encoder``, ``visual_weights`` (sha256,
 "random:<seed>", "simulated:<seed>" or "released"), ``visual_precision``, ``visual_preprocessing``, the same four for
-``audio_*``, and ``note``.
+``audio_*``, and ``note``. Its classes: ``codes`` (label codes that videos may have, the first is normal),
+``model_codes`` (those of the classes that a model is trained with) and ``prompts`` (one for each of these), all arrays
+of text; a shard without them has the classes of the built-in set ``dataset``.
 
 Datasets: ``visual`` [snippets, crops, D] and ``audio`` [audio rows, D] (absent if the set has none), float16 or
 float32, each as wide as its encoder (512 for CLIP ViT-B/16 and Wav2CLIP); and the group ``videos`` with equally long
@@ -30,9 +32,12 @@ from extract.base.hdf5_file import (
     new_hdf5,
     open_hdf5,
     plain_text,
+    plain_texts,
     set_text,
 )
 from extract.catalog import check_video_id
+from extract.datasets import data_set, labels_of
+from extract.labels.label_set import LabelSet, parse_label_set
 from extract.published_encoders import RELEASED
 
 FORMAT = "avadclip-shard"
@@ -43,6 +48,7 @@ WIDEST = 100_000
 # One crop of about four minutes of video: a scorer reads one crop, a trainer reads each on its own.
 CHUNK_ROWS = 256
 TEXT = h5py.string_dtype("utf-8")
+LABEL_ATTRIBUTES = ("codes", "model_codes", "prompts")
 ATTRIBUTES = ("encoder", "weights", "precision", "preprocessing")
 VIDEO_COLUMNS: dict[str, Any] = {
     "video_id": TEXT,
@@ -116,13 +122,14 @@ class ShardHeader:
     """The root attributes of a shard; see the module.
 
     Attributes:
-        dataset: Name of the label set (``xd``, ``cctv``, ``ucf``).
+        dataset: Name of the label set, a built-in one (`extract.datasets`) or ``own``.
         split: ``train`` or ``test``.
         stride: Frames a snippet.
         crops: Crop number of each column of ``visual``.
         visual: How the frames were encoded.
         audio: How the sound was encoded; ``None`` for a set without audio.
         note: Free text that follows the features into every table, for example ``simulated``.
+        labels: Its label set; unless given that of the built-in set ``dataset``, ``None`` if there is no such set.
     """
 
     dataset: str
@@ -132,6 +139,19 @@ class ShardHeader:
     visual: Encoding
     audio: Encoding | None
     note: str = ""
+    labels: LabelSet | None = None
+
+    def __post_init__(self) -> None:
+        if self.labels is None:
+            object.__setattr__(self, "labels", labels_of(self.dataset))
+
+    def label_set(self, where: Path) -> LabelSet:
+        """Give its classes.
+
+        Raises:
+            InputError: Naming ``where`` (file or folder), if it has none and is of no built-in data set.
+        """
+        return self.labels or data_set(self.dataset, f"{where}: attribute dataset").labels
 
     @property
     def widths(self) -> Widths:
@@ -377,6 +397,9 @@ def _write_header(file: h5py.File, header: ShardHeader) -> None:
     file.attrs["stride"] = header.stride
     file.attrs["crops"] = np.array(header.crops, dtype=np.int64)
     set_text(file.attrs, "note", header.note)
+    if header.labels is not None:
+        for name in LABEL_ATTRIBUTES:
+            file.attrs[name] = fixed_text(getattr(header.labels, name))
     for stream, encoding in (("visual", header.visual), ("audio", header.audio)):
         if encoding is not None:
             for name in ATTRIBUTES:
@@ -414,7 +437,19 @@ def _read_header(file: h5py.File, path: Path) -> ShardHeader:
         visual=_read_encoding(file, path, "visual"),
         audio=_read_encoding(file, path, "audio") if "audio" in file else None,
         note=str(_attribute(file, path, "note")) if "note" in file.attrs else "",
+        labels=_read_labels(file, path),
     )
+
+
+def _read_labels(file: h5py.File, path: Path) -> LabelSet | None:
+    """Give the classes that a shard names; ``None`` if it names none, as those written before did."""
+    there = {name: plain_texts(file.attrs[name]) for name in LABEL_ATTRIBUTES if name in file.attrs}
+    if not there:
+        return None
+    try:
+        return parse_label_set(str(_attribute(file, path, "dataset")), there)
+    except InputError as error:
+        raise InputError(f"{path}: attribute {error}") from None
 
 
 def _read_encoding(file: h5py.File, path: Path, stream: str) -> Encoding:

@@ -111,9 +111,7 @@ rule align:
     params:
         streams=lambda wildcards, input: flags(dict(input.items())),
         # From a function, whose braces Snakemake leaves alone.
-        settings=lambda wildcards: flags(
-            {"dataset": conf.data_set.name, "note": conf.note}
-        ),
+        settings=lambda wildcards: flags(spelling.shard_settings(conf)),
         finished=[
             f"{WORK}/partial/{stream}/{{split}}-{{shard}}" for stream in conf.streams
         ],

@@ -15,20 +15,24 @@ BELOW = {
     "extract.media": {"extract.base"},
     "extract.encoders": {"extract", "extract.base", "extract.media"},
     "extract.lists": {"extract", "extract.base"},
-    "extract.npy": {"extract", "extract.base", "extract.lists"},
-    "extract.catalogs": {"extract", "extract.base", "extract.media", "extract.lists", "extract.npy"},
-    "extract": {"extract.base", "extract.media", "extract.encoders", "extract.lists", "extract.npy"},
+    "extract.labels": {"extract", "extract.base"},
+    "extract.npy": {"extract", "extract.base", "extract.labels", "extract.lists"},
+    "extract.catalogs": {
+        *("extract", "extract.base", "extract.media", "extract.labels", "extract.lists", "extract.npy"),
+    },
+    "extract": {"extract.base", "extract.media", "extract.encoders", "extract.labels", "extract.lists", "extract.npy"},
     "extract.audit": {"extract", "extract.base", "extract.media", "extract.encoders"},
     "extract.demo": {"extract", "extract.base"},
     "train.model": {"extract.base"},
     "train.baselines": {"extract.base", "train", "train.model"},
-    "train": {"extract", "extract.base", "extract.encoders", "train.model", "train.baselines"},
+    "train": {"extract", "extract.base", "extract.encoders", "extract.labels", "train.model", "train.baselines"},
     "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
     "evaluate.alarms": {"extract", "extract.base", "train", "evaluate"},
     "evaluate.statistics": {"extract", "extract.base", "train", "evaluate"},
     "evaluate": {
         "extract",
         "extract.base",
+        "extract.labels",
         "train",
         *(f"evaluate.{room}" for room in ("arrays", "alarms", "statistics")),
     },
@@ -37,7 +41,7 @@ BELOW = {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
         *("train", "evaluate", "evaluate.report"),
     },
-    "config": {"extract", "extract.base", "train", "evaluate"},
+    "config": {"extract", "extract.base", "extract.labels", "train", "evaluate"},
 }
 
 

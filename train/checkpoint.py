@@ -4,7 +4,9 @@ Metadata: one entry, ``header``, a JSON object with ``format`` = "avadclip-check
 ``architecture``, ``dataset``, ``classes`` (label codes in column order), ``prompts``, ``recipe``, ``epoch`` (the one
 that was kept; -1 unknown), ``trained_on`` (stride, crops, note and the encoder, weights, precision, preprocessing and
 width of both streams of the training shards; a width that is absent is 512), ``text_weights``, ``scoring_crop``,
-``note``, and, where scoring is to differ from training, ``scoring_window`` and ``scoring_classes``.
+``note``, ``labels`` (``codes``, ``model_codes`` and ``prompts`` of the training shards; without it they are those of
+the built-in set ``dataset``), and, where scoring is to differ from training, ``scoring_window`` and
+``scoring_classes``.
 
 Tensors: ``network.*``, ``text`` [prompts, D] (the class embeddings of the learnable prompt, stored so that scoring
 needs none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
@@ -24,7 +26,9 @@ from extract.base.errors import InputError
 from extract.base.files import atomic_path
 from extract.base.json_text import parse_json
 from extract.base.regular_file import check_regular
+from extract.datasets import data_set, labels_of
 from extract.encoders.weights import file_sha256
+from extract.labels.label_set import LabelSet, parse_label_set
 from extract.shard import Encoding, ShardHeader, Widths, widths_of
 from train.networks import build_network
 from train.settings import Architecture, Recipe
@@ -79,6 +83,8 @@ class Header:
         note: Free text for the tables, for example ``demo recipe``.
         scoring_window: Attention window to score with, where it is not the one that was trained with; 0 if it is.
         scoring_classes: Label codes whose prompts scoring uses, where these are not all; the first is normal.
+        labels: The label set, named by every method; unless given that of the built-in set ``dataset``, ``None`` if
+            there is no such set.
     """
 
     architecture: Architecture
@@ -93,9 +99,12 @@ class Header:
     note: str
     scoring_window: int = 0
     scoring_classes: tuple[str, ...] = ()
+    labels: LabelSet | None = None
 
     def __post_init__(self) -> None:
         shape = self.architecture
+        if self.labels is None:
+            object.__setattr__(self, "labels", labels_of(self.dataset))
         if self.scoring_window and not (
             "window" in shape.method.shape and 0 < self.scoring_window <= shape.max_snippets
         ):
@@ -114,6 +123,14 @@ class Header:
                 f"scoring_classes: {', '.join(self.scoring_classes)} must be some of {', '.join(self.classes)}, the "
                 "normal class first"
             )
+
+    def label_set(self, path: Path) -> LabelSet:
+        """Give the classes of the data set that it was trained for.
+
+        Raises:
+            InputError: Naming ``path``, if it names none and is for no built-in data set.
+        """
+        return self.labels or data_set(self.dataset, f"{path}: header: dataset").labels
 
     @property
     def scored_classes(self) -> tuple[str, ...]:
@@ -279,6 +296,7 @@ def _parse_header(values: dict[str, Any]) -> Header:
         note=str(values.get("note", "")),
         scoring_window=int(values.get("scoring_window", 0)),
         scoring_classes=tuple(values.get("scoring_classes", ())),
+        labels=parse_label_set(str(values["dataset"]), values["labels"]) if values.get("labels") is not None else None,
     )
 
 

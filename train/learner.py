@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from extract.base.errors import InputError
-from extract.datasets import DataSet
 from extract.encoders.clip import load_clip
+from extract.labels.label_set import LabelSet
 from extract.shard import DIMENSIONS, USUAL_WIDTHS, Widths
 from train.baselines.interface import ReadsText
 from train.model.losses import AlignmentLoss, FocalAlignmentLoss
@@ -97,7 +97,7 @@ def _set_learned_state(learner: nn.Module, state: dict[str, Tensor]) -> None:
 
 def build_learner(
     architecture: Architecture,
-    labels: DataSet,
+    labels: LabelSet,
     text_weights: str,
     seed: int,
     device: torch.device,
@@ -145,7 +145,7 @@ def _load_text_side(weights: str, widths: Widths) -> tuple[Any, str]:
     return clip, identity
 
 
-def alignment_loss(architecture: Architecture, labels: DataSet) -> nn.Module:
+def alignment_loss(architecture: Architecture, labels: LabelSet) -> nn.Module:
     """Build the loss of the alignment branch; VadCLIP (arXiv 2308.11681) has no focal term."""
     if not (architecture.method.focal and architecture.focal):
         return AlignmentLoss()

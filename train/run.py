@@ -13,7 +13,7 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.precision import AUTO, resolve, warn_if_emulated
-from extract.datasets import DataSet, data_set
+from extract.labels.label_set import LabelSet
 from train.crops import crop_number
 from train.fields import add_flags
 from train.methods import METHODS
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = take_device(arguments.device, arguments.threads)
     warn_if_emulated(recipe.precision, device.type)
     with Split(arguments.shards, "train") as split:
-        labels = data_set(split.header.dataset, f"{arguments.shards}: attribute dataset")
+        labels = split.header.label_set(arguments.shards)
         learner, text_weights = build_learner(
             architecture, labels, arguments.text_weights, recipe.seed, device, split.header.widths
         )
@@ -126,6 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             note=arguments.note,
             scoring_window=arguments.scoring_window,
             scoring_classes=scoring_codes(labels, arguments.scoring_classes),
+            labels=labels,
         )
         with (
             exact_arithmetic(),
@@ -179,7 +180,7 @@ def _judge(
     arguments: argparse.Namespace,
     architecture: Architecture,
     recipe: Recipe,
-    labels: DataSet,
+    labels: LabelSet,
     held_out: "Sequence[Entry]",
 ) -> "Iterator[Judge | None]":
     from train.samples import Split

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from extract.base.errors import InputError
-from extract.datasets import DataSet
+from extract.labels.label_set import LabelSet
 from train.fields import check_fields, setting
 from train.methods import METHODS, Method
 
@@ -168,7 +168,7 @@ def check_together(architecture: Architecture, recipe: Recipe) -> None:
         raise InputError(f"precision: {recipe.precision} is not for {model}, which knows fp32 alone")
 
 
-def scoring_codes(labels: DataSet, choice: str) -> tuple[str, ...]:
+def scoring_codes(labels: LabelSet, choice: str) -> tuple[str, ...]:
     """Give the label codes whose prompts scoring uses, or none where these are all.
 
     Args:

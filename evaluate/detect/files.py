@@ -1,7 +1,8 @@
 """What ``evaluate.detect`` writes of a video: scores as CSV, detected segments as JSON, and the figure.
 
 CSV, a line a snippet: ``snippet``, ``start_seconds``, ``end_seconds``, ``start_frame``, ``anomaly`` (classification
-branch), ``anomaly_alignment`` (1 - p(normal) of the alignment branch) and a column a class, named by its prompt.
+branch), ``anomaly_alignment`` (1 - p(normal) of the alignment branch) and a column a class, named by its prompt, with
+``(class)`` behind it where a column has that name already.
 
 JSON: ``format`` = "avadclip-detections", ``version`` = 1, ``video_id``, ``video`` (its path as given), ``frames``,
 ``fps`` (``null`` if undefined), ``seconds``, ``stride``, ``model``, ``checkpoint_sha256``, ``notes``, ``threshold`` (of
@@ -30,12 +31,12 @@ from evaluate.detect.scoring import Scored
 from evaluate.detect.segments import Detection
 from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark
 from extract.base.printable import cell
-from extract.datasets import class_names
 
 FORMAT = "avadclip-detections"
 VERSION = 1
 ANOMALY = "anomaly"
 LIKELIEST = 2
+SNIPPET_COLUMNS = ("snippet", "start_seconds", "end_seconds", "start_frame", "anomaly", "anomaly_alignment")
 COLUMNS = (
     "video_id", "start_seconds", "end_seconds", "class", "label", "confidence", "anomaly", "likeliest", "start_frame",
     "end_frame",
@@ -47,9 +48,11 @@ def scores_csv(scored: Scored) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ["snippet", "start_seconds", "end_seconds", "start_frame", "anomaly", "anomaly_alignment",
-         *class_names(scored.model.codes)]
-    )  # fmt: skip
+        [
+            *SNIPPET_COLUMNS,
+            *(cell(f"{name} (class)" if name in SNIPPET_COLUMNS else name) for name in scored.model.names),
+        ]
+    )
     stride = scored.model.checkpoint.header.trained_on.stride
     for snippet, (start, end) in enumerate(scored.bounds.tolist()):
         values = (scored.scores.anomaly[snippet], scored.scores.anomaly_alignment[snippet])
@@ -66,7 +69,7 @@ def anomaly_of(scored: Scored) -> NDArray[np.float32]:
 
 def segments_of(scored: Scored, found: Sequence[Detection]) -> list[dict[str, Any]]:
     """Spell the segments of a video as the JSON file has them."""
-    names, stride = class_names(scored.model.codes), scored.model.checkpoint.header.trained_on.stride
+    names, stride = scored.model.names, scored.model.checkpoint.header.trained_on.stride
     anomaly = anomaly_of(scored)
     segments = []
     for one in found:
@@ -97,7 +100,13 @@ def detections_csv(videos: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     for video_id, segments in videos.items():
         for segment in segments:
             likeliest = "; ".join(f"{one['class']} {one['probability']:.2f}" for one in segment["likeliest"])
-            writer.writerow({**segment, "video_id": cell(video_id), "likeliest": likeliest})
+            texts = {
+                "video_id": video_id,
+                "class": segment["class"],
+                "label": segment["label"] or "",
+                "likeliest": likeliest,
+            }
+            writer.writerow({**segment, **{name: cell(text) for name, text in texts.items()}})
     return text.getvalue()
 
 
@@ -150,7 +159,7 @@ def compose(
             Curve(f"{scored.model.name}, classification branch", times, scored.scores.anomaly),
             Curve(f"{scored.model.name}, alignment branch", times, scored.scores.anomaly_alignment),
         ],
-        class_map=ClassMap(class_names(scored.model.codes), times, scored.scores.classes),
+        class_map=ClassMap(scored.model.names, times, scored.scores.classes),
         marks=[Mark(float(times[one.first]), float(times[one.after]), one.column) for one in found],
         marks_are="detected",
         thumbnails=thumbnails,

@@ -9,7 +9,6 @@ from evaluate.provenance import Provenance
 from evaluate.score import check_match, class_columns, provenance
 from extract.base.errors import InputError
 from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
-from extract.datasets import data_set
 from extract.encoders import clip as clip_encoder
 from extract.encoders import preprocessing as crops
 from extract.encoders import wav2clip
@@ -56,12 +55,14 @@ class Model:
     Attributes:
         checkpoint: The checkpoint.
         codes: Label codes that it reports; the first is normal.
+        names: Each of them in words.
         columns: Its column of each of them.
         provenance: Where its scores come from.
     """
 
     checkpoint: Checkpoint
     codes: tuple[str, ...]
+    names: tuple[str, ...]
     columns: list[int]
     provenance: Provenance
 
@@ -129,7 +130,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
         audio, heard = _load_audio(choice.audio_weights, trained_on.audio, device)
     warn_if_emulated(settings.precision, device.type)
     visual, seen = _load_visual(choice.visual_weights, settings, device)
-    features = ShardHeader(header.dataset, "test", settings.stride, settings.crops, seen, heard)
+    features = ShardHeader(header.dataset, "test", settings.stride, settings.crops, seen, heard, labels=header.labels)
     return Tools(
         visual=visual,
         settings=settings,
@@ -180,12 +181,17 @@ def _precision(requested: str, trained_on: Encoding | None, device: torch.device
 
 def _ready(checkpoint: Checkpoint, features: ShardHeader, path: Path, *, allowed: bool) -> Model:
     header = checkpoint.header
-    labels = data_set(header.dataset, f"{path}: header: dataset")
+    labels = header.label_set(path)
     columns = class_columns(header.scored_classes, labels.codes, f"{path}: classes")
     mismatch = check_match(checkpoint, features, path, allowed=allowed)
-    return Model(
-        checkpoint, labels.codes, columns, provenance(checkpoint, features, header.scoring_crop, tuple(mismatch))
-    )
+    made_of = provenance(checkpoint, features, header.scoring_crop, tuple(mismatch))
+    return Model(checkpoint, labels.codes, labels.words, columns, made_of)
+
+
+def _prompts(checkpoint: Checkpoint) -> str:
+    labels = checkpoint.header.labels
+    pairs = zip(labels.model_codes, labels.prompts, strict=True) if labels else ()
+    return ", ".join(f"{code} ({prompt})" for code, prompt in pairs)
 
 
 def _check_student(path: Path, student: Checkpoint, teacher_path: Path, teacher: Checkpoint) -> None:
@@ -195,6 +201,7 @@ def _check_student(path: Path, student: Checkpoint, teacher_path: Path, teacher:
         raise InputError(f"{path}: a {student.header.architecture.model} listens; --student needs a video-only model")
     for name, one, other in (
         ("dataset", student.header.dataset, teacher.header.dataset),
+        ("classes", _prompts(student), _prompts(teacher)),
         ("stride", student.header.trained_on.stride, teacher.header.trained_on.stride),
         ("scoring_crop", student.header.scoring_crop, teacher.header.scoring_crop),
     ):

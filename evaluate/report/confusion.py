@@ -51,11 +51,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from evaluate.annotated import counted_frames, read_annotated
     from extract.catalog import read_test_videos
-    from extract.datasets import class_names
 
     tests = read_test_videos(arguments.catalog)
     for method, files in methods.items():
         codes: tuple[str, ...] = ()
+        names: list[str] = []
         every, events = [], []
         for run, path in files.items():
             scored = read_annotated(path, tests, arguments.catalog)
@@ -64,12 +64,11 @@ def main(argv: Sequence[str] | None = None) -> None:
                 raise InputError(f"{path}: {method} {run} tells no classes apart; leave it out")
             if codes not in ((), header.classes):
                 raise InputError(f"{path}: has other classes than the method's first run; score both alike")
-            codes = header.classes
+            codes, names = header.classes, header.names
             frames = counted_frames(scored, arguments.protocol)
             every.append(confusion(videos, [likeliest(one) for one in videos], codes, header.stride, frames))
             told = [likeliest_event(one) for one in videos]
             events.append(confusion(videos, told, codes, header.stride, frames)[1:, 1:])
-        names = class_names(codes)
         draw(arguments.out / f"{method}.all.svg", method, names, sum(every[1:], start=every[0]))
         draw(arguments.out / f"{method}.events.svg", f"{method}, events", names[1:], sum(events[1:], start=events[0]))
 
@@ -159,6 +158,8 @@ def draw(path: Path, method: str, names: Sequence[str], counts: NDArray[np.int64
         ticks = range(len(names))
         axes.set_xticks(ticks, [*names], rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(ticks, [f"{name} ({total:,})" for name, total in zip(names, of_row[:, 0], strict=True)])
+        for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+            label.set_parse_math(False)
         axes.set(xlabel="likeliest class", ylabel="annotated class (frames)")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)

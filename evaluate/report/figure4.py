@@ -88,7 +88,6 @@ def compose(methods: Mapping[str, tuple[ScoresHeader, Annotated]], score: str, t
         threads: Decoding threads.
     """
     from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark
-    from extract.datasets import class_names
 
     header, last = list(methods.values())[-1]
     video, codes = last.video, header.classes
@@ -105,7 +104,7 @@ def compose(methods: Mapping[str, tuple[ScoresHeader, Annotated]], score: str, t
         unit="seconds" if known_fps else "frames",
         end=frames / fps,
         curves=curves,
-        class_map=ClassMap(class_names(codes), curves[-1].edges, last.scores.classes),
+        class_map=ClassMap(header.names, curves[-1].edges, last.scores.classes),
         # An annotation may begin after the last frame, as published ones do.
         marks=[
             Mark(one.start / fps, min(one.end, frames) / fps, codes.index(one.label))

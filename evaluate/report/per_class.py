@@ -31,8 +31,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Draw every method."""
     arguments = parser().parse_args(argv)
     for method, files in runs_by_method(arguments.metrics, "--metrics").items():
-        runs = {run: per_class(read_run(path).metrics, path) for run, path in files.items()}
-        draw(arguments.out / f"{method}.svg", method, runs)
+        read = {run: read_run(path).metrics for run, path in files.items()}
+        runs = {run: per_class(metrics, files[run]) for run, metrics in read.items()}
+        first = next(iter(read))
+        draw(arguments.out / f"{method}.svg", method, runs, names_of(read[first], files[first]))
 
 
 def per_class(metrics: Mapping[str, Any], path: Path) -> dict[str, float | None]:
@@ -56,10 +58,25 @@ def per_class(metrics: Mapping[str, Any], path: Path) -> dict[str, float | None]
     return {code: values["avg"] for code, values in found.items()}
 
 
-def draw(path: Path, method: str, runs: Mapping[str, Mapping[str, float | None]]) -> None:
-    """Draw one method as SVG."""
-    from evaluate.report.drawing import QUIET, colour, drawn, open_frame
+def names_of(metrics: Mapping[str, Any], path: Path) -> list[str]:
+    """Give each class of ``per_class`` in words; metrics without ``prompts`` are of a built-in data set.
+
+    Raises:
+        InputError: If there are not as many prompts as classes.
+    """
     from extract.datasets import class_names
+
+    prompts, codes = metrics.get("prompts"), list(metrics["per_class"])
+    if prompts is None:
+        return class_names(codes)
+    if not isinstance(prompts, list) or len(prompts) != len(codes) or not all(isinstance(one, str) for one in prompts):
+        raise InputError(f"{path}: field prompts must be a text for each of the {len(codes)} classes; measure again")
+    return prompts
+
+
+def draw(path: Path, method: str, runs: Mapping[str, Mapping[str, float | None]], names: Sequence[str]) -> None:
+    """Draw one method as SVG, its classes named by ``names``."""
+    from evaluate.report.drawing import QUIET, colour, drawn, open_frame
 
     codes = list(next(iter(runs.values())))
     with drawn(path, WIDTH, ROW * len(codes) + MARGIN, f"{method}: AP of each class") as figure:
@@ -83,7 +100,9 @@ def draw(path: Path, method: str, runs: Mapping[str, Mapping[str, float | None]]
                 label=run,
                 zorder=3,
             )
-        axes.set_yticks(range(len(codes)), class_names(codes))
+        axes.set_yticks(range(len(codes)), [*names])
+        for label in axes.get_yticklabels():
+            label.set_parse_math(False)
         axes.set(xlim=(0, 100), xlabel="AP in percent, mean over IoU 0.1 to 0.5")
         axes.invert_yaxis()
         figure.legend(loc="outside lower center", ncols=8, frameon=False)

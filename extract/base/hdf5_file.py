@@ -133,6 +133,11 @@ def plain_text(value: Any) -> Any:
     return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
+def plain_texts(value: Any) -> list[Any]:
+    """Give the texts of an array that h5py has read; what is no text stays as it is."""
+    return [plain_text(one) for one in np.atleast_1d(value).tolist()]
+
+
 def _text_type(values: Sequence[str]) -> np.dtype[Any]:
     longest = max((len(value.encode()) for value in values), default=0)
     # HDF5 has no text of length 0.

@@ -22,7 +22,8 @@ A JSON Lines list (any other name) has one object a line with the same fields, w
     {"video":"noon.mkv", "split":"train", "labels":"fighting-riot"}
     {"video":"a.mkv", "split":"test", "labels":"G", "unit":"frames", "segments":[{"label":"G", "start":5, "end":9}]}
 
-Label sets, chosen with --dataset:
+Classes of your own stand in a YAML file, --classes FILE, one line a class, a code and its prompt, the normal class
+first: normal: normal, then fall: a person falling, then theft: someone stealing. The label sets of --dataset are:
 
 xd    A normal, B1 fighting, B2 shooting, B4 riot, B5 abuse, B6 car accident, G explosion
 cctv  A normal, B1 fighting
@@ -49,7 +50,9 @@ from extract.base.names import on_disk, one_form
 from extract.base.progress import say, track
 from extract.catalog import SPLITS, Segment, Video, check_video_id, write_catalog
 from extract.cut_videos import TAKE, add_cut
-from extract.datasets import DATA_SETS, UCF, DataSet
+from extract.datasets import UCF
+from extract.labels.flags import add_classes, chosen
+from extract.labels.label_set import LabelSet, same_to_a_reader
 from extract.lists.annotation_lines import read_lines, report
 from extract.lists.feature_list import parse_labels
 from extract.lists.video_sources import files_by_stem
@@ -112,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser("extract.own", __doc__, writes="--out (a catalog, JSON Lines)", whole=True)
     parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="folder of the videos, at any depth")
     parser.add_argument("--list", type=Path, required=True, metavar="FILE", help="the list, .csv or JSON Lines")
-    parser.add_argument("--dataset", choices=list(DATA_SETS), required=True, help="label set")
+    add_classes(parser)
     add_cut(parser)
     parser.add_argument("--out", type=Path, required=True, help="catalog to write (JSON Lines)")
     return parser
@@ -121,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the catalog."""
     arguments = parser().parse_args(argv)
-    labels = DATA_SETS[arguments.dataset]
+    labels = chosen(arguments)
     rows = read_list(arguments.list, labels)
     _refuse_absent(rows, arguments.videos)
     _say_unlisted(rows, arguments.videos)
@@ -134,12 +137,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         video_of(row, arguments.videos, labels, cut=arguments.cut == TAKE)
         for row in track(rows, label="frame times", total=len(rows), unit="videos")
     ]
-    write_catalog(arguments.out, videos)
+    write_catalog(arguments.out, videos, () if arguments.classes is None else labels.codes)
     train = sum(video.split == "train" for video in videos)
     print(f"{arguments.out}: {train} train and {len(videos) - train} test videos")
 
 
-def read_list(path: Path, labels: DataSet) -> list[Row]:
+def read_list(path: Path, labels: LabelSet) -> list[Row]:
     """Read and check a list; see the module.
 
     Args:
@@ -165,7 +168,7 @@ def read_list(path: Path, labels: DataSet) -> list[Row]:
     return list(rows.values())
 
 
-def video_of(row: Row, folder: Path, labels: DataSet, *, cut: bool = False) -> Video:
+def video_of(row: Row, folder: Path, labels: LabelSet, *, cut: bool = False) -> Video:
     """Make a video's line of the catalog. Only test videos with events are opened.
 
     Args:
@@ -182,7 +185,7 @@ def video_of(row: Row, folder: Path, labels: DataSet, *, cut: bool = False) -> V
         return Video(row.video_id, row.split, str(path), row.labels)
     if not row.events:
         # UCF-Crime's evaluation counts nothing for a normal video, the others its whole length as normal.
-        return Video(row.video_id, row.split, str(path), row.labels, () if labels is UCF else None)
+        return Video(row.video_id, row.split, str(path), row.labels, () if labels.name == UCF.name else None)
     from extract.media.decode import UnreadableVideo
     from extract.media.frame_times import known_fps
     from extract.media.reading import read_timeline
@@ -260,7 +263,7 @@ def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return rows
 
 
-def _parse_row(values: Mapping[str, Any], labels: DataSet, line: int, where: str) -> Row:
+def _parse_row(values: Mapping[str, Any], labels: LabelSet, line: int, where: str) -> Row:
     split = _text(values, "split", where)
     if split not in SPLITS:
         raise InputError(f"{where}: split is {split!r}; it must be train or test")
@@ -297,23 +300,25 @@ def _parse_path(text: str, where: str) -> PurePosixPath:
     return path
 
 
-def _parse_labels(text: str, labels: DataSet, where: str) -> tuple[str, ...]:
+def _parse_labels(text: str, labels: LabelSet, where: str) -> tuple[str, ...]:
     codes = tuple(dict.fromkeys(_code(name, labels, where) for name in parse_labels(text, where)))
     if labels.normal in codes and len(codes) > 1:
         raise InputError(f"{where}: labels {text!r} say normal and not normal; keep one of the two")
     return codes
 
 
-def _code(name: str, labels: DataSet, where: str) -> str:
-    words = dict(zip(labels.model_codes, labels.prompts, strict=True))
-    for code in labels.codes:
-        if name.strip().casefold() in (code.casefold(), words[code].casefold()):
+def _code(name: str, labels: LabelSet, where: str) -> str:
+    words = dict(zip(labels.codes, labels.words, strict=True))
+    for code, word in words.items():
+        if same_to_a_reader(name) in (same_to_a_reader(code), same_to_a_reader(word)):
             return code
-    known = ", ".join(code if code == words[code].title() else f"{code} ({words[code]})" for code in labels.codes)
+    known = ", ".join(
+        code if same_to_a_reader(code) == same_to_a_reader(word) else f"{code} ({word})" for code, word in words.items()
+    )
     raise InputError(f"{where}: unknown label {name.strip()!r}; label set {labels.name} has {known}")
 
 
-def _parse_events(value: Any, labels: DataSet, where: str) -> tuple[Event, ...]:
+def _parse_events(value: Any, labels: LabelSet, where: str) -> tuple[Event, ...]:
     if value is None:
         return ()
     if isinstance(value, str):
@@ -349,7 +354,7 @@ def _parse_unit(values: Mapping[str, Any], events: Sequence[Event], where: str) 
     return str(unit)
 
 
-def _check_events(row: Row, labels: DataSet) -> None:
+def _check_events(row: Row, labels: LabelSet) -> None:
     for event in row.events:
         if not 0 <= event.start < event.end < math.inf:
             raise InputError(f"{row.where}: {event.label} {event.start} {event.end} must have 0 <= start < end")

@@ -2,7 +2,8 @@
 
     {"format": "avadclip-feature-list", "version": 1, "dataset": "xd", "split": "train", "stride": 16, "crops": [0, 5],
      "visual": {"encoder": ..., "weights": ..., "precision": ..., "preprocessing": ..., "width": 512},
-     "audio": {...} or null, "note": "", "videos": {"<video_id>": {"frames": 3038, "fps": 24.0, "audio_sounding": 190}}}
+     "audio": {...} or null, "note": "", "labels": {"codes": [...], "model_codes": [...], "prompts": [...]},
+     "videos": {"<video_id>": {"frames": 3038, "fps": 24.0, "audio_sounding": 190}}}
 
 The fields are those of a shard (extract/shard.py); ``width`` is 512 where it is absent, and ``fps`` null
 where it is unknown.
@@ -18,6 +19,7 @@ from typing import Any
 from extract.base.errors import InputError
 from extract.base.json_text import parse_json
 from extract.base.regular_file import read_regular_text
+from extract.labels.label_set import LabelSet, parse_label_set
 from extract.shard import ATTRIBUTES, DIMENSIONS, Encoding, ShardHeader, ShardVideo
 
 FORMAT = "avadclip-feature-list"
@@ -105,9 +107,19 @@ def read_sidecar(feature_list: Path) -> Sidecar | None:
         visual=_encoding(_field(content, "visual", dict, path), path),
         audio=None if audio is None else _encoding(_field(content, "audio", dict, path), path),
         note=_field(content, "note", str, path),
+        labels=_labels(content, path),
     )
     videos = _field(content, "videos", dict, path)
     return Sidecar(path, header, {video_id: _facts(videos, video_id, path) for video_id in videos})
+
+
+def _labels(content: dict[str, Any], path: Path) -> LabelSet | None:
+    if content.get("labels") is None:
+        return None
+    try:
+        return parse_label_set(_field(content, "dataset", str, path), _field(content, "labels", dict, path))
+    except InputError as error:
+        raise InputError(f"{path}: labels: {error}; export again") from None
 
 
 def _stride(content: dict[str, Any], path: Path) -> int:

@@ -63,7 +63,7 @@ def test_a_misspelt_choice_is_named_with_the_one_that_is_meant() -> None:
 def test_a_key_that_is_near_none_is_named_with_those_that_there_are() -> None:
     message = found(lambda settings: settings.update(colour=1))
     assert "did you mean" not in message
-    assert "there are name, dataset, features" in message
+    assert "there are name, dataset, classes, features" in message
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from extract.base.errors import InputError
+from extract.labels.label_set import one_word_each
 from extract.shard import Encoding, Shard, ShardHeader, new_shard, shard_paths
 
 VISUAL = Encoding("ViT-B-16-quickgelu", "random:0", "fp32", "resize")
@@ -55,6 +56,54 @@ def test_another_tool_sees_the_documented_names(shard: Path) -> None:
         assert file["videos/labels"].asstr()[0] == "B1-G"
         assert file["videos/start"][:].tolist() == [0, 3]
         assert file["videos/audio_rows"][:].tolist() == [3, 7]
+
+
+def test_a_shard_names_its_classes_and_one_written_before_has_those_of_its_data_set(shard: Path) -> None:
+    with h5py.File(shard) as file:
+        assert [code.decode() for code in file.attrs["codes"]] == ["A", "B1", "B2", "B4", "B5", "B6", "G"]
+        assert file.attrs["prompts"][1] == b"fighting"
+    with h5py.File(shard, "r+") as file:
+        for name in ("codes", "model_codes", "prompts"):
+            del file.attrs[name]
+    with Shard(shard) as opened:
+        assert opened.header == HEADER
+        assert opened.header.label_set(shard).prompts[6] == "explosion"
+
+
+def test_a_shard_can_be_read_alone_whatever_its_classes(tmp_path: Path) -> None:
+    labels = one_word_each("own", {"normal": "normal", "می‌افتد": "کسی می‌افتد", "火事": "火"})
+    with new_shard(tmp_path / "train-00000.h5", replace(HEADER, dataset="own", labels=labels), "float32"):
+        pass
+    with Shard(tmp_path / "train-00000.h5") as opened:
+        assert opened.header.label_set(tmp_path) == labels
+    many = one_word_each("own", {f"code {n:05d}{'x' * 60}": f"prompt {n:05d}{'y' * 60}" for n in range(2000)})
+    with new_shard(tmp_path / "many.h5", replace(HEADER, dataset="own", labels=many), "float32"):
+        pass
+    with Shard(tmp_path / "many.h5") as opened:
+        assert opened.header.label_set(tmp_path) == many
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("prompts", None, r"attribute prompts: is None"),
+        ("prompts", np.array([b"normal"]), r"attribute prompts: there are 1 for 7 classes"),
+        ("codes", np.array([b"A", b"X"]), r"attribute codes: X must be classes of the model"),
+        ("model_codes", np.arange(7), r"attribute model_codes: is .* must be a list of texts"),
+    ],
+)
+def test_classes_that_do_not_fit_together_are_refused(shard: Path, name: str, value: object, reason: str) -> None:
+    with h5py.File(shard, "r+") as file:
+        del file.attrs[name]
+        if value is not None:
+            file.attrs[name] = value
+    with pytest.raises(InputError, match=rf"train-00000\.h5: {reason}"):
+        Shard(shard)
+
+
+def test_a_shard_of_an_unknown_set_that_names_no_classes_is_refused_where_they_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="shards: attribute dataset: unknown data set 'own'"):
+        ShardHeader("own", "train", 16, (0,), VISUAL, None).label_set(Path("shards"))
 
 
 def test_each_stream_is_as_wide_as_its_encoder(tmp_path: Path) -> None:

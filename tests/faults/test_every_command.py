@@ -45,6 +45,7 @@ GOOD = {
     "benchmarks": "jobs",
     "catalog": "catalog.jsonl",
     "checkpoint": "network.safetensors",
+    "classes": "classes.yaml",
     "curves": "curves.csv",
     "evaluate.detect checkpoint": "telling.safetensors",
     "evaluate.ground_truth check": "gt.npy",
@@ -134,8 +135,10 @@ SAID = {
 BESIDE = {
     "evaluate.ground_truth catalog": ["--check", "{good}/gt.npy"],
     "evaluate.ground_truth lengths": ["--check", "{good}/gt.npy"],
+    "evaluate.ground_truth classes": ["--check", "{good}/gt.npy", "--lengths", "{good}/lengths.csv"],
     "evaluate.ground_truth list": ["--check", "{good}/gt.npy"],
     "evaluate.import_scores source": ["--lengths", "{good}/lengths.csv"],
+    "evaluate.import_scores classes": ["--lengths", "{good}/lengths.csv"],
     "evaluate.import_scores list": ["--lengths", "{good}/lengths.csv"],
     "extract.align audio": ["--audio-failures", "{good}/failures.csv"],
     "extract.align audio_failures": ["--audio", "{good}/audio.h5"],
@@ -246,6 +249,7 @@ def _make_telling(path: Path) -> None:
 
 TEXTS = {
     "sound.list": "v__vggish.npy\n",
+    "classes.yaml": "A: normal\nB1: fighting\n",
     "transfer.csv": "trained_on,method,scored_on,videos,auc_mean\nxd,vadclip,ucf,3,50.00\n",
     "cctv.txt": "fight_test_label_B1-0-0 1 43\n",
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
@@ -298,8 +302,12 @@ def line_of(command: str, place: str, path: Path, good: Path, out: Path) -> list
     """Spell a command line on which one file is ``path``, the others are good, and what is written goes to ``out``."""
     reads = {action.dest for action in file_arguments(command)}
     words: list[str] = []
-    for action in parser_of(command)._actions:
-        if action.dest != place and not action.required:
+    parser = parser_of(command)
+    # Of arguments of which one is needed, the first, unless another one is tried.
+    either = [group._group_actions for group in parser._mutually_exclusive_groups if group.required]
+    taken = [group[0].dest for group in either if place not in {action.dest for action in group}]
+    for action in parser._actions:
+        if action.dest != place and not action.required and action.dest not in taken:
             continue
         if action.dest == place:
             said = in_words(action, str(path))

@@ -8,7 +8,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from extract.base.errors import InputError
+from extract.check import check
 from extract.datasets import DATA_SETS
+from extract.labels.label_set import one_word_each
 from extract.shard import RELEASED_VISUAL, ShardHeader
 from tests.shards import AUDIO, VISUAL
 from train.checkpoint import Header, TrainedOn, load_checkpoint, load_for_scoring, read_header, save_checkpoint
@@ -53,6 +55,36 @@ def test_a_checkpoint_comes_back_as_it_was_written(path: Path) -> None:
     for name, value in checkpoint.network.state_dict().items():
         assert torch.equal(value, expected[f"network.{name}"])
     assert not checkpoint.network.training
+
+
+def test_a_checkpoint_names_its_classes_and_one_written_before_has_those_of_its_data_set(path: Path) -> None:
+    with safe_open(path, framework="pt") as file:
+        written = json.loads(file.metadata()["header"])
+    assert written["labels"]["codes"] == list(LABELS.codes)
+    assert written["labels"]["prompts"] == list(LABELS.prompts)
+    rewrite(path, {"labels": None})
+    assert load_checkpoint(path, CPU).header == HEADER
+
+
+def test_a_checkpoint_can_be_read_alone_whatever_its_classes(tmp_path: Path) -> None:
+    """A method that tells no classes has none in its columns, and names them all the same."""
+    labels = one_word_each("own", {"normal": "normal", "Sturz": "ein Mensch stürzt"})
+    header = replace(HEADER, architecture=Architecture("rtfm"), dataset="own", labels=labels, classes=(), prompts=())
+    stored = {f"network.{name}": value for name, value in build_network(header.architecture).state_dict().items()}
+    save_checkpoint(tmp_path / "rtfm", header, stored | {"text": torch.zeros(0, 512)})
+    assert load_checkpoint(tmp_path / "rtfm", CPU).header.label_set(tmp_path / "rtfm") == labels
+    assert check(tmp_path / "rtfm") == ("checkpoint", [])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[], {"codes": ["A"]}, {"codes": ["A", "B1"], "model_codes": ["A", "B1"], "prompts": ["normal", "Normal"]}],
+)
+def test_classes_of_a_checkpoint_that_do_not_fit_together_are_refused(path: Path, labels: object) -> None:
+    rewrite(path, {"labels": labels})
+    with pytest.raises(InputError, match=r"teacher\.safetensors: header: "):
+        load_checkpoint(path, CPU)
+    assert any("header: labels: " in problem for problem in check(path)[1])
 
 
 def test_scoring_reads_the_window_and_the_prompts_of_its_own_and_a_student_those_of_the_training(

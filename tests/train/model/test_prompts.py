@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from extract.base.errors import InputError
+from extract.labels.prompt_tokens import MOST_TOKENS
 from train.model.clip_text import ClipTextEncoder, prompt_tokens
 from train.model.prompts import (
     ClassEmbedding,
@@ -105,6 +106,7 @@ def test_a_prompt_too_long_for_clip_is_refused_by_name(clip: Any) -> None:
     LearnablePrompt(clip, ["normal", "riot " * 55])
     with pytest.raises(InputError, match=r"prompts: 'riot .* has 56 tokens"):
         LearnablePrompt(clip, ["normal", "riot " * 56])
+    assert MOST_TOKENS == 55
 
 
 def test_the_audio_visual_prompt_weights_every_row_by_its_raw_logit() -> None:
