@@ -177,3 +177,4 @@ def _hdf5(path: Path, whole: bool) -> Found:
 _READERS: dict[str, Callable[[Path, bool], Found]] = {
     ".npy": _npy, ".npz": _npz, ".pt": _pt, ".pth": _pt, ".h5": _hdf5, ".hdf5": _hdf5,
 }  # fmt: skip
+READABLE = tuple(_READERS)
