@@ -9,6 +9,7 @@ from evaluate.provenance import Provenance
 from evaluate.score import check_match, class_columns, provenance
 from extract.base.errors import InputError
 from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
+from extract.cut_videos import REFUSE
 from extract.encoders import clip as clip_encoder
 from extract.encoders import preprocessing as crops
 from extract.encoders import wav2clip
@@ -36,6 +37,7 @@ class Choice:
         allow_mismatch: Whether other weights than in training are let through.
         batch: Images a call of the frames' encoder.
         threads: Decoding threads.
+        cut: What to do with files that seem to be cut short (``extract.cut_videos``).
     """
 
     checkpoint: Path
@@ -46,6 +48,7 @@ class Choice:
     allow_mismatch: bool
     batch: int
     threads: int
+    cut: str = REFUSE
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +125,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
         precision=_precision(choice.precision, trained_on.visual, device),
         batch=choice.batch,
         dtype=STORED,
+        cut=choice.cut,
     )
     audio, heard = None, None
     if header.architecture.reads_audio:
