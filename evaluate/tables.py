@@ -418,7 +418,7 @@ def _of_intervals(runs: Sequence[Run], columns: Sequence[Column]) -> str:
     first, note = made[0], str(made[0].get("note", ""))
     if note.startswith("no intervals"):
         return note
-    said = f"{first.get('level')}% over test videos ({first.get('resamples')} resamples, {first.get('interval')})"
+    said = f"{first.get('level')}% over test videos ({first.get('resamples')} resamples, {first.get('how')})"
     if len(runs) > 1:
         said = f"[ ] {said}, mean of {len(runs)} seeds; ± standard deviation over the seeds"
     lost = max((_undefined(first, column.keys) for column in columns), default=0.0)
