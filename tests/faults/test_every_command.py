@@ -52,6 +52,7 @@ GOOD = {
     "evaluate.compare others": "scores.h5",
     "evaluate.compare.page table": "comparison.csv",
     "evaluate.detect checkpoint": "telling.safetensors",
+    "evaluate.watch checkpoint": "telling.safetensors",
     "evaluate.ground_truth check": "gt.npy",
     "evaluate.ground_truth list": "order.txt",
     "evaluate.import_scores list": "order.txt",
@@ -99,8 +100,8 @@ GOOD = {
     "lists": "failures.csv",
     "measured": "metrics.json",
     "metrics": "metrics.json",
-    "ours": "shards",
     "operating_point": "point.json",
+    "ours": "shards",
     "released": "shards",
     "reported": "reported.csv",
     "root": "features",
@@ -130,6 +131,7 @@ SAID = {
     "evaluate.report.provenance_page configuration": ["{}"],
     "evaluate.tables modality": ["m=RGB(ViT)"],
     "evaluate.tables row": ["m=VadCLIP"],
+    "evaluate.watch sources": ["gone.ts"],
     "extract.align split": ["train"],
     "extract.failures max_failures": ["9"],
     "extract.simulate hours": ["0.1"],
@@ -297,7 +299,11 @@ def file_arguments(command: str) -> list[argparse.Action]:
 
 
 # Read only where a published model, or one that listens, has been read: by what reads train.run's and extract.audio's.
-NOT_REACHED = [("train.released", "text_weights"), ("evaluate.detect", "audio_weights")]
+NOT_REACHED = [
+    ("train.released", "text_weights"),
+    ("evaluate.detect", "audio_weights"),
+    ("evaluate.watch", "audio_weights"),
+]
 PLACES = [
     place
     for command in COMMANDS
