@@ -16,6 +16,7 @@ from extract.image_models import ImageModel, find_model
 from extract.shard import Encoding, ShardHeader
 from extract.visual_settings import VisualSettings
 from train.checkpoint import Checkpoint, load_for_scoring
+from train.crops import ALL_CROPS
 
 # The type that the pipeline stores features in; the last bits of scores depend on it.
 STORED = "float16"
@@ -123,7 +124,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
     named = _named(choice.checkpoint, trained_on.visual)
     settings = VisualSettings(
         stride=trained_on.stride,
-        crops=(header.scoring_crop,),
+        crops=trained_on.crops if header.scoring_crop == ALL_CROPS else (header.scoring_crop,),
         precision=_precision(
             choice.precision, trained_on.visual, device, on_cpu="bf16" if named.is_transformer else "fp32"
         ),
