@@ -142,7 +142,6 @@ BESIDE = {
     "evaluate.detect classes": ["--text-weights", "random:0"],
     "evaluate.detect text_weights": ["--classes", "{good}/classes.yaml"],
     "evaluate.score classes": ["--text-weights", "random:0"],
-    "evaluate.score text_weights": ["--classes", "{good}/classes.yaml"],
     "extract.align audio": ["--audio-failures", "{good}/failures.csv"],
     "extract.align audio_failures": ["--audio", "{good}/audio.h5"],
     "extract.audit catalog": ["--weights", "random:0"],
@@ -291,7 +290,11 @@ def file_arguments(command: str) -> list[argparse.Action]:
 
 
 # Read only where a published model, or one that listens, has been read: by what reads train.run's and extract.audio's.
-NOT_REACHED = [("train.released", "text_weights"), ("evaluate.detect", "audio_weights")]
+NOT_REACHED = [
+    ("train.released", "text_weights"),
+    ("evaluate.detect", "audio_weights"),
+    ("evaluate.score", "text_weights"),
+]
 PLACES = [
     place
     for command in COMMANDS
