@@ -249,7 +249,8 @@ def test_the_order_of_columns_is_free_and_a_byte_order_mark_does_not_matter(tmp_
 
 def test_classes_of_one_s_own_take_the_place_of_a_data_set_s(tmp_path: Path, source: Path) -> None:
     (tmp_path / "classes.yaml").write_text("ruhig: normal\nSturz: ein Mensch stürzt\n火事: fire\n", encoding="utf-8")
-    text = f"{HEADER}steady.mp4,test,sturz-火事,EIN MENSCH STÜRZT 0.4 1; 火事 1.2 2,seconds\ndeep/er/uneven.mkv,train,normal,,\n"
+    events = "EIN MENSCH STÜRZT 0.4 1; 火事 1.2 2,seconds"
+    text = f"{HEADER}steady.mp4,test,sturz-火事,{events}\ndeep/er/uneven.mkv,train,normal,,\n"
     (tmp_path / "list.csv").write_text(text, encoding="utf-8")
     out = tmp_path / "catalog.jsonl"
     words = ["--videos", str(source), "--list", str(tmp_path / "list.csv"), "--out", str(out)]
