@@ -9,7 +9,7 @@ BENCH := results/bench
 # One line that moves in place of Snakemake's account. The time left is told from an earlier run's benchmark files.
 follow = python -m snakemake --cores $(CORES) --configfile config/$(1).yaml --logger progress --logger-progress-earlier work/$(1)/benchmarks
 
-.PHONY: help demo test slow faults bench lint learning baselines clean
+.PHONY: help demo test slow faults bench gpu lint learning baselines clean
 
 # The first target, so that `make` alone starts nothing that takes minutes.
 help:  ## this list
@@ -57,6 +57,10 @@ bench: .venv/.dev  ## how fast, against what the hardware reaches
 	python -m benchmarks.scoring --shards work/bench --threads $(CORES) --out $(BENCH)/scoring.json
 	python -m benchmarks.scale --threads $(CORES) --out $(BENCH)/scale.json
 	python -m benchmarks.estimate --bench $(BENCH) --out $(BENCH)/estimate.json
+
+# Equality with the processor first; on a machine without a GPU it ends with one line.
+gpu: .venv/.dev  ## on a machine with a GPU: is it right there, and how fast
+	python -m benchmarks.gpu --out results/gpu.json
 
 lint: .venv/.dev  ## style, types and the workflow, no test
 	ruff check .

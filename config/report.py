@@ -58,6 +58,22 @@ def runs_as_flags(configuration: Configuration, flag: str, pattern: str, names: 
     )
 
 
+def is_compared(configuration: Configuration) -> bool:
+    """Tell whether there are methods to compare."""
+    return len(shown(configuration)) > 1
+
+
+def compared(configuration: Configuration, pattern: str) -> str:
+    """Spell NAME=FILE for every run of every method in a table; ``{}`` stands for model/control/run."""
+    names = shown(configuration)
+    return shlex.join(f"{name}={pattern.format(f'{name}/{run}')}" for name, run in _runs(configuration, names))
+
+
+def swaps(configuration: Configuration) -> int:
+    """Give the swaps of a randomisation test: fewer where many pairs are tested."""
+    return 9999 if len(shown(configuration)) <= 5 else 1999
+
+
 def _runs(configuration: Configuration, names: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, run) for name in shown(configuration) if name in names for run in configuration.runs_of(name)]
 
@@ -73,6 +89,8 @@ def report_items(configuration: Configuration) -> list[str]:
     }
     return [
         *(f"{folder}/table{number}.html" for number in configuration.tables),
+        *(f"{folder}/intervals/table{number}.svg" for number in configuration.tables),
+        *([f"{folder}/comparison.html"] if is_compared(configuration) else []),
         *(f"{folder}/{name}" for name, has_something in drawings.items() if has_something),
         *([f"{folder}/figure4.html"] if configuration.figure4 else []),
         f"{folder}/failures.html",

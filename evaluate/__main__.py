@@ -15,6 +15,7 @@ FOR_PEOPLE = (
     "import_scores",
     "ground_truth",
     "alarms",
+    "operating_point",
     "report.figure4",
     "report.transfer_matrix",
 )

@@ -3,6 +3,7 @@
 
 localrules:
     table_page,
+    intervals,
     training_curves,
     precision_recall,
     per_class,
@@ -41,6 +42,66 @@ rule table_page:
         selected=reported.selected(conf),
     shell:
         "python -m evaluate.report.table_page {input:q} --title {params.title:q} --out {output:q} > {log:q} 2>&1"
+
+
+rule intervals:
+    input:
+        f"results/{NAME}_table{{number}}.csv",
+    output:
+        report(
+            f"{REPORT}/intervals/table{{number}}.svg",
+            caption="captions/intervals.rst",
+            category="1 Tables",
+            labels={"table": "{number}, intervals"},
+        ),
+    log:
+        f"{LOGS}/table{{number}}_intervals.log",
+    benchmark:
+        f"{BENCHMARKS}/intervals/{{number}}.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(10),
+    params:
+        title=lambda wildcards: reported.title_of(conf, int(wildcards.number)),
+        own=conf.is_own,
+        measured=lambda wildcards: reported.measured_in(conf, int(wildcards.number)),
+        selected=reported.selected(conf),
+    shell:
+        "python -m evaluate.report.forest {input:q} --title {params.title:q} --out {output:q} > {log:q} 2>&1"
+
+
+if reported.is_compared(conf):
+
+    localrules:
+        comparison_page,
+
+    rule comparison_page:
+        input:
+            f"results/{NAME}_comparison.csv",
+        output:
+            report(
+                f"{REPORT}/comparison.html",
+                caption="captions/comparison.rst",
+                category="1 Tables",
+                labels={"table": "comparison of methods"},
+            ),
+        log:
+            f"{LOGS}/comparison_page.log",
+        benchmark:
+            f"{BENCHMARKS}/comparison_page.tsv"
+        conda:
+            "../envs/evaluate.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(500),
+            runtime=growing(10),
+        params:
+            selected=reported.selected(conf),
+        shell:
+            "python -m evaluate.compare.page {input:q} --title 'Comparison of methods' --out {output:q} > {log:q} 2>&1"
 
 
 rule training_curves:

@@ -132,6 +132,51 @@ rule twins:
         "python -m evaluate.twins {input:q} --markdown {output.markdown:q} --latex {output.latex:q} > {log:q} 2>&1"
 
 
+if reported.is_compared(conf):
+
+    rule comparison:
+        input:
+            scores=reported.files_of_runs(
+                conf, f"{WORK}/scores/{{}}.h5", reported.shown(conf)
+            ),
+            catalog=f"{WORK}/catalog.jsonl",
+        output:
+            table=f"results/{NAME}_comparison.csv",
+            markdown=f"results/{NAME}_comparison.md",
+            latex=f"results/{NAME}_comparison.tex",
+            picture=report(
+                f"results/{NAME}_comparison.svg",
+                caption="captions/comparison.rst",
+                category="1 Tables",
+                labels={"table": "comparison of methods (picture)"},
+            ),
+        log:
+            f"{LOGS}/comparison.log",
+        benchmark:
+            f"{BENCHMARKS}/comparison.tsv"
+        conda:
+            "../envs/evaluate.yaml"
+        threads: 1
+        resources:
+            mem_mb=growing(4000),
+            runtime=growing(240),
+        params:
+            scores=reported.compared(conf, f"{WORK}/scores/{{}}.h5"),
+            settings=flags(
+                {
+                    "branch": conf.frame_level.branch,
+                    "protocol": conf.frame_level.protocol,
+                    "swaps": reported.swaps(conf),
+                    "name": f"{NAME}_comparison",
+                }
+            ),
+            folder="results",
+            selected=reported.selected(conf),
+        shell:
+            "python -m evaluate.compare {params.scores} {params.settings} --catalog {input.catalog:q} "
+            "--out {params.folder:q} > {log:q} 2>&1"
+
+
 if conf.figure4:
 
     rule figure4:
@@ -194,8 +239,8 @@ rule another_configuration:
     log:
         f"{LOGS}/{{other}}_{{table}}.log",
     wildcard_constraints:
-        other=f"(?!{NAME}_({one_of(f'table{number}' for number in conf.tables)}|learning)[.])[a-z0-9_]+?",
-        table="table[0-9]+|learning",
+        other=f"(?!{NAME}_({one_of(f'table{number}' for number in conf.tables)}|learning|comparison)[.])[a-z0-9_]+?",
+        table="table[0-9]+|learning|comparison",
     conda:
         "../envs/evaluate.yaml"
     shell:

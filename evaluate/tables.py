@@ -17,6 +17,7 @@ from typing import Any
 from evaluate.metrics import FORMAT, VERSION
 from evaluate.paper_tables import TABLES, Column, Table, columns_of
 from evaluate.provenance import Provenance, parse_provenance
+from evaluate.statistics.settings import MUCH
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
@@ -256,7 +257,7 @@ def measured_cells(runs: Sequence[Run], columns: Sequence[Column], protocol: str
             cells[f"measured_{column.name}_{end}"] = f"{statistics.fmean(known):.2f}" if len(known) == len(runs) else ""
     return cells | {
         "seeds": str(len(runs)),
-        "intervals": _of_intervals(runs),
+        "intervals": _of_intervals(runs, columns),
         "selection": first.provenance.selection,
         "protocol": protocol,
         "features": first.provenance.features,
@@ -410,7 +411,7 @@ def interval(run: Run, keys: Sequence[str]) -> tuple[float, float] | None:
     return float(value[0]), float(value[1])
 
 
-def _of_intervals(runs: Sequence[Run]) -> str:
+def _of_intervals(runs: Sequence[Run], columns: Sequence[Column]) -> str:
     made = [found for run in runs if isinstance(found := run.metrics.get("intervals"), dict)]
     if len(made) < len(runs):
         return "none; measure again"
@@ -420,7 +421,15 @@ def _of_intervals(runs: Sequence[Run]) -> str:
     said = f"{first.get('level')}% over test videos ({first.get('resamples')} resamples, {first.get('interval')})"
     if len(runs) > 1:
         said = f"[ ] {said}, mean of {len(runs)} seeds; ± standard deviation over the seeds"
-    return "; ".join(word for word in (said, note, str(first.get("warning", ""))) if word)
+    lost = max((_undefined(first, column.keys) for column in columns), default=0.0)
+    undefined = f"up to {100 * lost:.1f}% of the resamples lack a kind of frames or events and do not count"
+    return "; ".join(word for word in (said, note, undefined if lost > MUCH else "") if word)
+
+
+def _undefined(intervals: Mapping[str, Any], keys: Sequence[str]) -> float:
+    counts, resamples = intervals.get("undefined"), intervals.get("resamples")
+    count = counts.get(".".join(keys)) if isinstance(counts, dict) else None
+    return float(count / resamples) if is_finite(count) and is_finite(resamples) and resamples else 0.0
 
 
 def _check_seeds(runs: Sequence[Run]) -> None:

@@ -27,7 +27,7 @@ BELOW = {
     "train.baselines": {"extract.base", "train", "train.model"},
     "train": {"extract", "extract.base", "extract.encoders", "extract.labels", "train.model", "train.baselines"},
     "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
-    "evaluate.alarms": {"extract", "extract.base", "train", "evaluate"},
+    "evaluate.alarms": {"extract", "extract.base", "train", "evaluate", "evaluate.statistics"},
     "evaluate.statistics": {"extract", "extract.base", "train", "evaluate"},
     "evaluate": {
         "extract",
@@ -36,10 +36,11 @@ BELOW = {
         "train",
         *(f"evaluate.{room}" for room in ("arrays", "alarms", "statistics")),
     },
+    "evaluate.compare": {"extract", "extract.base", "train", "evaluate", "evaluate.report", "evaluate.statistics"},
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
-        *("train", "evaluate", "evaluate.report"),
+        *("train", "evaluate", "evaluate.report", "evaluate.alarms"),
     },
     "config": {"extract", "extract.base", "extract.labels", "train", "evaluate"},
 }

@@ -39,12 +39,12 @@ class JoinedFrames(NamedTuple):
 
     Attributes:
         labels: [n] bool, whether the entry's frames are abnormal.
-        scores: [n] float32.
+        scores: [n], float32 as scored.
         counts: [n] float64, frames of the entry, at least 1.
     """
 
     labels: NDArray[np.bool_]
-    scores: NDArray[np.float32]
+    scores: NDArray[np.floating[Any]]
     counts: NDArray[np.float64]
 
 

@@ -12,7 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluate.alarms.names import EITHER, SCORES
+from evaluate.alarms.options import add_score, check_fps
+from evaluate.alarms.spelling import in_percent, percent, point_as_json
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
@@ -21,7 +22,7 @@ from extract.base.progress import say
 from extract.catalog import read_test_videos
 
 if TYPE_CHECKING:
-    from evaluate.alarms.budget import Point, Watch
+    from evaluate.alarms.budget import Watch
     from evaluate.alarms.footage import Footage
 
 FORMAT = "avadclip-alarms"
@@ -50,22 +51,6 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="what was measured, to write (JSON)")
     return parser
-
-
-def add_score(parser: argparse.ArgumentParser) -> None:
-    """Let a command be told which score alarms, on which frames, and how long a frame lasts."""
-    parser.add_argument(
-        "--branch",
-        choices=SCORES,
-        default=EITHER,
-        help="whose anomaly score; either: the surer one of each snippet, as evaluate.detect alarms",
-    )
-    parser.add_argument(
-        "--protocol", choices=("released", "exact"), default="released", help="which frames count and are abnormal"
-    )
-    parser.add_argument(
-        "--fps", type=float, help="frames per second of videos for which neither catalog nor scores say it"
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -99,7 +84,7 @@ def measure(
     Args:
         scores_path: Scores of the catalog's test videos (HDF5).
         catalog: The catalog (JSON Lines).
-        branch: Whose anomaly score, one of ``evaluate.alarms.names.SCORES``.
+        branch: Whose anomaly score, one of ``evaluate.alarms.options.SCORES``.
         protocol: Which frames count and are abnormal, ``released`` or ``exact``.
         threshold: Least score of an alarmed frame and of a found event.
         fps: Frame rate of videos for which neither catalog nor scores have one.
@@ -142,12 +127,12 @@ def measure(
             "unknown_fps": plain.left_out,
         },
         "frame_level": {
-            "all_videos": _in_percent(areas(videos)),
-            "abnormal_videos": _in_percent(areas(abnormal(videos))),
-            "within_video": {"auc": _percent(within.auc), "videos": within.videos, "skipped": within.skipped},
+            "all_videos": in_percent(areas(videos)),
+            "abnormal_videos": in_percent(areas(abnormal(videos))),
+            "within_video": {"auc": percent(within.auc), "videos": within.videos, "skipped": within.skipped},
             "by_category": {
-                "auc": _percent(sum(known) / len(known) if known else math.nan),
-                "classes": {code: _percent(value) for code, value in categories.items()},
+                "auc": percent(sum(known) / len(known) if known else math.nan),
+                "classes": {code: percent(value) for code, value in categories.items()},
             },
         },
         "false_alarm_rate": _false_alarm_rate(videos, threshold, scores_path),
@@ -165,16 +150,6 @@ def measure(
     }
 
 
-def check_fps(fps: float | None) -> None:
-    """Refuse a frame rate that is none.
-
-    Raises:
-        InputError: If it is not positive or not finite.
-    """
-    if fps is not None and not 0 < fps < math.inf:
-        raise InputError(f"--fps: {fps} must be above 0")
-
-
 def spelled(measured: dict[str, Any]) -> str:
     """Say the most telling numbers in a line."""
     frame = measured["frame_level"]
@@ -188,25 +163,10 @@ def spelled(measured: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def point_as_json(point: "Point") -> dict[str, float | None]:
-    """Give what is to be expected at a threshold as the files hold it: shares in percent, ``None`` where undefined.
-
-    A delay is ``None`` also where it is infinite, since fewer than half of the events are found.
-    """
-    return {
-        "threshold": point.threshold,
-        "alarms_per_hour": _defined(point.alarms_per_hour),
-        "alarmed": _percent(point.alarmed),
-        "alarms_per_normal_hour": _defined(point.alarms_per_normal_hour),
-        "found": _percent(point.found),
-        "delay": _defined(point.delay),
-    }
-
-
 def _false_alarm_rate(videos: "Sequence[Footage]", threshold: float, path: Path) -> dict[str, float | None]:
     from evaluate.alarms.frames import false_alarm_rate
 
-    rate = _in_percent(false_alarm_rate(videos, threshold))
+    rate = in_percent(false_alarm_rate(videos, threshold))
     if any(one.scores.min() < 0 or one.scores.max() > 1 for one in videos):
         say(f"warning: {path}: scores outside 0..1 are no probabilities; a rate at a fixed threshold is left out")
         rate = dict.fromkeys(rate)
@@ -219,7 +179,7 @@ def _events(videos: "Sequence[Footage]", threshold: float) -> dict[str, Any]:
     found, true = [found_events(one, threshold) for one in videos], [one.events for one in videos]
     scores = {
         matching: {
-            str(overlap): _in_percent(score_events(found, true, overlap, matching)) for overlap in OVERLAPS
+            str(overlap): in_percent(score_events(found, true, overlap, matching)) for overlap in OVERLAPS
         }
         for matching in MATCHINGS
     }  # fmt: skip
@@ -257,19 +217,7 @@ def _rounds(scores_path: Path, catalogs: Sequence[Path], branch: str, protocol: 
         footage(read_annotated(scores_path, read_test_videos(catalog), catalog), branch, protocol)
         for catalog in catalogs
     ]
-    return {"rounds": len(every), **_in_percent(mean_over_rounds(every))}
-
-
-def _in_percent(values: Any) -> dict[str, float | None]:
-    return {name: _percent(value) for name, value in values._asdict().items()}
-
-
-def _percent(value: float) -> float | None:
-    return _defined(100 * value)
-
-
-def _defined(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return {"rounds": len(every), **in_percent(mean_over_rounds(every))}
 
 
 def _spelled(value: float | None) -> str:

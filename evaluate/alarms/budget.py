@@ -26,6 +26,8 @@ class Watch:
     """The videos whose frame rates are known.
 
     Attributes:
+        is_quiet: [V] bool, which of them are normal.
+        hours: [V] float64, how long each lasts.
         quiet: Hours of the normal videos.
         normal: Hours in which nothing happens, of all videos.
         quiet_steps: False alarms of the normal videos.
@@ -36,6 +38,8 @@ class Watch:
         left_out: Videos whose frame rates are unknown.
     """
 
+    is_quiet: NDArray[np.bool_]
+    hours: NDArray[np.float64]
     quiet: float
     normal: float
     quiet_steps: Steps
@@ -80,6 +84,8 @@ def watch(videos: Sequence[Footage], merge: float = 0.0) -> Watch:
     hours = np.concatenate([np.zeros(0), *(np.diff(one.ends(), prepend=0) / one.fps / 3600 for one in quiet)])
     order = np.argsort(scores, kind="stable")
     return Watch(
+        np.array([one.normal for one in known], np.bool_),
+        np.array([one.hours for one in known]),
         sum(one.hours for one in quiet),
         sum(one.normal_hours for one in known),
         false_alarm_steps(quiet, merge),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.alarms.names import EITHER
+from evaluate.alarms.options import EITHER
 from evaluate.annotated import ScoredSet, counted_frames
 from evaluate.branches import BRANCHES
 from evaluate.scores_file import ScoredVideo
@@ -59,7 +59,7 @@ def footage(scored: ScoredSet, score: str, protocol: str, fps: float | None = No
 
     Args:
         scored: Scores beside the catalog.
-        score: One of ``evaluate.alarms.names.SCORES``.
+        score: One of ``evaluate.alarms.options.SCORES``.
         protocol: What is abnormal and how many frames count, ``released`` or ``exact``.
         fps: Frame rate of videos for which neither catalog nor scores have one; ``None`` leaves it unknown.
 

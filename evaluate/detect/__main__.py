@@ -20,7 +20,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evaluate.alarms.options import EITHER
 from evaluate.given_classes import add_given_classes, given_classes
+from evaluate.operating_point import OperatingPoint, read_point
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
@@ -28,15 +30,17 @@ from extract.base.help import command_parser
 from extract.base.names import one_form
 from extract.base.precision import AUTO, PRECISIONS
 from extract.catalog import check_video_id
+from extract.cut_videos import add_cut
 from extract.failures import Failure, describe, write_failures
 from extract.lists.video_sources import files_by_stem
 
 if TYPE_CHECKING:
-    from evaluate.detect.models import Tools
+    from evaluate.detect.models import Model, Tools
 
 STAGE = "detect"
 FAILURES = "failures.csv"
 DETECTIONS = "detections.csv"
+THRESHOLD = 0.5
 
 
 class Thresholds(NamedTuple):
@@ -45,10 +49,12 @@ class Thresholds(NamedTuple):
     Attributes:
         anomaly: Least anomaly of a segment.
         named: Least probability of a class for a segment to have its name.
+        says: How the least anomaly was chosen; empty if the user said it.
     """
 
     anomaly: float
     named: float
+    says: str = ""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,8 +81,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--threshold",
         type=float,
-        default=0.5,
-        help="least anomaly of a segment; lower finds more, and more that is wrong",
+        help=f"least anomaly of a segment; lower finds more, and more that is wrong (default: {THRESHOLD})",
+    )
+    parser.add_argument(
+        "--operating-point",
+        type=Path,
+        help="file of evaluate.operating_point, whose threshold is taken in place of --threshold",
     )
     parser.add_argument(
         "--class-threshold",
@@ -90,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
         default=AUTO,
         help="of the frames' encoder; auto: as in training where the hardware computes that, else fp32",
     )
+    add_cut(parser)
     parser.add_argument(
         "--allow-mismatch", action="store_true", help="use other weights than in training; the result will say so"
     )
@@ -106,7 +117,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     if arguments.threads < 1:
         raise InputError(f"--threads: {arguments.threads} must be at least 1")
-    for flag, value in (("--threshold", arguments.threshold), ("--class-threshold", arguments.class_threshold)):
+    point = _read_point(arguments.operating_point, arguments.threshold)
+    threshold = point.threshold if point else THRESHOLD if arguments.threshold is None else arguments.threshold
+    for flag, value in (("--threshold", threshold), ("--class-threshold", arguments.class_threshold)):
         if not 0 < value <= 1:
             raise InputError(f"{flag}: {value} must be above 0 and at most 1")
     found = videos_below(arguments.videos)
@@ -129,11 +142,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         batch=arguments.batch,
         threads=arguments.threads,
         classes=given_classes(arguments),
+        cut=arguments.cut,
     )
     tools = load_tools(choice, take_device(arguments.device, arguments.threads))
     for remark in tools.model.remarks:
         print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
-    thresholds = Thresholds(arguments.threshold, arguments.class_threshold)
+    says = _of_this_checkpoint(point, arguments, tools.model) if point else ""
+    thresholds = Thresholds(threshold, arguments.class_threshold, says)
     detections: dict[str, list[dict[str, Any]]] = {}
     failures: list[Failure] = []
     for video_id, paths in track(found.items(), label=STAGE, total=len(found), unit="videos"):
@@ -170,6 +185,33 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
         raise InputError(f"{path}: {error}") from None
 
 
+def _read_point(path: Path | None, threshold: float | None) -> OperatingPoint | None:
+    if path is None:
+        return None
+    if threshold is not None:
+        raise InputError(f"--threshold: {threshold:g} and {path} both say the threshold; give one of them")
+    point = read_point(path)
+    if point.branch != EITHER:
+        raise InputError(
+            f"{path}: branch is {point.branch}, but detection alarms by the surer one; choose it with --branch {EITHER}"
+        )
+    return point
+
+
+def _of_this_checkpoint(point: OperatingPoint, arguments: argparse.Namespace, model: Model) -> str:
+    """Give what is to be said of an operating point, after it has been seen to be this checkpoint's."""
+    says, of_this = point.says, point.checkpoint_sha256 == model.checkpoint.sha256
+    if not of_this and point.checkpoint_sha256 and not arguments.allow_mismatch:
+        raise InputError(
+            f"{arguments.operating_point}: its scores are of another checkpoint than {arguments.checkpoint}; choose it "
+            "by scores of this one, or use it all the same with --allow-mismatch"
+        )
+    if not of_this:
+        says += "; by scores of another checkpoint" if point.checkpoint_sha256 else "; of which checkpoint is not said"
+    print(f"{STAGE}: {says}", file=sys.stderr)
+    return says
+
+
 def _detect(
     video_id: str, paths: Sequence[Path], tools: Tools, thresholds: Thresholds, out: Path
 ) -> Failure | list[dict[str, Any]]:
@@ -192,6 +234,10 @@ def _detect(
         return Failure(video_id, STAGE, f"{paths[0]}: {error}")
     for note in scored.notes:
         print(f"{STAGE}: {video_id}: {note}", file=sys.stderr)
+    if thresholds.says:
+        scored.notes.append(thresholds.says)
+        if scored.model is not tools.model:
+            scored.notes.append(f"that threshold is the {tools.model.name}'s, not the {scored.model.name}'s")
     anomaly, columns = anomaly_of(scored), range(1, len(scored.model.codes))
     found = detect_events(anomaly, scored.scores.classes, columns, thresholds.anomaly, thresholds.named)
     segments = segments_of(scored, found)

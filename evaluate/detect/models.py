@@ -10,6 +10,7 @@ from evaluate.provenance import Provenance
 from evaluate.score import check_match, class_columns, provenance
 from extract.base.errors import InputError
 from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
+from extract.cut_videos import REFUSE
 from extract.encoders import clip as clip_encoder
 from extract.encoders import preprocessing as crops
 from extract.encoders import wav2clip
@@ -38,6 +39,7 @@ class Choice:
         batch: Images a call of the frames' encoder.
         threads: Decoding threads.
         classes: Other classes than the checkpoints were trained with, if any.
+        cut: What to do with files that seem to be cut short (``extract.cut_videos``).
     """
 
     checkpoint: Path
@@ -49,6 +51,7 @@ class Choice:
     batch: int
     threads: int
     classes: GivenClasses | None = None
+    cut: str = REFUSE
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +128,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
         precision=_precision(choice.precision, trained_on.visual, device),
         batch=choice.batch,
         dtype=STORED,
+        cut=choice.cut,
     )
     audio, heard = None, None
     if header.architecture.reads_audio:

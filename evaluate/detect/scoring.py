@@ -70,6 +70,8 @@ def score_video(path: Path, tools: Tools) -> Scored:
             notes.append(f"no audio stream: scored by the {model.name}, which reads the pictures alone")
         else:
             notes.append(f"no audio stream: scored by the {model.name} with silence (zero rows)")
+    if cut := str(arrays["cut"]):
+        notes.append(f"the file {cut}; taken as far as it goes")
     anomaly, classes = _probabilities(model.checkpoint, visual, sound)
     classes = classes[:, model.columns]
     frames, fps = int(arrays["frames"]), float(arrays["fps"])

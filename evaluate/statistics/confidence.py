@@ -1,6 +1,6 @@
 """How sure the figures of a metrics file are: an interval for each, from resamples of the test videos."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,13 +9,10 @@ from numpy.typing import NDArray
 
 from evaluate.annotated import ScoredSet
 from evaluate.detection_map import Matched
-from evaluate.statistics.figures import Key, measure, prepare
+from evaluate.statistics.figures import Floats, Key, measure, prepare
 from evaluate.statistics.intervals import bca, percentile
-from evaluate.statistics.resampling import is_normal, leave_one_out, resample
-from evaluate.statistics.settings import LEVEL, Resampling
-
-# A share of undefined resamples above which the interval speaks of the others alone, and that is said.
-MUCH = 0.01
+from evaluate.statistics.resampling import Multiplicities, is_normal, leave_one_out, resample
+from evaluate.statistics.settings import LEVEL, MUCH, Resampling
 
 
 def intervals(scored: ScoredSet, matched: Matched | None, settings: Resampling) -> dict[str, Any]:
@@ -32,27 +29,8 @@ def intervals(scored: ScoredSet, matched: Matched | None, settings: Resampling) 
         words what is to be known; ``warning`` is empty or names the figures of which many resamples are undefined.
     """
     normal = is_normal(scored.videos, scored.normal)
-    strata = normal if settings.stratified else np.zeros_like(normal)
-    sizes = np.unique(strata, return_counts=True)[1]
     prepared = prepare(scored, matched)
-    varies = sizes.max() > 1
-    drawn = measure(prepared, resample(strata, settings.resamples if varies else 1, settings.seed))
-    values = np.stack(list(drawn.values()), axis=1)  # [B, K]
-    if not varies:
-        ends = np.full((2, len(drawn)), np.nan)
-    elif settings.interval == "bca":
-        whole = measure(prepared, np.ones((1, len(strata)), np.int32))
-        without = measure(prepared, leave_one_out(len(strata)))
-        columns = list(drawn)
-        ends = bca(
-            values,
-            np.concatenate([whole[key] for key in columns]),
-            np.stack([without[key] for key in columns], axis=1),
-            strata,
-        )
-    else:
-        ends = percentile(values)
-    undefined = {key: int(count) for key, count in zip(drawn, np.isnan(values).sum(axis=0), strict=True) if varies}
+    ends, undefined = ends_of(lambda times: measure(prepared, times), normal, settings)
     # One that every resample leaves undefined is so in the test set itself.
     counted = {key: count for key, count in undefined.items() if 0 < count < settings.resamples}
     return {
@@ -64,8 +42,38 @@ def intervals(scored: ScoredSet, matched: Matched | None, settings: Resampling) 
         "note": _note(normal, settings),
         "warning": _warning(counted, settings.resamples),
         "undefined": {".".join(key): count for key, count in counted.items()},
-        **_nested(drawn, ends),
+        **_nested(ends),
     }
+
+
+def ends_of(
+    measured: Callable[[Multiplicities], dict[Key, Floats]], normal: NDArray[np.bool_], settings: Resampling
+) -> tuple[dict[Key, tuple[float, float] | None], dict[Key, int]]:
+    """Give the interval of every figure, and how many resamples leave it undefined.
+
+    Args:
+        measured: Gives the values of every figure, [B], for how often each resample holds each video, [B, V].
+        normal: Which of V videos are normal, [V].
+        settings: How intervals are made.
+
+    Returns:
+        Low and high of each figure, ``None`` where there is no interval; the count of undefined resamples.
+    """
+    strata = normal if settings.stratified else np.zeros_like(normal)
+    varies = np.unique(strata, return_counts=True)[1].max() > 1
+    drawn = measured(resample(strata, settings.resamples if varies else 1, settings.seed))
+    values = np.stack(list(drawn.values()), axis=1)  # [B, K]
+    if not varies:
+        return dict.fromkeys(drawn), dict.fromkeys(drawn, 0)
+    if settings.interval == "bca":
+        whole, without = measured(np.ones((1, len(strata)), np.int32)), measured(leave_one_out(len(strata)))
+        left = np.stack([without[key] for key in drawn], axis=1)
+        ends = bca(values, np.concatenate([whole[key] for key in drawn]), left, strata)
+    else:
+        ends = percentile(values)
+    pairs = zip(drawn, ends.T.tolist(), strict=True)
+    found = {key: None if np.isnan(low) else (low, high) for key, (low, high) in pairs}
+    return found, dict(zip(drawn, np.isnan(values).sum(axis=0).tolist(), strict=True))
 
 
 def _note(normal: NDArray[np.bool_], settings: Resampling) -> str:
@@ -91,11 +99,11 @@ def _warning(undefined: Mapping[Key, int], draws: int) -> str:
     )
 
 
-def _nested(keys: Mapping[Key, object], ends: NDArray[np.float64]) -> dict[str, Any]:
+def _nested(ends: Mapping[Key, tuple[float, float] | None]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
-    for key, (low, high) in zip(keys, (100 * ends).T.tolist(), strict=True):
+    for key, found in ends.items():
         inner = nested
         for name in key[:-1]:
             inner = inner.setdefault(name, {})
-        inner[key[-1]] = None if np.isnan(low) else [low, high]
+        inner[key[-1]] = found and [100 * end for end in found]
     return nested

@@ -1,6 +1,5 @@
 """Every headline figure of a scored test set, of the set itself and of any resamples of its videos."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -35,18 +34,17 @@ class Prepared(NamedTuple):
     classes: tuple[str, ...]
 
 
-def prepare(scored: ScoredSet, matched: Matched | None, frames: Iterable[Key] | None = None) -> Prepared:
+def prepare(scored: ScoredSet, matched: Matched | None) -> Prepared:
     """Sort what a scored test set holds.
 
     Args:
         scored: The test set.
         matched: Its segments as ``match`` gives them.
-        frames: The branches and protocols that are wanted; all that there are if not given.
     """
     protocols = ("released", "exact") if scored.knows_frames else ("released",)
-    wanted = [(branch, protocol) for branch in BRANCHES for protocol in protocols] if frames is None else frames
+    keys = [(branch, protocol) for branch in BRANCHES for protocol in protocols]
     return Prepared(
-        {(branch, protocol): sort_frames(frames_of_each(scored, branch, protocol)) for branch, protocol in wanted},
+        {(branch, protocol): sort_frames(frames_of_each(scored, branch, protocol)) for branch, protocol in keys},
         sort_detections(matched, len(scored.videos), len(scored.header.classes)) if matched else None,
         scored.header.classes,
     )

@@ -7,6 +7,8 @@ from train.fields import setting
 
 Kind = Literal["percentile", "bca"]
 LEVEL = 0.95
+# A share of undefined resamples above which the interval speaks of the others alone, and that is said.
+MUCH = 0.01
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """What the benchmarks make of what they measured; the measuring itself is `make bench`."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 
+from benchmarks import gpu
 from benchmarks.estimate import Rates, Set, estimate, main
 from benchmarks.measurements import Measurement, publish
 from benchmarks.scale import growth
@@ -72,3 +75,20 @@ def test_a_target_is_printed_with_its_verdict_and_written(tmp_path: Path, capsys
     assert written["settings"] == {"threads": "2"}
     verdicts = ["MISSED" in line for line in capsys.readouterr().out.splitlines()[1:]]
     assert verdicts == [False, True, False, False]
+
+
+@pytest.mark.parametrize(("error", "ends"), [(2e-4, True), (5e-5, False)])
+def test_a_gpu_with_other_numbers_ends_the_check_by_their_names_after_they_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: float, ends: bool
+) -> None:
+    found = Measurement("teacher's gradients", error, "relative", at_most=gpu.MOST_RELATIVE)
+    monkeypatch.setattr(gpu, "_same_numbers", lambda device, count: [found])
+    monkeypatch.setattr(gpu, "_speed", lambda device, arguments: [])
+    context = pytest.raises(SystemExit, match="not the processor's: teacher's gradients") if ends else nullcontext()
+    with context:
+        gpu.main(["--device", "cpu", "--out", str(tmp_path / "gpu.json")])
+    assert json.loads((tmp_path / "gpu.json").read_text())["measurements"][0]["holds"] is not ends
+
+
+def test_features_that_differ_are_told_by_the_norm_of_the_difference() -> None:
+    assert gpu._relative(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 4.5])) == pytest.approx(0.1)

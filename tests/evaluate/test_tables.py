@@ -111,6 +111,16 @@ def test_metrics_of_before_there_were_intervals_have_empty_cells(tmp_path: Path)
     assert (row["measured_ap_low"], row["intervals"]) == ("", "no intervals: one video")
 
 
+def test_undefined_resamples_of_a_figure_that_the_table_shows_are_said(tmp_path: Path) -> None:
+    path = with_interval(metrics(tmp_path / "a.json", 50, 0), 40, 60)
+    content = json.loads(path.read_text())
+    for key, said in (("alignment.released.ap", True), ("map.released.avg", False)):
+        content["intervals"]["undefined"] = {key: 150}
+        path.write_text(json.dumps(content))
+        told = table(tmp_path, *vadclip(path))["VadCLIP"]["intervals"]
+        assert ("; up to 7.5% of the resamples lack a kind of frames" in told) is said
+
+
 def test_an_interval_that_is_no_pair_of_numbers_is_named(tmp_path: Path) -> None:
     path = with_interval(metrics(tmp_path / "a.json", 50, 0), 40, "high")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"a\.json: field intervals\.alignment\.released\.ap is \[40, 'high'\]"):

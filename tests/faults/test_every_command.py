@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from evaluate.compare.outputs import COLUMNS
 from extract.datasets import DATA_SETS
 from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
 from extract.workfile import write_workfile
@@ -46,6 +47,9 @@ GOOD = {
     "checkpoint": "network.safetensors",
     "classes": "classes.yaml",
     "curves": "curves.csv",
+    "evaluate.compare first": "scores.h5",
+    "evaluate.compare others": "scores.h5",
+    "evaluate.compare.page table": "comparison.csv",
     "evaluate.detect checkpoint": "telling.safetensors",
     "evaluate.ground_truth check": "gt.npy",
     "evaluate.ground_truth list": "order.txt",
@@ -95,6 +99,7 @@ GOOD = {
     "measured": "metrics.json",
     "metrics": "metrics.json",
     "ours": "shards",
+    "operating_point": "point.json",
     "released": "shards",
     "reported": "reported.csv",
     "root": "features",
@@ -252,10 +257,13 @@ def _make_telling(path: Path) -> None:
 TEXTS = {
     "classes.yaml": "A: normal\nB1: fighting\n",
     "transfer.csv": "trained_on,method,scored_on,videos,auc_mean\nxd,vadclip,ucf,3,50.00\n",
+    "comparison.csv": f"{','.join(COLUMNS)}\nAP,a,b,1.00,,2.00,,-1.00,-2.00,0.50,0.1000,0.1000,1 and 1,2,,\n",
     "cctv.txt": "fight_test_label_B1-0-0 1 43\n",
     "curves.csv": "epoch,total,learning_rate\n1,0.5,0.1\n",
     "failures.csv": "video_id,stage,reason\nc,visual,cannot be read\n",
     "lengths.csv": "video_id,frames\na,40\né b,100\n",
+    "point.json": '{"format": "avadclip-operating-point", "version": 1, "threshold": 0.5, "branch": "either", '
+    '"remarks": ["chosen"], "provenance": {}}',
     "order.txt": "é b\na\n",
     "kinds.csv": "video_id,kind\na,plain_normal\né b,heard_only\n",
     "own.csv": "video,split,labels,segments,unit\na.mp4,test,B1,B1 0.1 0.5,seconds\n",

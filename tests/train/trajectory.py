@@ -127,7 +127,7 @@ def trajectory(name: str, change: Callable[[Recipe], Recipe] = lambda recipe: re
             make_shard(Path(folder) / "train-00000.h5", videos[: 6 if len(crops) == 2 else 4], crops=crops)
             with Split(Path(folder), "train") as split:
                 samples = TrainingSamples(split.entries, labels.model_codes, SNIPPETS)
-                learner = _learner(architecture, dataset)
+                learner = new_learner(architecture, dataset)
                 if name in DOUBLE:
                     learner.double()
                 first = learner.learned_state()
@@ -135,7 +135,7 @@ def trajectory(name: str, change: Callable[[Recipe], Recipe] = lambda recipe: re
                     learner,
                     samples,
                     change(recipe),
-                    teacher=_teacher() if architecture.model == "student" else None,
+                    teacher=new_teacher() if architecture.model == "student" else None,
                     judge=None,
                     device=torch.device("cpu"),
                     partial=Path(folder) / "partial",
@@ -159,7 +159,7 @@ def main() -> None:
     FILE.write_text(f'{{"made_by": "python -m tests.train.trajectory",\n{models}}}\n')
 
 
-def _learner(architecture: Architecture, dataset: str) -> Learner | BaselineLearner:
+def new_learner(architecture: Architecture, dataset: str) -> Learner | BaselineLearner:
     # Before the seed, as it takes random numbers only where it is made.
     clip = None if architecture.method.is_baseline else narrow_clip()
     torch.manual_seed(7)
@@ -179,8 +179,8 @@ def _doubled(batch: Batch) -> Batch:
     return batch._replace(visual=batch.visual.double(), audio=batch.audio.double(), labels=batch.labels.double())
 
 
-def _teacher() -> Checkpoint:
-    learner = _learner(MODELS["teacher"][1], "xd").eval()
+def new_teacher() -> Checkpoint:
+    learner = new_learner(MODELS["teacher"][1], "xd").eval()
     with torch.no_grad():
         return Checkpoint(header=None, network=learner.network, text=learner.text(), sha256="")  # type: ignore[arg-type]
 

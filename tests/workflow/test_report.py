@@ -109,8 +109,9 @@ def test_the_report_has_every_category(project: Path) -> None:
 
 
 def test_every_item_has_a_caption_that_says_how_the_checkpoint_was_selected(results: dict[str, dict[str, Any]]) -> None:
-    # Tables 1 and 2; curves and precision-recall of both methods; AP and two confusions of one; three pages.
-    assert len(results) == 2 + 2 + 2 + 1 + 2 + 3
+    # Tables 1 and 2 and their intervals; the comparison and its picture; curves and precision-recall of both methods;
+    # AP and two confusions of one; three pages.
+    assert len(results) == 2 + 2 + 2 + 2 + 2 + 1 + 2 + 3
     for path, item in results.items():
         assert LAST in " ".join(item["caption"].split()), path
         assert "system-message" not in item["caption"], path
@@ -147,7 +148,15 @@ def test_no_item_s_name_breaks_its_own_address(results: dict[str, dict[str, Any]
 def test_the_table_s_page_has_the_table_s_numbers(project: Path, results: dict[str, dict[str, Any]]) -> None:
     metrics = json.loads((project / "work/mine/metrics/vadclip/trained/seed7.json").read_text())
     ap = metrics["alignment"]["released"]["ap"]
-    assert f"<td class=number>{ap:.2f}</td>" in shown(results, "table1.html")
+    low, high = metrics["intervals"]["alignment"]["released"]["ap"]
+    assert f"<td class=number>{ap:.2f} [{low:.1f}, {high:.1f}]</td>" in shown(results, "table1.html")
+
+
+def test_the_methods_are_compared_with_one_another(project: Path, results: dict[str, dict[str, Any]]) -> None:
+    page = shown(results, "comparison.html")
+    assert "<td>vadclip</td><td>deep_mil</td>" in page
+    assert "after Holm&#x27;s correction for 1 comparisons by this measure" in page
+    assert (project / "results/mine_comparison.tex").is_file()
 
 
 def test_provenance_names_commit_seed_versions_weights_times_and_the_configuration(

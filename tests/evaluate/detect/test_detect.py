@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +24,7 @@ from extract.encoders.wav2clip import PREPROCESSING as AUDIO_PREPROCESSING
 from extract.encoders.wav2clip import load_wav2clip
 from extract.failures import read_failures
 from extract.shard import Encoding
-from tests.extract.made_videos import FPS, click_track, cut_short, write_numbered
+from tests.extract.made_videos import FPS, click_track, cut_short, to_front, write_numbered
 from tests.machine import QUICK
 from train.checkpoint import Header, TrainedOn, save_checkpoint
 from train.methods import METHODS
@@ -276,6 +277,50 @@ def test_a_broken_video_is_listed_and_the_others_are_done(tmp_path: Path) -> Non
     assert "has the same name" in twice.reason
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"detections.csv", "failures.csv", "good.csv", "good.json", "good.png", "good.svg"}
+
+
+def save_point(path: Path, checkpoint: Path, **changes: Any) -> Path:
+    provenance = {"checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest()}
+    point = {"format": "avadclip-operating-point", "version": 1, "threshold": 0.25, "branch": "either"}
+    remarks = ["chosen on the labels of 3 normal test videos"]
+    path.write_text(json.dumps({**point, "remarks": remarks, "provenance": provenance, **changes}))
+    return path
+
+
+def test_an_operating_point_s_threshold_is_taken_and_its_origin_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video, checkpoint = write_own(tmp_path, frames=20), save_model(tmp_path / "vadclip", "vadclip")
+    point = save_point(tmp_path / "point.json", checkpoint)
+    detect(video, checkpoint, tmp_path / "out", "--operating-point", str(point))
+    found = json.loads((tmp_path / "out/own.json").read_text())
+    assert found["threshold"] == 0.25
+    assert "chosen on the labels of 3 normal test videos" in found["notes"]
+    assert "chosen on the labels of 3 normal test videos" in capsys.readouterr().err
+
+
+def test_an_operating_point_of_something_else_is_refused(tmp_path: Path) -> None:
+    video, checkpoint = write_own(tmp_path, frames=20), save_model(tmp_path / "vadclip", "vadclip")
+    point = save_point(tmp_path / "point.json", checkpoint)
+    with pytest.raises(InputError, match="--threshold: 0.5 and .*point.json both say the threshold"):
+        detect(video, checkpoint, tmp_path / "out", "--operating-point", str(point), "--threshold", "0.5")
+    other = save_point(tmp_path / "branch.json", checkpoint, branch="alignment")
+    with pytest.raises(InputError, match="branch.json: branch is alignment, but detection alarms by the surer one"):
+        detect(video, checkpoint, tmp_path / "out", "--operating-point", str(other))
+    other = save_point(tmp_path / "model.json", checkpoint, provenance={"checkpoint_sha256": "0" * 64})
+    with pytest.raises(InputError, match="model.json: its scores are of another checkpoint than"):
+        detect(video, checkpoint, tmp_path / "out", "--operating-point", str(other))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_cut_short_is_detected_as_far_as_it_goes_on_request(tmp_path: Path) -> None:
+    checkpoint = save_model(tmp_path / "vadclip", "vadclip")
+    video = cut_short(to_front(write_own(tmp_path, "whole.mp4")), 0.6)
+    with pytest.raises(InputError, match="is cut short"):
+        detect(video, checkpoint, tmp_path / "out")
+    detect(video, checkpoint, tmp_path / "out", "--cut", "take")
+    notes = json.loads((tmp_path / "out" / f"{video.stem}.json").read_text())["notes"]
+    assert any(note.startswith("the file is cut short") and note.endswith("taken as far as it goes") for note in notes)
 
 
 def test_a_set_of_fewer_classes_reports_those_alone(tmp_path: Path) -> None:
