@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import font_manager
-from PIL import Image
 
 from evaluate.report import confusion, per_class
 from evaluate.report.class_names import FONT, LONGEST, fonts_for, short
@@ -38,8 +37,6 @@ def test_every_drawing_takes_names_of_any_script_and_length(tmp_path: Path) -> N
         "火事", "seconds", 4.0, [Curve("a", edges, values[:, 0])], ClassMap(NAMES, edges, values), [], "", []
     )
     draw(drawing, tmp_path / "a.png", tmp_path / "a.svg")
-    with Image.open(tmp_path / "a.png") as picture:
-        assert picture.width == 1500 or picture.width > 900
     confusion.draw(tmp_path / "b.svg", "m", NAMES, np.ones((4, 4), np.int64))
     per_class.draw(tmp_path / "c.svg", "m", {"seed0": dict.fromkeys("abcd", 50.0)}, NAMES)
     assert all((tmp_path / name).stat().st_size > 1000 for name in ("a.svg", "b.svg", "c.svg"))
