@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure, print and write."""
+    """Measure, print and write; a target has what `auto` takes."""
     arguments = parser().parse_args(argv)
     kinds: tuple[Kind, ...] = ("percentile", "bca")
     measurements = []
@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         found = coverage(arguments.sets, arguments.videos, arguments.resamples, arguments.seed, kind)
         for name, one in found.items():
             how = f"true value {one.truth:.2f}, mean width {one.width:.2f} points"
-            measurements.append(Measurement(f"{name}, {kind}", one.held, "%", at_least=90.0, how=how))
+            least = 90.0 if kind == ("bca" if name == "mAP" else "percentile") else None
+            measurements.append(Measurement(f"{name}, {kind}", one.held, "%", at_least=least, how=how))
     publish("coverage", measurements, arguments.out, vars(arguments))
 
 

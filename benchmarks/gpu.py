@@ -172,14 +172,14 @@ def _busy(work: Callable[[], Any], seconds: float, device: "torch.device") -> fl
 def _teacher(clip: Any, device: "torch.device") -> "Learner":
     import torch
 
-    from extract.datasets import DATA_SETS
+    from extract.datasets import XD
     from train.learner import Learner, alignment_loss
     from train.model.prompts import LearnablePrompt
     from train.networks import build_network
     from train.settings import Architecture
 
     torch.manual_seed(0)
-    architecture, labels = Architecture(TEACHER, layers=2, window=4), DATA_SETS["xd"]
+    architecture, labels = Architecture(TEACHER, layers=2, window=4), XD
     prompt = LearnablePrompt(clip, labels.prompts)
     return Learner(build_network(architecture), prompt, alignment_loss(architecture, labels)).to(device)
 

@@ -7,6 +7,7 @@ from extract.base.command_list import list_commands
 # What a person calls; every other command is called by a rule.
 FOR_PEOPLE = (
     "detect",
+    "watch",
     "score",
     "metrics",
     "tables",

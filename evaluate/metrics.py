@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evaluate.branches import BRANCHES
 from evaluate.statistics.settings import Resampling
 from extract.base import command
+from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.catalog import read_test_videos
@@ -35,6 +36,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--catalog", type=Path, required=True, help="catalog with the test videos' segments (JSON Lines)"
     )
+    parser.add_argument(
+        "--causal",
+        type=Path,
+        metavar="FILE",
+        help="scores of the same checkpoint by evaluate.score --causal: adds protocol causal, what it reaches live",
+    )
     parser.add_argument("--out", type=Path, required=True, help="metrics to write (JSON)")
     add_flags(parser.add_argument_group("intervals"), Resampling)
     return parser
@@ -45,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     resampling = Resampling(**{one.name: getattr(arguments, one.name) for one in fields(Resampling)})
     check_fields(resampling)
-    metrics = measure(arguments.scores, arguments.catalog, resampling)
+    metrics = measure(arguments.scores, arguments.catalog, resampling, arguments.causal)
     for word in (metrics["intervals"]["note"], metrics["intervals"]["warning"]):
         if word:
             print(f"{arguments.scores}: {word}", file=sys.stderr)
@@ -57,7 +64,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
 
 
-def measure(scores_path: Path, catalog_path: Path, resampling: Resampling = DEFAULT) -> dict[str, Any]:
+def measure(
+    scores_path: Path, catalog_path: Path, resampling: Resampling = DEFAULT, causal_path: Path | None = None
+) -> dict[str, Any]:
     """Measure a scores file against a catalog.
 
     Frame level, ``released`` takes a video's ``released_frames`` for what is abnormal, where the catalog has them;
@@ -69,15 +78,19 @@ def measure(scores_path: Path, catalog_path: Path, resampling: Resampling = DEFA
         scores_path: Scores of the catalog's test videos (HDF5).
         catalog_path: The catalog (JSON Lines).
         resampling: How intervals are made.
+        causal_path: Scores of the same checkpoint and videos as live, if they are to be measured too.
 
     Returns:
         What the metrics file holds: every value in percent, unrounded; ``None`` where the ground truth leaves a value
         undefined, and for the mAP of a method that tells no classes; ``exact`` is ``None`` unless the scores say how
-        many frames each scored video has. ``intervals`` has the interval of every value.
+        many frames each scored video has. With ``causal_path`` there is a protocol ``causal``, which counts frames as
+        ``exact`` does, or as ``released`` where that is undefined. ``intervals`` has the interval of every value but
+        the causal ones.
 
     Raises:
         InputError: If a file is malformed, the scores have a video that is no test video of the catalog or none
-            that is, a label is not among the scores' classes, or an abnormal video has no segments.
+            that is, a label is not among the scores' classes, or an abnormal video has no segments; or if the causal
+            scores are none, or of another checkpoint or other videos.
     """
     # Imported here so that --help stays quick.
     from evaluate.annotated import read_annotated
@@ -90,6 +103,10 @@ def measure(scores_path: Path, catalog_path: Path, resampling: Resampling = DEFA
     header, videos = scored.header, scored.videos
     for one in videos:
         _warn_of_cut_segments(one, header.stride, catalog_path)
+    live = None
+    if causal_path is not None:
+        live = read_annotated(causal_path, tests, catalog_path)
+        _check_causal(live, scored)
     matched = match(scored)
     detection = matched_ap(matched, len(header.classes)) if matched else None
     return {
@@ -97,7 +114,7 @@ def measure(scores_path: Path, catalog_path: Path, resampling: Resampling = DEFA
         "version": VERSION,
         "videos": len(tests),
         "missing": list(scored.missing),
-        **{branch: _frame_level(scored, BRANCHES[branch]) for branch in ("classification", "alignment")},
+        **{branch: _frame_level(scored, live, BRANCHES[branch]) for branch in ("classification", "alignment")},
         "map": {
             "released": _by_threshold(released_map(detection).tolist() if detection else UNDEFINED),
             "abnormal": _by_threshold(abnormal_map(detection).tolist() if detection else UNDEFINED),
@@ -124,13 +141,26 @@ def _warn_of_cut_segments(one: "Annotated", stride: int, catalog_path: Path) -> 
             )
 
 
-def _frame_level(scored: "ScoredSet", score: str) -> dict[str, Any]:
+def _frame_level(scored: "ScoredSet", live: "ScoredSet | None", score: str) -> dict[str, Any]:
     from evaluate.annotated import joined_frames
     from evaluate.frame_level import frame_metrics
 
     protocols = ("released", "exact") if scored.knows_frames else ("released",)
     found = {name: _in_percent(frame_metrics(joined_frames(scored, score, name))) for name in protocols}
-    return {"released": None, "exact": None} | found
+    causal = {} if live is None else {"causal": _in_percent(frame_metrics(joined_frames(live, score, protocols[-1])))}
+    return {"released": None, "exact": None} | found | causal
+
+
+def _check_causal(live: "ScoredSet", scored: "ScoredSet") -> None:
+    if not live.header.causal:
+        raise InputError(f"{live.path}: attribute causal is false; make these scores by evaluate.score --causal")
+    one, other = (found.header.provenance.checkpoint_sha256 for found in (live, scored))
+    if one != other:
+        raise InputError(f"{live.path}: is of another checkpoint than {scored.path}; score both with one")
+    ids = [{video.video.video_id for video in found.videos} for found in (live, scored)]
+    if ids[0] != ids[1]:
+        video_id = min(ids[0] ^ ids[1])
+        raise InputError(f"{live.path}: video {video_id!r} is scored in one of it and {scored.path} alone")
 
 
 def _in_percent(metrics: "FrameMetrics") -> dict[str, float | None]:

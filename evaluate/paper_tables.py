@@ -67,7 +67,7 @@ def columns_of(table: Table, branch: str, protocol: str, measure: str) -> tuple[
     Args:
         table: The table.
         branch: ``classification`` or ``alignment``.
-        protocol: ``released``; ``exact`` of frame-level numbers, ``abnormal`` of a table of mAP alone.
+        protocol: ``released``; ``exact`` and ``causal`` of frame-level numbers, ``abnormal`` of a table of mAP alone.
         measure: ``ap`` or ``auc``.
     """
     # Beside a frame-level number, whose protocol it is, mAP is always as released.

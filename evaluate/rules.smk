@@ -170,7 +170,7 @@ if reported.is_compared(conf):
                     "name": f"{NAME}_comparison",
                 }
             ),
-            folder="results",
+            folder=lambda wildcards, output: Path(output.table).parent,
             selected=reported.selected(conf),
         shell:
             "python -m evaluate.compare {params.scores} {params.settings} --catalog {input.catalog:q} "

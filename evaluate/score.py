@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.cut_videos import cut_notes
+from extract.sound_statistics import as_whole, looks_ahead
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from train.checkpoint import Checkpoint, Header
     from train.samples import Split
 
+CAUSAL = "causal: no score knows what comes later, sound standardised by the past"
+
 
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
@@ -31,6 +35,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="scores to write (HDF5)")
     parser.add_argument("--crop", type=int, help="crop to read (default: the checkpoint's own)")
     add_given_classes(parser)
+    parser.add_argument(
+        "--causal",
+        action="store_true",
+        help="score every snippet from those before it alone, as live; takes shards of extract.audio --statistics past",
+    )
     parser.add_argument(
         "--allow-mismatch",
         action="store_true",
@@ -62,17 +71,33 @@ def main(argv: Sequence[str] | None = None) -> None:
         tells_classes = checkpoint.header.architecture.tells_classes
         where = f"{arguments.checkpoint}: classes"
         columns = class_columns(checkpoint.header.scored_classes, labels.codes, where) if tells_classes else None
-        mismatch = check_match(checkpoint, split.header, arguments.checkpoint, allowed=arguments.allow_mismatch)
-        header = ScoresHeader(
-            split.header.stride,
-            labels.codes,
-            provenance(checkpoint, split.header, crop, tuple(mismatch)),
-            tells_classes,
-            labels.words,
-        )
+        shards = split.header
+        if arguments.causal:
+            shards = _without_foresight(shards, arguments.shards, listens=checkpoint.header.architecture.reads_audio)
+        mismatch = check_match(checkpoint, shards, arguments.checkpoint, allowed=arguments.allow_mismatch)
+        origin = provenance(checkpoint, split.header, crop, tuple(mismatch))
+        if arguments.causal:
+            origin = replace(origin, note="; ".join(filter(None, [CAUSAL, origin.note])))
+        header = ScoresHeader(shards.stride, labels.codes, origin, tells_classes, labels.words, causal=arguments.causal)
         with exact_arithmetic():
-            scored = scored_videos(checkpoint, split, crop, columns, len(labels.codes))
+            scored = scored_videos(checkpoint, split, crop, columns, len(labels.codes), causal=arguments.causal)
             write_scores(arguments.out, header, scored)
+
+
+def _without_foresight(shards: "ShardHeader", folder: Path, *, listens: bool) -> "ShardHeader":
+    """Give what a checkpoint is to be compared with: causal sound as if it were that of whole videos.
+
+    Raises:
+        InputError: If the sound is standardised by whole videos.
+    """
+    if shards.audio is None or not listens:
+        return shards
+    if looks_ahead(shards.audio.preprocessing):
+        raise InputError(
+            f"{folder}: audio_preprocessing: its sound is standardised by whole videos, of which nobody knows the end "
+            "while they run; extract it with extract.audio --statistics past"
+        )
+    return replace(shards, audio=replace(shards.audio, preprocessing=as_whole(shards.audio.preprocessing)))
 
 
 def class_columns(model_codes: Sequence[str], codes: Sequence[str], where: str) -> list[int]:
@@ -210,7 +235,13 @@ def _named(encoding: "Encoding") -> str:
 
 
 def scored_videos(
-    checkpoint: "Checkpoint", split: "Split", crop: int, columns: list[int] | None, classes: int
+    checkpoint: "Checkpoint",
+    split: "Split",
+    crop: int,
+    columns: list[int] | None,
+    classes: int,
+    *,
+    causal: bool = False,
 ) -> "Iterator[tuple[str, ScoredVideo]]":
     """Score the videos one after another.
 
@@ -221,17 +252,23 @@ def scored_videos(
         columns: The model's columns to keep; the first is the normal class. ``None`` for a model without classes, whose
             anomaly score stands for both branches.
         classes: Classes of the data set.
+        causal: Whether to score every snippet from those up to it alone.
 
     Yields:
         ``video_id`` and scores, in shard order.
     """
+    from evaluate.causal import causal_scores
     from evaluate.scores_file import ScoredVideo, usable_fps
     from extract.base.progress import track
     from train.scoring import score_videos
 
     entries = track(split.entries, label="score", total=len(split.entries), unit="videos")
     max_snippets = checkpoint.header.architecture.max_snippets
-    for entry, scores in score_videos(checkpoint.network, checkpoint.text, entries, crop, max_snippets):
+    if causal:
+        found = causal_scores(checkpoint, entries, crop)
+    else:
+        found = score_videos(checkpoint.network, checkpoint.text, entries, crop, max_snippets)
+    for entry, scores in found:
         video = entry.video
         fps = usable_fps(video.fps)
         if columns is None:

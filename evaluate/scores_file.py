@@ -2,8 +2,9 @@
 
 Root attributes: ``format`` = "avadclip-scores", ``version`` = 1, ``stride`` (frames a snippet), ``classes`` (label
 codes in column order, the first is normal), ``prompts`` (the words of each class; absent: those of the built-in data
-sets, by code), ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent) and
-``tells_classes`` (absent: true; false for a method that scores anomaly alone, whose ``classes`` then say nothing more).
+sets, by code), ``provenance`` (a JSON object, ``evaluate.provenance``; may be absent), ``tells_classes`` (absent: true;
+false for a method that scores anomaly alone, whose ``classes`` then say nothing more) and ``causal`` (absent: false;
+true where no score knows of anything later in its video).
 
 One group per video, named by its ``video_id``: ``anomaly`` [T] (classification branch), ``anomaly_alignment`` [T]
 (1 - p(normal) of the alignment branch), ``classes`` [T, C] (the alignment branch's softmax), all floating point,
@@ -44,6 +45,7 @@ class ScoresHeader:
         provenance: Where the scores come from.
         tells_classes: Whether the columns of ``classes`` beyond the normal one mean something.
         prompts: Words of each class; none where the file has none.
+        causal: Whether no score knows of anything later in its video.
     """
 
     stride: int
@@ -51,6 +53,7 @@ class ScoresHeader:
     provenance: Provenance = field(default_factory=Provenance)
     tells_classes: bool = True
     prompts: tuple[str, ...] = ()
+    causal: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -103,6 +106,7 @@ def write_scores(path: Path, header: ScoresHeader, videos: Iterable[tuple[str, S
             file.attrs["prompts"] = fixed_text(header.prompts)
         set_text(file.attrs, "provenance", json.dumps(asdict(header.provenance), ensure_ascii=False))
         file.attrs["tells_classes"] = header.tells_classes
+        file.attrs["causal"] = header.causal
         for video_id, video in videos:
             _check_video(f"{path}: {check_video_id(video_id)!r}", video, len(header.classes))
             if video_id in file:
@@ -152,7 +156,8 @@ def _read_header(file: h5py.File, path: Path) -> ScoresHeader:
         raise InputError(f"{path}: attribute provenance is no JSON: {error}") from None
     tells_classes = bool(file.attrs.get("tells_classes", True))
     made_of = parse_provenance(provenance, f"{path}: attribute provenance")
-    return ScoresHeader(stride, classes, made_of, tells_classes, _read_prompts(file, path, len(classes)))
+    prompts = _read_prompts(file, path, len(classes))
+    return ScoresHeader(stride, classes, made_of, tells_classes, prompts, bool(file.attrs.get("causal", False)))
 
 
 def _read_prompts(file: h5py.File, path: Path, classes: int) -> tuple[str, ...]:

@@ -98,9 +98,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--measure", choices=("ap", "auc"), help="frame-level measure (default: ap)")
     parser.add_argument(
         "--protocol",
-        choices=("released", "exact", "abnormal"),
+        choices=("released", "exact", "causal", "abnormal"),
         default="released",
-        help="released; exact (frame level: true video lengths); abnormal (mAP: abnormal classes only)",
+        help="released; exact (frame level: true video lengths); causal (frame level: as live, from metrics with "
+        "--causal); abnormal (mAP: abnormal classes only)",
     )
     parser.add_argument("--out", type=Path, required=True, help="table to write (CSV)")
     return parser
@@ -355,13 +356,15 @@ def _unreported(arguments: argparse.Namespace, names: Mapping[str, str]) -> list
 
 
 def _columns(arguments: argparse.Namespace, table: Table) -> tuple[Column, ...]:
-    if not table.frame and (arguments.branch or arguments.measure or arguments.protocol == "exact"):
+    if not table.frame and (arguments.branch or arguments.measure or arguments.protocol in ("exact", "causal")):
         raise InputError(
             f"--table {arguments.table}: mAP has neither --branch nor --measure, and its --protocol is released or "
             "abnormal"
         )
     if table.frame and arguments.protocol == "abnormal":
-        raise InputError(f"--protocol: abnormal belongs to --table 2; table {arguments.table} has released and exact")
+        raise InputError(
+            f"--protocol: abnormal belongs to --table 2; table {arguments.table} has released, exact and causal"
+        )
     measure = arguments.measure if arguments.measure in table.measures else table.measures[0]
     return columns_of(table, arguments.branch or table.branch, arguments.protocol, measure)
 
@@ -390,7 +393,8 @@ def _value(run: Run, column: Column) -> float:
     if not is_finite(value):
         raise InputError(
             f"{run.path}: field {'.'.join(column.keys)} is {value!r}, but the table needs a number; "
-            "exact needs the frames of every scored video, AP an abnormal frame, AUC frames of both kinds"
+            "exact needs the frames of every scored video, causal evaluate.metrics --causal, AP an abnormal frame, AUC "
+            "frames of both kinds"
         )
     return float(value)
 
@@ -418,7 +422,7 @@ def _of_intervals(runs: Sequence[Run], columns: Sequence[Column]) -> str:
     first, note = made[0], str(made[0].get("note", ""))
     if note.startswith("no intervals"):
         return note
-    said = f"{first.get('level')}% over test videos ({first.get('resamples')} resamples, {first.get('interval')})"
+    said = f"{first.get('level')}% over test videos ({first.get('resamples')} resamples, {first.get('how')})"
     if len(runs) > 1:
         said = f"[ ] {said}, mean of {len(runs)} seeds; ± standard deviation over the seeds"
     lost = max((_undefined(first, column.keys) for column in columns), default=0.0)

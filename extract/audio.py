@@ -15,6 +15,7 @@ from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.precision import AUTO, PRECISIONS, resolve
 from extract.failures import Failure, describe, write_failures
+from extract.sound_statistics import PAST, STATISTICS, WHOLE, standardised
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,11 +40,13 @@ class AudioSettings:
         precision: ``fp32`` or ``bf16``.
         batch: Snippets a call of the encoder.
         dtype: ``float16`` or ``float32``, the type of the stored features.
+        statistics: What the sound is standardised by: that of the ``whole`` video, or the ``past``.
     """
 
     precision: str
     batch: int
     dtype: str
+    statistics: str = WHOLE
 
     def __post_init__(self) -> None:
         if self.batch < 1:
@@ -51,7 +54,7 @@ class AudioSettings:
 
 
 def embed_track(
-    track: AudioTrack | None, bounds: NDArray[np.float64], encoder: Wav2ClipEncoder
+    track: AudioTrack | None, bounds: NDArray[np.float64], encoder: Wav2ClipEncoder, statistics: str = WHOLE
 ) -> tuple[NDArray[np.float32], int]:
     """Embed the sound of one video.
 
@@ -62,13 +65,16 @@ def embed_track(
         track: Its sound from the first snippet's start on, or ``None`` if it has none.
         bounds: Start and end of every snippet in seconds; [T, 2].
         encoder: The frozen encoder.
+        statistics: What each snippet is standardised by, one of ``STATISTICS``.
 
     Returns:
         Features [T, 512] float32, zero where nothing sounds, and the number of snippets that sound.
     """
     import numpy as np
 
-    from extract.media.audio_track import SAMPLE_RATE, sample_spans
+    from extract.encoders.running_statistics import RunningStatistics
+    from extract.media.audio_track import sample_spans
+    from extract.media.resampling import SAMPLE_RATE
     from extract.media.sound_store import WithoutHoles, closed
     from extract.shard import DIMENSIONS
 
@@ -81,7 +87,10 @@ def embed_track(
     samples = WithoutHoles(track.samples, holes) if len(holes) > 0 else track.samples
     kept = closed(spans[heard], holes)
     kept[:, 1] = np.minimum(kept[:, 1], kept[:, 0] + LONGEST_SNIPPET_SECONDS * SAMPLE_RATE)
-    features[heard] = encoder.encode(samples, kept)
+    if statistics == PAST:
+        features[heard] = encoder.encode_running(samples, kept, RunningStatistics())
+    else:
+        features[heard] = encoder.encode(samples, kept)
     return features, int(heard.sum())
 
 
@@ -120,6 +129,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dtype", choices=("float16", "float32"), default="float16", help="type of the stored features"
     )
+    parser.add_argument(
+        "--statistics",
+        choices=STATISTICS,
+        default=WHOLE,
+        help="what sound is standardised by: the whole video, or only what has sounded so far, as live",
+    )
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
     parser.add_argument("--workers", type=int, default=2, help="processes that decode")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -133,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     arguments = parser().parse_args(argv)
     precision = resolve(arguments.precision, arguments.device, on_cpu="fp32")
-    settings = AudioSettings(precision, arguments.batch, arguments.dtype)
+    settings = AudioSettings(precision, arguments.batch, arguments.dtype, arguments.statistics)
     if min(arguments.threads, arguments.workers) < 1:
         raise InputError(f"threads {arguments.threads} and workers {arguments.workers} must be at least 1")
 
@@ -157,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "encoder": ENCODER,
         "weights": identity,
         "precision": settings.precision,
-        "preprocessing": PREPROCESSING,
+        "preprocessing": standardised(PREPROCESSING, settings.statistics),
     }
     dependencies = {**attributes, **asdict(settings), "device": device.type}
 
@@ -192,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 print(f"{label}: {video_id} has {sound.broken} broken packets, left silent", file=sys.stderr)
             if sound is not None and sound.chosen:
                 print(f"{label}: {video_id} heard through {sound.chosen}", file=sys.stderr)
-            features, sounding = embed_track(sound, bounds[video_id], encoder)
+            features, sounding = embed_track(sound, bounds[video_id], encoder, settings.statistics)
             stored = workfile.stored(features, settings.dtype)
         except (UnreadableAudio, workfile.UnstorableError) as error:
             reasons[video_id] = str(error)

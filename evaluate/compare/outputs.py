@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evaluate.compare.pairs import DEVIATIONS, Comparison, deviation
 from evaluate.report.drawing import QUIET, colour, drawn, open_frame
-from evaluate.statistics.settings import Resampling
+from evaluate.statistics.settings import HOW, Resampling
 from evaluate.twins import Laid
 from extract.base.printable import cell
 
@@ -24,7 +24,7 @@ def how(settings: Resampling, most_swaps: int, comparisons: int) -> str:
     """Say how the numbers came about, for the column ``note``."""
     return (
         f"difference: first minus second, with 95% interval over test videos ({settings.resamples} paired resamples, "
-        f"{settings.interval}, seed {settings.seed}); p: paired randomisation over videos ({most_swaps} swaps of "
+        f"{HOW[settings.interval]}, seed {settings.seed}); p: paired randomisation over videos ({most_swaps} swaps of "
         f"mid-ranks); p_holm: after Holm's correction for {comparisons} comparisons by this measure; the interval "
         f"says nothing of training seeds, a warning compares with {DEVIATIONS} standard deviations over them"
     )

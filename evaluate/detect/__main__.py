@@ -20,9 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evaluate.alarms.options import EITHER
+from evaluate.detect.level import add_level, given_level, said_of
 from evaluate.given_classes import add_given_classes, given_classes
-from evaluate.operating_point import OperatingPoint, read_point
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
@@ -35,12 +34,11 @@ from extract.failures import Failure, describe, write_failures
 from extract.lists.video_sources import files_by_stem
 
 if TYPE_CHECKING:
-    from evaluate.detect.models import Model, Tools
+    from evaluate.detect.models import Tools
 
 STAGE = "detect"
 FAILURES = "failures.csv"
 DETECTIONS = "detections.csv"
-THRESHOLD = 0.5
 
 
 class Thresholds(NamedTuple):
@@ -78,16 +76,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_given_classes(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument(
-        "--threshold",
-        type=float,
-        help=f"least anomaly of a segment; lower finds more, and more that is wrong (default: {THRESHOLD})",
-    )
-    parser.add_argument(
-        "--operating-point",
-        type=Path,
-        help="file of evaluate.operating_point, whose threshold is taken in place of --threshold",
-    )
+    add_level(parser, "a segment")
     parser.add_argument(
         "--class-threshold",
         type=float,
@@ -117,11 +106,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     if arguments.threads < 1:
         raise InputError(f"--threads: {arguments.threads} must be at least 1")
-    point = _read_point(arguments.operating_point, arguments.threshold)
-    threshold = point.threshold if point else THRESHOLD if arguments.threshold is None else arguments.threshold
-    for flag, value in (("--threshold", threshold), ("--class-threshold", arguments.class_threshold)):
-        if not 0 < value <= 1:
-            raise InputError(f"{flag}: {value} must be above 0 and at most 1")
+    threshold, point = given_level(arguments.operating_point, arguments.threshold)
+    if not 0 < arguments.class_threshold <= 1:
+        raise InputError(f"--class-threshold: {arguments.class_threshold} must be above 0 and at most 1")
     found = videos_below(arguments.videos)
 
     import torch
@@ -147,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tools = load_tools(choice, take_device(arguments.device, arguments.threads))
     for remark in tools.model.remarks:
         print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
-    says = _of_this_checkpoint(point, arguments, tools.model) if point else ""
+    says = said_of(point, arguments, tools.model, STAGE) if point else ""
     thresholds = Thresholds(threshold, arguments.class_threshold, says)
     detections: dict[str, list[dict[str, Any]]] = {}
     failures: list[Failure] = []
@@ -183,33 +170,6 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
         return {check_video_id(one_form(path.stem)): [path]}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-
-
-def _read_point(path: Path | None, threshold: float | None) -> OperatingPoint | None:
-    if path is None:
-        return None
-    if threshold is not None:
-        raise InputError(f"--threshold: {threshold:g} and {path} both say the threshold; give one of them")
-    point = read_point(path)
-    if point.branch != EITHER:
-        raise InputError(
-            f"{path}: branch is {point.branch}, but detection alarms by the surer one; choose it with --branch {EITHER}"
-        )
-    return point
-
-
-def _of_this_checkpoint(point: OperatingPoint, arguments: argparse.Namespace, model: Model) -> str:
-    """Give what is to be said of an operating point, after it has been seen to be this checkpoint's."""
-    says, of_this = point.says, point.checkpoint_sha256 == model.checkpoint.sha256
-    if not of_this and point.checkpoint_sha256 and not arguments.allow_mismatch:
-        raise InputError(
-            f"{arguments.operating_point}: its scores are of another checkpoint than {arguments.checkpoint}; choose it "
-            "by scores of this one, or use it all the same with --allow-mismatch"
-        )
-    if not of_this:
-        says += "; by scores of another checkpoint" if point.checkpoint_sha256 else "; of which checkpoint is not said"
-    print(f"{STAGE}: {says}", file=sys.stderr)
-    return says
 
 
 def _detect(

@@ -39,6 +39,7 @@ class Choice:
         batch: Images a call of the frames' encoder.
         threads: Decoding threads.
         classes: Other classes than the checkpoints were trained with, if any.
+        audio_batch: Snippets a call of the sound's encoder.
         cut: What to do with files that seem to be cut short (``extract.cut_videos``).
     """
 
@@ -51,6 +52,7 @@ class Choice:
     batch: int
     threads: int
     classes: GivenClasses | None = None
+    audio_batch: int = AUDIO_BATCH
     cut: str = REFUSE
 
 
@@ -134,7 +136,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
     if header.architecture.reads_audio:
         if choice.audio_weights is None:
             raise InputError(f"{choice.checkpoint}: a {header.architecture.model} listens; give --audio-weights too")
-        audio, heard = _load_audio(choice.audio_weights, trained_on.audio, device)
+        audio, heard = _load_audio(choice.audio_weights, trained_on.audio, choice.audio_batch, device)
     warn_if_emulated(settings.precision, device.type)
     visual, seen = _load_visual(choice.visual_weights, settings, device)
     features = ShardHeader(header.dataset, "test", settings.stride, settings.crops, seen, heard, labels=header.labels)
@@ -169,12 +171,12 @@ def _load_visual(
 
 
 def _load_audio(
-    weights: str, trained_on: Encoding | None, device: torch.device
+    weights: str, trained_on: Encoding | None, batch: int, device: torch.device
 ) -> tuple[wav2clip.Wav2ClipEncoder, Encoding]:
     # The encoder of sound is refused in bf16 on a CPU.
     precision = "fp32" if device.type == "cpu" else _precision(AUTO, trained_on, device)
     model, identity = wav2clip.load_wav2clip(weights)
-    encoder = wav2clip.Wav2ClipEncoder(model, batch=AUDIO_BATCH, precision=precision, device=device)
+    encoder = wav2clip.Wav2ClipEncoder(model, batch=batch, precision=precision, device=device)
     return encoder, Encoding(wav2clip.ENCODER, identity, precision, wav2clip.PREPROCESSING)
 
 

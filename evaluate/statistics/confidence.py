@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from evaluate.detection_map import Matched
 from evaluate.statistics.figures import Floats, Key, measure, prepare
 from evaluate.statistics.intervals import bca, percentile
 from evaluate.statistics.resampling import Multiplicities, is_normal, leave_one_out, resample
-from evaluate.statistics.settings import LEVEL, MUCH, Resampling
+from evaluate.statistics.settings import HOW, LEVEL, MUCH, Resampling
+
+# Fields of a metrics file that come from detected segments.
+INSTANCE_LEVEL = ("map", "per_class")
 
 
 def intervals(scored: ScoredSet, matched: Matched | None, settings: Resampling) -> dict[str, Any]:
@@ -30,13 +34,21 @@ def intervals(scored: ScoredSet, matched: Matched | None, settings: Resampling) 
     """
     normal = is_normal(scored.videos, scored.normal)
     prepared = prepare(scored, matched)
-    ends, undefined = ends_of(lambda times: measure(prepared, times), normal, settings)
+    # Apart, because only what is corrected for bias is measured without each video, too.
+    parts = [prepared._replace(detections=None), *([prepared._replace(frames={})] if prepared.detections else [])]
+    ends: dict[Key, tuple[float, float] | None] = {}
+    undefined: dict[Key, int] = {}
+    for part in parts:
+        ends_of_part, undefined_of_part = ends_of(partial(measure, part), normal, settings)
+        ends |= ends_of_part
+        undefined |= undefined_of_part
     # One that every resample leaves undefined is so in the test set itself.
     counted = {key: count for key, count in undefined.items() if 0 < count < settings.resamples}
     return {
         "level": round(100 * LEVEL),
         "over": "videos",
         **asdict(settings),
+        "how": HOW[settings.interval],
         "normal_videos": int(normal.sum()),
         "abnormal_videos": int((~normal).sum()),
         "note": _note(normal, settings),
@@ -65,15 +77,20 @@ def ends_of(
     values = np.stack(list(drawn.values()), axis=1)  # [B, K]
     if not varies:
         return dict.fromkeys(drawn), dict.fromkeys(drawn, 0)
-    if settings.interval == "bca":
+    ends = percentile(values)
+    corrected = np.array([_is_corrected(key, settings) for key in drawn])
+    if corrected.any():
         whole, without = measured(np.ones((1, len(strata)), np.int32)), measured(leave_one_out(len(strata)))
-        left = np.stack([without[key] for key in drawn], axis=1)
-        ends = bca(values, np.concatenate([whole[key] for key in drawn]), left, strata)
-    else:
-        ends = percentile(values)
+        point = np.concatenate([whole[key] for key in drawn])[corrected]
+        left = np.stack([without[key] for key in drawn], axis=1)[:, corrected]
+        ends[:, corrected] = bca(values[:, corrected], point, left, strata)
     pairs = zip(drawn, ends.T.tolist(), strict=True)
     found = {key: None if np.isnan(low) else (low, high) for key, (low, high) in pairs}
     return found, dict(zip(drawn, np.isnan(values).sum(axis=0).tolist(), strict=True))
+
+
+def _is_corrected(key: Key, settings: Resampling) -> bool:
+    return settings.interval == "bca" or (settings.interval == "auto" and key[0] in INSTANCE_LEVEL)
 
 
 def _note(normal: NDArray[np.bool_], settings: Resampling) -> str:

@@ -19,6 +19,7 @@ from extract.base.device import exact_arithmetic
 from extract.base.errors import InputError
 from extract.base.precision import PRECISIONS
 from extract.encoders.clip import DTYPES
+from extract.encoders.running_statistics import RunningStatistics
 from extract.encoders.weights import file_sha256, is_calibrated, load_strictly, random_seed, read_state_dict, seeded
 from extract.media.sound_store import Samples
 from extract.shard import DIMENSIONS
@@ -157,6 +158,42 @@ class Wav2ClipEncoder:
                 spectrogram = (self._log_spectrogram(samples, spans[rows]) - mean) / (deviation + 1e-9)
                 features[rows] = self._embed_padded(spectrogram)
         return features
+
+    def encode_running(
+        self, samples: Samples, spans: NDArray[np.int64], statistics: RunningStatistics
+    ) -> NDArray[np.float32]:
+        """Embed snippets one after the other, each standardised by the sound up to its own end.
+
+        Args:
+            samples: As for ``encode``.
+            spans: As for ``encode``, in the order in which they sound.
+            statistics: Of the sound before them; the snippets are added.
+
+        Returns:
+            [S, 512] float32, not L2-normalised.
+        """
+        features = np.zeros((len(spans), DIMENSIONS), np.float32)
+        if len(spans) == 0:
+            return features
+        with torch.inference_mode(), exact_arithmetic():
+            shift, scale = self._running(samples, spans, statistics)
+            for rows in batches_of_one_width(spans, self._batch):
+                spectrogram = self._log_spectrogram(samples, spans[rows])
+                features[rows] = self._embed_padded((spectrogram - shift[rows]) / (scale[rows] + 1e-9))
+        return features
+
+    def _running(
+        self, samples: Samples, spans: NDArray[np.int64], statistics: RunningStatistics
+    ) -> tuple[Tensor, Tensor]:
+        """Give what to subtract from and to divide by at every snippet; [S, 1, 1, 1] float32 each."""
+        sums = torch.zeros(len(spans), 3, dtype=torch.float64)
+        for rows in batches_of_one_width(spans, self._batch):
+            values = self._log_spectrogram(samples, spans[rows]).double().flatten(1)  # [n, 257 * W]
+            counts = torch.full((len(rows),), values.shape[1])
+            sums[rows] = torch.stack([counts, values.sum(1).cpu(), values.square().sum(1).cpu()], dim=1)
+        found = torch.tensor([statistics.add(*row) for row in sums.tolist()], dtype=torch.float32)
+        shift, scale = found.to(self._device).view(-1, 2, 1, 1, 1).unbind(1)
+        return shift, scale
 
     def _statistics(self, samples: Samples, spans: NDArray[np.int64]) -> tuple[float, float]:
         count, total, squares = 0, 0.0, 0.0

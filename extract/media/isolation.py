@@ -137,13 +137,12 @@ def run_tasks(tasks: Iterable[Task[Key]], workers: int) -> Iterator[tuple[Key, M
     Raises:
         InputError: If the path of the folder for temporary files is too long for the server's socket.
     """
-    _check_room_for_socket()
-    running: dict[Connection, _Worker[Key]] = {}
+    running: dict[Connection, Worker[Key]] = {}
     remaining = iter(tasks)
     try:
         while True:
             while len(running) < workers and (task := next(remaining, None)) is not None:
-                worker = _Worker(task)
+                worker = Worker(task)
                 running[worker.connection] = worker
             if not running:
                 return
@@ -183,8 +182,23 @@ def allow_processor_seconds(seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-class _Worker(Generic[Key]):
+class Worker(Generic[Key]):
+    """A process that runs one task, as its parent sees it.
+
+    Args:
+        task: What it runs.
+
+    Raises:
+        InputError: If the path of the folder for temporary files is too long for the server's socket.
+
+    Attributes:
+        task: What it runs.
+        connection: What to wait for before ``read``.
+        silence: To be told how long the parent waited; see ``judged``.
+    """
+
     def __init__(self, task: Task[Key]) -> None:
+        _check_room_for_socket()
         self.task = task
         self.connection, theirs = _context.Pipe(duplex=False)
         self._process = _context.Process(target=_work, args=(theirs, task.job, task.arguments), daemon=True)
@@ -221,6 +235,7 @@ class _Worker(Generic[Key]):
         return None if seconds is None else _failed("lost", f"made no progress for {seconds:.0f} s")
 
     def stop(self) -> None:
+        """End the process, however it fares."""
         self._process.kill()
         self._process.join()
         self._process.close()

@@ -71,7 +71,7 @@ def test_seeds_are_summed_up_as_mean_and_sample_standard_deviation(tmp_path: Pat
 
 def with_interval(path: Path, low: float, high: float, note: str = "") -> Path:
     content = json.loads(path.read_text())
-    made = {"level": 95, "resamples": 2000, "interval": "percentile", "note": note, "warning": ""}
+    made = {"level": 95, "resamples": 2000, "how": "percentile", "note": note, "warning": ""}
     ends = None if note else [low, high]
     content["intervals"] = made | {"alignment": {"released": {"ap": ends}}}
     path.write_text(json.dumps(content))

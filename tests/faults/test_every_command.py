@@ -51,6 +51,7 @@ GOOD = {
     "evaluate.compare others": "scores.h5",
     "evaluate.compare.page table": "comparison.csv",
     "evaluate.detect checkpoint": "telling.safetensors",
+    "evaluate.watch checkpoint": "telling.safetensors",
     "evaluate.ground_truth check": "gt.npy",
     "evaluate.ground_truth list": "order.txt",
     "evaluate.import_scores list": "order.txt",
@@ -98,8 +99,8 @@ GOOD = {
     "lists": "failures.csv",
     "measured": "metrics.json",
     "metrics": "metrics.json",
-    "ours": "shards",
     "operating_point": "point.json",
+    "ours": "shards",
     "released": "shards",
     "reported": "reported.csv",
     "root": "features",
@@ -129,6 +130,7 @@ SAID = {
     "evaluate.report.provenance_page configuration": ["{}"],
     "evaluate.tables modality": ["m=RGB(ViT)"],
     "evaluate.tables row": ["m=VadCLIP"],
+    "evaluate.watch sources": ["gone.ts"],
     "extract.align split": ["train"],
     "extract.failures max_failures": ["9"],
     "extract.simulate hours": ["0.1"],
@@ -302,6 +304,7 @@ NOT_REACHED = [
     ("train.released", "text_weights"),
     ("evaluate.detect", "audio_weights"),
     ("evaluate.score", "text_weights"),
+    ("evaluate.watch", "audio_weights"),
 ]
 PLACES = [
     place

@@ -118,7 +118,12 @@ def test_a_method_that_tells_no_classes_has_intervals_of_its_frames_alone() -> N
 def test_bca_intervals_are_others_and_hold_the_figure_too() -> None:
     scored = scored_set(6, 6)
     made = found(scored, interval="bca")
-    assert made["interval"] == "bca"
-    assert made["alignment"]["exact"]["ap"] != found(scored)["alignment"]["exact"]["ap"]
+    assert (made["interval"], made["how"]) == ("bca", "BCa")
+    plain = found(scored, interval="percentile")
+    assert made["alignment"]["exact"]["ap"] != plain["alignment"]["exact"]["ap"]
+    # By default mAP's are corrected, and those of AP and AUC are not.
+    auto = found(scored)
+    assert (auto["alignment"], auto["map"]) == (plain["alignment"], made["map"])
+    assert made["map"] != plain["map"]
     low, high = made["alignment"]["exact"]["ap"]
     assert low <= 100 * frame_metrics(joined_frames(scored, "anomaly_alignment", "exact")).ap <= high

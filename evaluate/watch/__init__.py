@@ -1,0 +1,1 @@
+"""Live detection: cameras and other sources that never end, scored as they come."""
