@@ -13,7 +13,6 @@ from config.spelling import (
     catalog_command,
     each_class,
     no_such_table,
-    sources_state,
     streams_to_align,
     training,
 )
@@ -221,21 +220,21 @@ def test_classes_of_one_s_own_stand_in_place_of_a_data_set() -> None:
     configuration = configured(OWN | {"classes": CLASSES})
     assert configuration.data_set.codes == ("normal", "Sturz")
     assert configuration.tables == [1, 2, 4, 5, 6]
-    assert catalog_command(configuration).endswith("--list list.csv --classes work/demo/classes.yaml")
-    assert each_class(configuration) == "--class normal normal --class Sturz 'ein Mensch stürzt'"
+    assert catalog_command(configuration).endswith("--list list.csv --classes work/demo/codes.yaml")
+    assert each_class(configuration, "classes") == "--class normal normal --class Sturz 'ein Mensch stürzt'"
     assert streams_to_align(configuration)["classes"] == "work/demo/classes.yaml"
     assert "classes" not in streams_to_align(configured({}))
     assert for_captions(configuration)["dataset"] == "own"
 
 
-def test_another_prompt_is_no_reason_to_make_a_catalog_again_but_another_code_is() -> None:
+def test_another_prompt_changes_nothing_that_a_catalog_is_made_of_but_another_code_does() -> None:
     before, prompt, code = (
         configured(OWN | {"classes": classes})
         for classes in (CLASSES, CLASSES | {"Sturz": "a person falling"}, {"normal": "normal", "fall": "falling"})
     )
     assert catalog_command(before) == catalog_command(prompt)
-    assert sources_state(before) == sources_state(prompt) != sources_state(code)
-    assert each_class(before) != each_class(prompt)
+    assert each_class(before, "codes") == each_class(prompt, "codes") != each_class(code, "codes")
+    assert each_class(before, "classes") != each_class(prompt, "classes")
 
 
 @pytest.mark.parametrize(
