@@ -17,6 +17,7 @@ from extract.encoders import wav2clip
 from extract.shard import Encoding, ShardHeader
 from extract.visual_settings import VisualSettings
 from train.checkpoint import Checkpoint
+from train.crops import ALL_CROPS
 
 # The type that the pipeline stores features in; the last bits of scores depend on it.
 STORED = "float16"
@@ -126,7 +127,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
     trained_on = header.trained_on
     settings = VisualSettings(
         stride=trained_on.stride,
-        crops=(header.scoring_crop,),
+        crops=trained_on.crops if header.scoring_crop == ALL_CROPS else (header.scoring_crop,),
         precision=_precision(choice.precision, trained_on.visual, device),
         batch=choice.batch,
         dtype=STORED,
