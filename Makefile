@@ -54,6 +54,7 @@ bench: .venv/.dev  ## how fast, against what the hardware reaches
 	python -m benchmarks.extraction --threads $(CORES) --out $(BENCH)/extraction.json
 	python -m benchmarks.shards --out work/bench
 	python -m benchmarks.training --shards work/bench --threads $(CORES) --out $(BENCH)/training.json
+	python -m benchmarks.methods --shards work/bench --threads $(CORES) --out $(BENCH)/methods.json
 	python -m benchmarks.scoring --shards work/bench --threads $(CORES) --out $(BENCH)/scoring.json
 	python -m benchmarks.scale --threads $(CORES) --out $(BENCH)/scale.json
 	python -m benchmarks.estimate --bench $(BENCH) --out $(BENCH)/estimate.json

@@ -58,7 +58,7 @@ class Model:
         name: Its key.
         rows: Its line in each table that it stands in, by the table's number.
         modality: What it reads, in words.
-        scoring_crop: Number of the crop that scoring reads; chance reads none.
+        scoring_crop: Number of the crop that scoring reads, or ``all``; chance reads none.
         unreported: Whether the paper's tables lack its rows.
         scoring_window: Attention window that scoring uses in place of the network's.
         scoring_classes: Whose prompts scoring reads, where the configuration says so.
@@ -74,7 +74,7 @@ class Model:
     name: str
     rows: Mapping[int, str]
     modality: str
-    scoring_crop: int = 0
+    scoring_crop: int | str = 0
     unreported: bool = False
     scoring_window: int | None = None
     scoring_classes: str | None = None
@@ -195,7 +195,7 @@ class Configuration:
     data_set: DataSet
     note: str
     videos: Mapping[str, Any]
-    released: Mapping[str, str]
+    released: Mapping[str, Any]
     stride: int
     crops: tuple[int, ...]
     dtype: str

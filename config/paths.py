@@ -12,6 +12,8 @@ from extract.datasets import DataSet
 from extract.fetch_weights import RELEASES
 
 UNTRAINED = "random:"
+# What stands among the paths and is none.
+NO_PATHS = ("generate", "layout", "crop_numbers", "visual_encoder", "audio_encoder")
 # Where the rule that fetches weights puts them.
 FETCHED = {f"weights/{name}" for name in RELEASES}
 # What Snakemake takes for a wildcard within a path, and lets nobody escape.
@@ -50,7 +52,7 @@ def sources(settings: Mapping[str, Any]) -> list[Named]:
     named = [
         Named(f"{key}.{name}", path, _is_folder(name, paths, data_set))
         for name, path in paths.items()
-        if name != "generate"
+        if name not in NO_PATHS
     ]
     checkpoints = [
         Named(f"methods.{name}.checkpoint", method["checkpoint"], False)

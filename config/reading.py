@@ -20,6 +20,7 @@ from evaluate.paper_tables import TABLES
 from extract.base.errors import InputError
 from extract.base.precision import AUTO, resolve
 from extract.datasets import DATA_SETS, XD
+from train.crops import ALL
 from train.fields import schema_of
 from train.methods import METHODS
 from train.settings import Architecture, Recipe, as_settings, check_together, distils
@@ -130,9 +131,13 @@ def _check_companions(whole: dict[str, Any]) -> None:
     methods = whole["methods"].items()
     by_chance = [name for name, method in methods if "chance" in method]
     trained = [name for name, method in methods if "checkpoint" not in method and name not in by_chance]
-    for key in ("text_weights", "seeds", "selection"):
+    for key in ("seeds", "selection"):
         if trained and key not in whole:
             raise RefusedKeyError(key, f"is missing; training methods.{trained[0]} needs it")
+    for name in trained if "text_weights" not in whole else ():
+        model = METHODS.get(whole["methods"][name].get("architecture", {}).get("model", ""))
+        if model is None or model.reads_text:
+            raise RefusedKeyError("text_weights", f"is missing; training methods.{name} needs it")
     if by_chance and "seeds" not in whole:
         raise RefusedKeyError("seeds", f"is missing; methods.{by_chance[0]}, by chance, needs it")
 
@@ -200,7 +205,7 @@ def _check_method(whole: dict[str, Any], key: str, method: dict[str, Any]) -> No
         if idle:
             raise RefusedKeyError(f"{key}.{idle[0]}", "has no meaning with chance: true; remove it")
         return
-    if "crops" in whole and method["scoring_crop"] not in whole["crops"]:
+    if "crops" in whole and method["scoring_crop"] not in (*whole["crops"], ALL):
         raise RefusedKeyError(f"{key}.scoring_crop", f"{method['scoring_crop']} is not among crops {whole['crops']}")
     if "checkpoint" not in method:
         _check_trained(whole, key, method)

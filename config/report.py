@@ -84,6 +84,7 @@ def report_items(configuration: Configuration) -> list[str]:
     drawings = {
         "training_curves": any(name in learned(configuration) for name in shown(configuration)),
         "precision_recall": True,
+        "alarm_delay": True,
         "per_class": bool(telling(configuration)),
         "confusion": bool(telling(configuration)),
     }
@@ -102,6 +103,12 @@ def frame_measure(configuration: Configuration, measure: str) -> str:
     frame_level = configuration.frame_level
     branch, counted = _BRANCHES.format(frame_level.branch), _COUNTED[frame_level.protocol]
     return f"frame-level {_MEASURES[measure]} {branch}, {counted}"
+
+
+def alarm_measure(configuration: Configuration) -> str:
+    """Say which score alarms, and on which frames."""
+    frame_level = configuration.frame_level
+    return f"{_BRANCHES.format(frame_level.branch)}, {_COUNTED[frame_level.protocol]}"
 
 
 def title_of(configuration: Configuration, number: int) -> str:

@@ -56,8 +56,18 @@ def catalog_sources(configuration: Configuration) -> dict[str, str]:
     """Give what the catalog is made from: videos with their lists and annotations, or lists of released features."""
     if configuration.is_generated:
         return generated_sources(configuration)
-    given = configuration.released or configuration.videos
-    return {flag: path for flag, path in given.items() if not (configuration.is_released and flag == "root")}
+    if not configuration.is_released:
+        return dict(configuration.videos)
+    known = {**configuration.data_set.sources, **configuration.data_set.optional_sources}
+    return {flag: path for flag, path in configuration.released.items() if flag in known}
+
+
+def released_settings(configuration: Configuration, split: str) -> dict[str, Any]:
+    """Give what the import of released features takes of a split: its lists, and how files hold features if said."""
+    given = configuration.released
+    named = ("layout", "crop_numbers", "visual_encoder", "audio_encoder")
+    sound = {"audio_list": given[f"{split}_audio"]} if f"{split}_audio" in given else {}
+    return {"list": given[split], **sound, **{name: given[name] for name in named if name in given}}
 
 
 def catalog_command(configuration: Configuration) -> str:
@@ -193,6 +203,8 @@ def training(configuration: Configuration, name: str, control: str, files: Mappi
         files: Its teacher and the catalog, where it needs them.
     """
     model = configuration.models[name]
+    # A configuration whose methods read no text names no text tower.
+    text = {"text_weights": configuration.text_weights} if configuration.text_weights else {}
     recipe = dict(model.recipe)
     branch = recipe.pop("branch", configuration.frame_level.branch)
     # What does not select the epoch must not retrain it.
@@ -208,7 +220,7 @@ def training(configuration: Configuration, name: str, control: str, files: Mappi
             **recipe,
             "selection": configuration.selection,
             **model.scoring,
-            "text_weights": configuration.text_weights,
+            **text,
             "device": configuration.device,
             "note": "; ".join(filter(None, (configuration.note, model.note))),
             **files,

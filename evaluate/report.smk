@@ -6,6 +6,7 @@ localrules:
     intervals,
     training_curves,
     precision_recall,
+    alarm_delay,
     per_class,
     confusion,
     failures_page,
@@ -178,6 +179,47 @@ rule precision_recall:
         "--out {output:q} > {log:q} 2>&1"
 
 
+rule alarm_delay:
+    input:
+        scores=reported.files_of_runs(
+            conf, f"{WORK}/scores/{{}}.h5", reported.shown(conf)
+        ),
+        catalog=f"{WORK}/catalog.jsonl",
+    output:
+        report(
+            directory(f"{REPORT}/alarm_delay"),
+            patterns=["{method}.svg"],
+            caption="captions/alarm_delay.rst",
+            category="4 Alarms and delay",
+            labels={"method": "{method}"},
+        ),
+    log:
+        f"{LOGS}/alarm_delay.log",
+    benchmark:
+        f"{BENCHMARKS}/alarm_delay.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        scores=reported.runs_as_flags(
+            conf, "--scores", f"{WORK}/scores/{{}}.h5", reported.shown(conf)
+        ),
+        settings=flags(
+            {
+                "branch": conf.frame_level.branch,
+                "protocol": conf.frame_level.protocol,
+            }
+        ),
+        measured=reported.alarm_measure(conf),
+        selected=reported.selected(conf),
+    shell:
+        "python -m evaluate.report.alarm_delay {params.scores} {params.settings} --catalog {input.catalog:q} "
+        "--out {output:q} > {log:q} 2>&1"
+
+
 rule per_class:
     input:
         reported.files_of_runs(
@@ -188,7 +230,7 @@ rule per_class:
             directory(f"{REPORT}/per_class"),
             patterns=["{method}.svg"],
             caption="captions/per_class.rst",
-            category="4 AP of each class",
+            category="5 AP of each class",
             labels={"method": "{method}"},
         ),
     log:
@@ -222,7 +264,7 @@ rule confusion:
             directory(f"{REPORT}/confusion"),
             patterns=["{method}.{classes}.svg"],
             caption="captions/confusion.rst",
-            category="5 Confusion of classes",
+            category="6 Confusion of classes",
             labels={"method": "{method}", "classes": "{classes}"},
         ),
     log:
@@ -259,7 +301,7 @@ if conf.figure4:
             report(
                 f"{REPORT}/figure4.html",
                 caption="captions/figure4.rst",
-                category="6 Figure 4",
+                category="7 Figure 4",
                 labels={"what": "scores over time"},
             ),
         log:
@@ -286,7 +328,7 @@ rule failures_page:
         report(
             f"{REPORT}/failures.html",
             caption="captions/failures.rst",
-            category="7 Data",
+            category="8 Data",
             labels={"what": "videos that could not be read"},
         ),
     log:
@@ -316,7 +358,7 @@ rule provenance_page:
         report(
             f"{REPORT}/provenance.html",
             caption="captions/provenance.rst",
-            category="8 Provenance",
+            category="9 Provenance",
             labels={"what": "configuration, weights, versions, times"},
         ),
     log:

@@ -11,7 +11,9 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.cut_videos import cut_notes
+from extract.published_encoders import RELEASED
 from extract.sound_statistics import as_whole, looks_ahead
+from train.crops import crop_number, spelled_crop
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", type=Path, required=True, help="safetensors file that train.run wrote")
     parser.add_argument("--shards", type=Path, required=True, help="folder of test-00000.h5, ...")
     parser.add_argument("--out", type=Path, required=True, help="scores to write (HDF5)")
-    parser.add_argument("--crop", type=int, help="crop to read (default: the checkpoint's own)")
+    parser.add_argument("--crop", type=crop_number, help="crop to read, or all (default: the checkpoint's own)")
     parser.add_argument(
         "--causal",
         action="store_true",
@@ -167,7 +169,7 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
     if header.text_weights.startswith("random:"):
         notes.append(f"untrained CLIP text tower ({header.text_weights})")
     if architecture.method.faithfulness:
-        notes.append(f"{architecture.method.faithfulness}; reimplemented, ViT features")
+        notes.append(f"{architecture.method.faithfulness}; {_likeness(architecture.method.published_on, encodings)}")
     widths = header.trained_on.widths
     if architecture.reads_audio and not architecture.method.is_baseline and widths.visual != widths.audio:
         notes.append("sound brought to the pictures' width by one linear layer, ours")
@@ -186,11 +188,19 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         weights="; ".join(encoding.weights for encoding in encodings),
         precision="; ".join(encoding.precision for encoding in encodings),
         preprocessing="; ".join(encoding.preprocessing for encoding in encodings),
-        features=f"{_origin(shards.visual)}, stride {shards.stride}, crop {crop}",
+        features=f"{_origin(shards.visual)}, stride {shards.stride}, {spelled_crop(crop)}",
         note="; ".join(dict.fromkeys(note for note in notes if note)),
         mismatch=mismatch,
         checkpoint_sha256=checkpoint.sha256,
     )
+
+
+def _likeness(published_on: Sequence[tuple[str, ...]], encodings: "Sequence[Encoding]") -> str:
+    """Say how the features are like those of a method's published results."""
+    encoders = tuple(encoding.encoder for encoding in encodings)
+    if encoders in published_on and all(encoding.weights == RELEASED for encoding in encodings):
+        return "features as published"
+    return f"reimplemented, {'ViT' if encoders[0].startswith('ViT') else ' and '.join(encoders)} features"
 
 
 def _spelled(header: "Header") -> str:

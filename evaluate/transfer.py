@@ -25,6 +25,7 @@ from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.progress import say
+from train.crops import crop_number
 
 if TYPE_CHECKING:
     from evaluate.annotated import Annotated
@@ -84,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--branch", choices=tuple(BRANCHES), default="classification", help="whose score AP and AUC take"
     )
-    parser.add_argument("--crop", type=int, help="crop to read (default: each checkpoint's own)")
+    parser.add_argument("--crop", type=crop_number, help="crop to read, or all (default: each checkpoint's own)")
     parser.add_argument(
         "--allow-mismatch",
         action="store_true",
@@ -180,6 +181,7 @@ def measured(
     frames = frame_metrics(
         joined_frames(ScoredSet(shards, catalog, scores_header, videos), BRANCHES[arguments.branch], "released")
     )
+    words = dict(zip(scored.codes, scored.words, strict=True))
     return Cell(
         trained_on=trained.name,
         method=header.architecture.model,

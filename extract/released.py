@@ -1,7 +1,10 @@
-"""``python -m extract.released``: released ``.npy`` features and the CSV list that names them, as shards.
+"""``python -m extract.released``: released features and the list that names them, as shards.
 
-The list has one line for each crop of each video (extract/lists/feature_list.py). Its paths are those of the machine it
-was made on and are looked up below ``--root`` by the longest end that exists there. Links in that folder are followed.
+The list is a CSV list with labels (extract/lists/feature_list.py), or one path a line without (``.list``, ``.txt``;
+extract/lists/name_list.py), where names tell the class and ``--audio-list`` may name the sound. A file holds one crop
+of a video, or all of them: [rows, crops, width] or [crops, rows, width], which is recognised, or said by ``--layout``.
+Paths are those of the machine that the list was made on and are looked up below ``--root`` by the longest end that
+exists there. Links in that folder are followed.
 """
 
 from __future__ import annotations
@@ -22,13 +25,16 @@ from extract.catalog import check_labels, part
 from extract.datasets import DATA_SETS
 from extract.failures import Failure, describe, write_failures
 from extract.labels.flags import add_classes, chosen
+from extract.lists.feature_files import LAYOUTS, read_feature_files, with_sound
 from extract.lists.feature_list import ListedVideo, read_feature_list
+from extract.lists.name_list import is_name_list
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from extract.npy.feature_folder import FeatureFolder
     from extract.npy.feature_sidecar import Sidecar, VideoFacts
+    from extract.npy.layout import Layout
     from extract.shard import ShardHeader, ShardVideo
 
 STAGE = "released"
@@ -48,6 +54,7 @@ class Source:
         facts: What an exported list says of its videos; empty for the authors' lists.
         dtype: ``float16`` or ``float32``, the stored type.
         rounds: Whether files of more precision than ``dtype`` are rounded; an error where they are not.
+        layout: How files of all crops hold them; ``None`` where each crop has a file of its own.
     """
 
     path: Path
@@ -56,6 +63,7 @@ class Source:
     facts: Mapping[str, VideoFacts]
     dtype: str
     rounds: bool
+    layout: Layout | None = None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,8 +73,29 @@ def parser() -> argparse.ArgumentParser:
         __doc__,
         writes="train-00000.h5, ... or test-00000.h5, ... into --out, and --failures (CSV) where it is given",
     )
-    parser.add_argument("--list", type=Path, required=True, help="CSV with path,label or path,audio_path,label")
-    parser.add_argument("--root", type=Path, required=True, help="folder of the .npy files; links in it are followed")
+    parser.add_argument(
+        "--list",
+        type=Path,
+        required=True,
+        help="CSV with path,label or path,audio_path,label, or a .list or .txt of paths alone",
+    )
+    parser.add_argument("--audio-list", type=Path, help="a .list or .txt of the sound's features, one path a video")
+    parser.add_argument("--root", type=Path, required=True, help="folder of the files; links in it are followed")
+    parser.add_argument(
+        "--layout", choices=LAYOUTS, help="axes of a file of all crops (default: recognised from the files)"
+    )
+    parser.add_argument(
+        "--crop-numbers",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="crop number of each crop in a file of all crops: 0 the centre, 1 to 4 the corners, 5 to 9 the same "
+        "mirrored (default: 0, 1, ... in the file's order)",
+    )
+    parser.add_argument(
+        "--visual-encoder", help="what made the visual features (default: the published encoder of their width)"
+    )
+    parser.add_argument("--audio-encoder", help="what made the sound's features (default: likewise)")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards to write")
     parser.add_argument(
         "--split",
@@ -92,7 +121,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the shards."""
     arguments = parser().parse_args(argv)
-    videos = read_feature_list(arguments.list)
+    videos = listed_videos(arguments.list, arguments.audio_list, arguments.dataset)
     shards = arguments.shards if arguments.shards is not None else math.ceil(len(videos) / VIDEOS_A_SHARD)
     if not 1 <= shards <= MOST_SHARDS or not 0 <= (arguments.shard or 0) < shards:
         raise InputError(
@@ -108,10 +137,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{arguments.list}: with header, frames and sounding rows from {sidecar.path}", file=sys.stderr)
     header = list_header(arguments, videos, sidecar)
     check_videos(arguments.list, videos, header, sidecar)
-    folder = FeatureFolder(arguments.root)
+    folder, layout = FeatureFolder(arguments.root), None
+    if sidecar is None:
+        header, layout = with_seen(header, arguments, videos, folder)
     facts = {} if sidecar is None else sidecar.videos
     dtype = arguments.dtype or first_dtype(arguments.list, videos, folder)
-    source = Source(arguments.list, folder, header, facts, dtype, rounds=arguments.dtype is not None)
+    source = Source(arguments.list, folder, header, facts, dtype, arguments.dtype is not None, layout)
 
     failures: list[Failure] | None = None if arguments.failures is None else []
     if arguments.shard is not None:
@@ -126,6 +157,79 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_failures(arguments.failures, failures)
     if failures:
         print(f"{len(failures)} of {len(videos)} videos failed: {describe(failures)}", file=sys.stderr)
+
+
+def listed_videos(path: Path, audio: Path | None, dataset: str | None) -> list[ListedVideo]:
+    """Read a list of features, and that of the sound.
+
+    Args:
+        path: The list; without labels where it ends in .list or .txt.
+        audio: The list of the sound's features, for a list without a column of its own for it.
+        dataset: The data set whose names tell the class; needed for a list without labels.
+
+    Raises:
+        InputError: If a list is malformed, or the data set is needed and not told.
+    """
+    if not is_name_list(path):
+        videos = read_feature_list(path)
+    elif dataset is None:
+        raise InputError(f"{path}: has no labels, so names must tell the class; give --dataset {'|'.join(DATA_SETS)}")
+    else:
+        videos = read_feature_files(path, DATA_SETS[dataset])
+    if audio is None:
+        return videos
+    joined = with_sound(videos, audio)
+    if any(video.audio for video in videos):
+        raise InputError(f"{path}: has a column audio_path; leave --audio-list {audio} out")
+    return joined
+
+
+def with_seen(
+    header: ShardHeader, arguments: argparse.Namespace, videos: Sequence[ListedVideo], folder: FeatureFolder
+) -> tuple[ShardHeader, Layout | None]:
+    """Complete a header by what the files themselves say: crops, widths and encoders.
+
+    Args:
+        header: The header as far as the list tells it.
+        arguments: ``list``, ``layout``, ``crop_numbers``, ``visual_encoder`` and ``audio_encoder``.
+        videos: The list's videos.
+        folder: Where their files are looked up.
+
+    Returns:
+        The header, and the layout of files of all crops.
+
+    Raises:
+        InputError: If the files differ in form or width, or do not tell their layout. Says what was seen.
+    """
+    from extract.npy.layout import NothingSeenError
+    from extract.npy.seen import AUDIO_ENCODERS, VISUAL_ENCODERS, encoding_of, see_layout, see_sound
+
+    visual, audio, whole = header.visual, header.audio, bool(videos[0].whole)
+    try:
+        layout = see_layout(videos, folder, arguments.layout, arguments.list)
+    except NothingSeenError:
+        if whole or arguments.failures is None:
+            raise
+        return header, None  # all of them are failures
+    visual = encoding_of(arguments.visual_encoder, layout, visual, VISUAL_ENCODERS)
+    if audio is not None:
+        sound = see_sound(videos, folder, arguments.audio_list or arguments.list)
+        audio = encoding_of(arguments.audio_encoder, sound, audio, AUDIO_ENCODERS)
+    crops = header.crops
+    if whole:
+        crops = tuple(arguments.crop_numbers or range(layout.crops))
+        if len(set(crops)) != len(crops) or len(crops) != layout.crops or min(crops) < 0:
+            raise InputError(
+                f"--crop-numbers: {' '.join(map(str, crops))} must be {layout.crops} different numbers, as the files "
+                f"of {arguments.list} are {layout.spelled}"
+            )
+    elif arguments.crop_numbers or arguments.layout:
+        raise InputError(f"{arguments.list}: each crop has a file of its own; leave --layout and --crop-numbers out")
+    say(
+        f"{arguments.list}: {layout.spelled} a {'video' if whole else 'crop'}, {visual.encoder}"
+        + (f"; sound [rows, {audio.width}], {audio.encoder}" if audio else "")
+    )
+    return replace(header, crops=crops, visual=visual, audio=audio), layout if whole else None
 
 
 def list_header(arguments: argparse.Namespace, videos: Sequence[ListedVideo], sidecar: Sidecar | None) -> ShardHeader:
@@ -175,9 +279,13 @@ def check_videos(path: Path, videos: Sequence[ListedVideo], header: ShardHeader,
     for video in videos:
         where = f"{path}, line {video.line}"
         check_labels(video.labels, header.label_set(path).codes, where)
-        if not video.visual:
+        if not video.visual and not video.whole:
             raise InputError(f"{where}: names no feature files, which column path must hold")
-        if set(video.visual) != set(header.crops):
+        if bool(video.whole) != bool(videos[0].whole):
+            raise InputError(
+                f"{where}: {video.video_id!r} has one file for all crops, or others do; list the same for all"
+            )
+        if not video.whole and set(video.visual) != set(header.crops):
             crops, others = (", ".join(map(str, sorted(found))) for found in (video.visual, header.crops))
             raise InputError(f"{where}: {video.video_id!r} has the crops {crops}, not {others}; list the same for all")
         if (video.audio is None) != (header.audio is None):
@@ -198,11 +306,12 @@ def first_dtype(path: Path, videos: Sequence[ListedVideo], folder: FeatureFolder
     Returns:
         ``float16`` if all files of that video are, else ``float32``.
     """
-    from extract.npy.feature_file import FeatureFileError, inspect_features
+    from extract.npy.array_file import inspect_array
+    from extract.npy.feature_file import FeatureFileError
 
     for video in videos:
         try:
-            types = {inspect_features(file).dtype for file in _files(path, video, folder)}
+            types = {inspect_array(file).dtype for file in _files(path, video, folder)}
         except FeatureFileError:
             continue  # reported when its turn comes
         return "float16" if types == {"float16"} else "float32"
@@ -319,6 +428,12 @@ def _read_video(video: ListedVideo, source: Source) -> tuple[NDArray[Any], NDArr
     from extract.npy.feature_file import FeatureFileError, inspect_features
 
     where = f"{source.path}, line {video.line}"
+    audio = None if video.audio is None else _sound(source.folder.find(video.audio, where), source)
+    if source.layout is not None:
+        from extract.npy.layout import read_rows
+
+        file = source.folder.find(video.whole, where)
+        return _cast(file, read_rows(file, source.layout), source), audio
     files = [source.folder.find(video.visual[crop], where) for crop in source.header.crops]
     widths = source.header.widths
     rows = inspect_features(files[0], widths.visual).rows
@@ -328,16 +443,31 @@ def _read_video(video: ListedVideo, source: Source) -> tuple[NDArray[Any], NDArr
         if len(features) != rows:
             raise FeatureFileError(f"{file}: has {len(features)} rows, but {files[0]} has {rows}; fetch both again")
         visual[:, column] = features
-    audio = None if video.audio is None else _stored(source.folder.find(video.audio, where), widths.audio, source)
     return visual, audio
 
 
+def _sound(path: Path, source: Source) -> NDArray[Any]:
+    from extract.npy.layout import ROWS_CROPS, Layout, read_rows
+
+    return _cast(path, read_rows(path, Layout(ROWS_CROPS, 1, source.header.widths.audio))[:, 0], source)
+
+
 def _stored(path: Path, width: int, source: Source) -> NDArray[Any]:
+    from extract.npy.feature_file import read_features
+
+    return _cast(path, read_features(path, width), source)
+
+
+def _cast(path: Path, features: NDArray[Any], source: Source) -> NDArray[Any]:
+    """Bring features to the stored type.
+
+    Raises:
+        FeatureFileError: If that cannot hold them, or would round them and was not asked for.
+    """
     import numpy as np
 
-    from extract.npy.feature_file import FeatureFileError, read_features
+    from extract.npy.feature_file import FeatureFileError
 
-    features = read_features(path, width)
     with np.errstate(over="ignore"):
         stored: NDArray[Any] = features.astype(source.dtype, copy=False)
     if not np.isfinite(stored).all():
@@ -353,10 +483,12 @@ def _stored(path: Path, width: int, source: Source) -> NDArray[Any]:
 
 def _check_rows(path: Path, held: ShardVideo, video: ListedVideo, source: Source) -> None:
     from extract.npy.feature_file import FeatureFileError, inspect_features
+    from extract.npy.layout import rows_of
 
-    first = video.visual[source.header.crops[0]]
+    first = video.whole or video.visual[source.header.crops[0]]
     try:
-        rows = inspect_features(source.folder.find(first, f"{source.path}, line {video.line}")).rows
+        file = source.folder.find(first, f"{source.path}, line {video.line}")
+        rows = inspect_features(file).rows if source.layout is None else rows_of(file, source.layout)
     except FeatureFileError:
         return  # what was read before has since been moved or damaged; the shard still holds it
     if rows != held.snippets:
@@ -370,7 +502,11 @@ def _sounding(audio: NDArray[Any] | None) -> int:
 
 
 def _files(path: Path, video: ListedVideo, folder: FeatureFolder) -> list[Path]:
-    listed = [*video.visual.values(), *([] if video.audio is None else [video.audio])]
+    listed = [
+        *video.visual.values(),
+        *([video.whole] if video.whole else []),
+        *([] if video.audio is None else [video.audio]),
+    ]
     return [folder.find(name, f"{path}, line {video.line}") for name in listed]
 
 

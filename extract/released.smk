@@ -4,7 +4,12 @@
 rule released_features:
     input:
         catalog=f"{WORK}/catalog.jsonl",
-        features=lambda wildcards: paths.as_input(conf.released[wildcards.split]),
+        features=lambda wildcards: [
+            file
+            for key in (wildcards.split, f"{wildcards.split}_audio")
+            if key in conf.released
+            for file in paths.as_input(conf.released[key])
+        ],
     output:
         shard=f"{WORK}/shards/{{split}}-{{shard}}.h5",
         failures=f"{WORK}/shards/{{split}}-{{shard}}.failures.csv",
@@ -22,7 +27,7 @@ rule released_features:
         # Of the wildcards alone, or Snakemake would not ask whether they changed.
         settings=lambda wildcards: flags(
             {
-                "list": conf.released[wildcards.split],
+                **spelling.released_settings(conf, wildcards.split),
                 "root": conf.released["root"],
                 "out": f"{WORK}/shards",
                 "split": wildcards.split,

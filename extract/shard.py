@@ -38,6 +38,7 @@ from extract.base.hdf5_file import (
 from extract.catalog import check_video_id
 from extract.datasets import data_set, labels_of
 from extract.labels.label_set import LabelSet, parse_label_set
+from extract.published_encoders import RELEASED
 
 FORMAT = "avadclip-shard"
 VERSION = 1
@@ -112,8 +113,8 @@ def widths_of(visual: Encoding, audio: Encoding | None) -> Widths:
 
 
 # What is known of features that others computed and published as .npy files: the encoders' names alone.
-RELEASED_VISUAL = Encoding("ViT-B-16-quickgelu", "released", "released", "released")
-RELEASED_AUDIO = Encoding("Wav2CLIP", "released", "released", "released")
+RELEASED_VISUAL = Encoding("ViT-B-16-quickgelu", RELEASED, RELEASED, RELEASED)
+RELEASED_AUDIO = Encoding("Wav2CLIP", RELEASED, RELEASED, RELEASED)
 
 
 @dataclass(frozen=True)

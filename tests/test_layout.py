@@ -37,7 +37,7 @@ BELOW = {
         *(f"evaluate.{room}" for room in ("arrays", "alarms", "statistics")),
     },
     "evaluate.compare": {"extract", "extract.base", "train", "evaluate", "evaluate.report", "evaluate.statistics"},
-    "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate"},
+    "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate", "evaluate.alarms"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
         *("train", "evaluate", "evaluate.report", "evaluate.alarms"),

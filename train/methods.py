@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from extract.published_encoders import C3D, I3D_1024, I3D_2048, VGGISH
+
 
 def _never(architecture: Any) -> bool:
     return False
@@ -29,6 +31,8 @@ class Method:
         tells_classes: Whether it tells which anomaly it is.
         reads_text: Whether it reads the classes' names, and so needs CLIP's text tower to be trained.
         classes: Whether its network has an output for each class, and so takes their number.
+        published_on: Encoders of the features that published results of it were made on, (visual,) or (visual, audio)
+            each; empty where they are the usual ones.
         faithfulness: How near it is to what its authors ran, as every table says it; empty for the methods that
             this project is about.
         focal: Whether its alignment loss may have AVadCLIP's focal term.
@@ -46,6 +50,7 @@ class Method:
     reads_text: bool = False
     classes: bool = False
     faithfulness: str = ""
+    published_on: tuple[tuple[str, ...], ...] = ()
     focal: bool = False
     distilled: bool = False
     teaches: bool = False
@@ -116,6 +121,8 @@ METHODS: dict[str, Method] = {
     ),
     "deep_mil": Method(
         "train.baselines.deep_mil:DeepMIL",
+        # C3D its authors', I3D in the tables of RTFM and HL-Net.
+        published_on=((C3D,), (I3D_1024,), (I3D_2048,)),
         faithfulness="released network",
         recipe=_DEEP_MIL,
     ),
@@ -128,6 +135,7 @@ METHODS: dict[str, Method] = {
     ),
     "rtfm": Method(
         "train.baselines.rtfm:RTFM",
+        published_on=((I3D_1024,), (I3D_2048,)),
         faithfulness="released network",
         recipe={
             "epochs": 50,
@@ -141,11 +149,13 @@ METHODS: dict[str, Method] = {
     ),
     "hl_net": Method(
         "train.baselines.hl_net:HLNet",
+        published_on=((I3D_1024,),),
         faithfulness="released network",
         recipe=_HL_NET,
     ),
     "hl_net_audio_visual": Method(
         "train.baselines.hl_net:HLNetAudioVisual",
+        published_on=((I3D_1024, VGGISH),),
         reads_audio=_always,
         faithfulness="released network",
         recipe=_HL_NET,
@@ -174,11 +184,13 @@ METHODS: dict[str, Method] = {
     ),
     "ur_dmu": Method(
         "train.baselines.ur_dmu:URDMU",
+        published_on=((I3D_1024,),),
         faithfulness="released network",
         recipe=_UR_DMU,
     ),
     "ur_dmu_audio_visual": Method(
         "train.baselines.ur_dmu_audio_visual:URDMUAudioVisual",
+        published_on=((I3D_1024, VGGISH),),
         reads_audio=_always,
         faithfulness="released network, audio joined at the input as its author describes",
         recipe=_UR_DMU,
@@ -198,6 +210,7 @@ METHODS: dict[str, Method] = {
     ),
     "macil_sd": Method(
         "train.baselines.macil_sd:MACILSD",
+        published_on=((I3D_1024, VGGISH),),
         reads_audio=_always,
         mixed_at_the_end=True,
         faithfulness="released network",

@@ -14,6 +14,7 @@ from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.precision import AUTO, resolve, warn_if_emulated
 from extract.labels.label_set import LabelSet
+from train.crops import crop_number
 from train.fields import add_flags
 from train.methods import METHODS
 from train.settings import Architecture, Recipe, ScoringClasses, check_together, distils, scoring_codes
@@ -53,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
     add_flags(parser.add_argument_group("network"), Architecture)
     add_flags(parser.add_argument_group("recipe"), Recipe, {"precision": (AUTO,)})
     run = parser.add_argument_group("run")
-    run.add_argument("--scoring-crop", type=int, required=True, help="number of the crop that scoring reads")
+    run.add_argument(
+        "--scoring-crop", type=crop_number, required=True, help="number of the crop that scoring reads, or all"
+    )
     run.add_argument(
         "--scoring-window", type=int, default=0, help="attention window to score with; 0: the one that is trained with"
     )

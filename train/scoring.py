@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from train.crops import ALL_CROPS
 from train.samples import Entry
 from train.windows import cut_windows, window_lengths
 
@@ -46,7 +47,8 @@ def score_videos(
         network: In eval mode; called as ``network(visual, audio, length, text)``.
         text: [C, D] class embeddings, on the network's device.
         entries: The videos; read lazily.
-        crop: Number of the crop to read.
+        crop: Number of the crop to read; ``ALL_CROPS`` averages the probabilities of all, as the released code of
+            methods on I3D features does.
         max_snippets: Rows of a window (T).
         windows_a_batch: Windows the network sees at once, from as many videos as it takes. More is
             quicker on a GPU; memory grows with it.
@@ -57,9 +59,34 @@ def score_videos(
     Raises:
         InputError: If a shard lacks the crop.
     """
+    if crop == ALL_CROPS:
+        yield from _averaged(network, text, entries, max_snippets, windows_a_batch)
+        return
+    columns = ((entry, entry.shard.column_of(crop)) for entry in entries)
+    yield from _score_columns(network, text, columns, max_snippets, windows_a_batch)
+
+
+def _averaged(
+    network: nn.Module, text: Tensor, entries: Iterable[Entry], max_snippets: int, windows_a_batch: int
+) -> Iterator[tuple[Entry, VideoScores]]:
+    columns = ((entry, column) for entry in entries for column in range(len(entry.shard.header.crops)))
+    scored = _score_columns(network, text, columns, max_snippets, windows_a_batch)
+    for entry, scores in scored:
+        crops = [scores, *(next(scored)[1] for _ in entry.shard.header.crops[1:])]
+        anomaly, classes = (np.stack(parts).mean(axis=0, dtype=np.float32) for parts in zip(*crops, strict=True))
+        yield entry, VideoScores(anomaly, classes)
+
+
+def _score_columns(
+    network: nn.Module,
+    text: Tensor,
+    columns: Iterable[tuple[Entry, int]],
+    max_snippets: int,
+    windows_a_batch: int,
+) -> Iterator[tuple[Entry, VideoScores]]:
     held: list[tuple[Entry, _Windows]] = []
-    for entry in entries:
-        held.append((entry, _video_windows(entry, crop, max_snippets)))
+    for entry, column in columns:
+        held.append((entry, _video_windows(entry, column, max_snippets)))
         if sum(len(windows.length) for _, windows in held) >= windows_a_batch:
             yield from _score_held(network, text, held, windows_a_batch)
             held = []
@@ -67,10 +94,10 @@ def score_videos(
         yield from _score_held(network, text, held, windows_a_batch)
 
 
-def _video_windows(entry: Entry, crop: int, max_snippets: int) -> _Windows:
+def _video_windows(entry: Entry, column: int, max_snippets: int) -> _Windows:
     length = window_lengths(entry.video.snippets, max_snippets)
     return _Windows(
-        visual=cut_windows(entry.shard.visual(entry.video, entry.shard.column_of(crop)), max_snippets, len(length)),
+        visual=cut_windows(entry.shard.visual(entry.video, column), max_snippets, len(length)),
         audio=cut_windows(entry.shard.audio(entry.video), max_snippets, len(length)),
         length=length,
     )

@@ -16,6 +16,7 @@ from extract.encoders import wav2clip
 from extract.shard import Encoding, ShardHeader
 from extract.visual_settings import VisualSettings
 from train.checkpoint import Checkpoint, load_for_scoring
+from train.crops import ALL_CROPS
 
 # The type that the pipeline stores features in; the last bits of scores depend on it.
 STORED = "float16"
@@ -122,7 +123,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
     trained_on = header.trained_on
     settings = VisualSettings(
         stride=trained_on.stride,
-        crops=(header.scoring_crop,),
+        crops=trained_on.crops if header.scoring_crop == ALL_CROPS else (header.scoring_crop,),
         precision=_precision(choice.precision, trained_on.visual, device),
         batch=choice.batch,
         dtype=STORED,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,14 @@ def intervals(scored: ScoredSet, matched: Matched | None, settings: Resampling) 
     """
     normal = is_normal(scored.videos, scored.normal)
     prepared = prepare(scored, matched)
-    ends, undefined = ends_of(lambda times: measure(prepared, times), normal, settings)
+    # Apart, because only what is corrected for bias is measured without each video, too.
+    parts = [prepared._replace(detections=None), *([prepared._replace(frames={})] if prepared.detections else [])]
+    ends: dict[Key, tuple[float, float] | None] = {}
+    undefined: dict[Key, int] = {}
+    for part in parts:
+        ends_of_part, undefined_of_part = ends_of(partial(measure, part), normal, settings)
+        ends |= ends_of_part
+        undefined |= undefined_of_part
     # One that every resample leaves undefined is so in the test set itself.
     counted = {key: count for key, count in undefined.items() if 0 < count < settings.resamples}
     return {

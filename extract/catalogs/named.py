@@ -65,8 +65,9 @@ def add_frames(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames",
         type=Path,
-        metavar="FILE",
-        help="CSV video_id,frames of the test videos (default: the abnormal ones are opened and counted)",
+        metavar="SRC",
+        help="CSV video_id,frames of the test videos, or the folder of their features, rows times stride "
+        "(default: the abnormal ones are opened and counted)",
     )
 
 
@@ -175,7 +176,7 @@ def by_shares(
     refuse_absent(annotated, {video.video_id for video in test}, path, arguments.test)
     for video in test:
         _check_class(video, annotated, path, labels)
-    counts = None if arguments.frames is None else read_frame_counts(arguments.frames)
+    counts = None if arguments.frames is None else _lengths(arguments.frames, labels)
 
     def found(video: SourceVideo, code: str) -> Found:
         entry = annotated[video.video_id]
@@ -190,6 +191,34 @@ def by_shares(
         return _in_file(entry, video, cut=arguments.cut == TAKE)
 
     return found
+
+
+def _lengths(source: Path, labels: DataSet) -> dict[str, int]:
+    """Read how many frames videos have, by video_id.
+
+    Args:
+        source: A list of them, or a folder of features, one file a video or a crop, whose rows are ``stride`` frames.
+        labels: The data set.
+
+    Raises:
+        InputError: If the list is malformed, or the files do not tell which axis is time.
+    """
+    if not source.is_dir():
+        return read_frame_counts(source)
+    from extract.lists.name_list import named_file
+    from extract.npy.array_file import READABLE
+    from extract.npy.feature_file import FeatureFileError
+    from extract.npy.layout import recognise, rows_of
+
+    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in READABLE)
+    layout = recognise(files, None, source)
+    counts = {}
+    for file in files:
+        try:
+            counts[named_file(file.name, 0, str(file)).video_id] = labels.stride * rows_of(file, layout)
+        except FeatureFileError as error:
+            say(f"{error}; its length is unknown")
+    return counts
 
 
 def _check_class(video: SourceVideo, annotated: Mapping[str, UniformVideo], path: Path, labels: DataSet) -> None:

@@ -1,7 +1,8 @@
 """The CSV lists that repositories of this field read: one line for each feature file, with its video's label.
 
-``path,label`` (VadCLIP) or ``path,audio_path,label`` (AVadCLIP), ``path`` ending in ``<video_id>__<crop>.npy``; a
-list without feature files has ``video_id,label``. Labels are codes joined by ``-``; ``0`` stands for none.
+``path,label`` (VadCLIP) or ``path,audio_path,label`` (AVadCLIP), ``path`` ending in ``<video_id>__<crop>.npy``, or in
+``<video_id>.npy`` (``.npz``, ``.pt``, ``.h5``) where one file holds all crops of a video; a list without feature files
+has ``video_id,label``. Labels are codes joined by ``-``; ``0`` stands for none.
 """
 
 import csv
@@ -16,6 +17,7 @@ from extract.catalog import check_video_id
 from extract.lists.annotation_lines import report
 
 NO_LABEL = "0"
+_WHOLE_NAME = re.compile(r"(?P<video_id>.+?)(?:_i3d|_c3d|_swin)?\.(?:npy|npz|pt|pth|h5|hdf5)", re.DOTALL)
 _FEATURE_NAME = re.compile(r"(?P<video_id>.+)__(?P<crop>[0-9]{1,3})\.npy", re.DOTALL)
 
 
@@ -29,6 +31,7 @@ class ListedVideo:
         visual: Path of the features of each crop as the list has it, by crop number; empty for a list of ids.
         audio: Path of the audio features as the list has it; ``None`` in a list without audio.
         line: The video's first line, for messages.
+        whole: Path of the one file that holds all crops; empty where each crop has a file of its own.
     """
 
     video_id: str
@@ -36,6 +39,7 @@ class ListedVideo:
     visual: dict[int, str] = field(default_factory=dict)
     audio: str | None = None
     line: int = 0
+    whole: str = ""
 
 
 def read_feature_list(path: Path) -> list[ListedVideo]:
@@ -113,13 +117,19 @@ def _parse(row: dict[str, str], line: int, where: str) -> ListedVideo:
     labels = parse_labels(row["label"], where)
     if "path" not in row:
         return ListedVideo(_video_id(row["video_id"], where), labels, line=line)
-    match = _FEATURE_NAME.fullmatch(listed_path(row["path"]).name)
+    name = listed_path(row["path"]).name
+    match = _FEATURE_NAME.fullmatch(name) or _WHOLE_NAME.fullmatch(name)
     if match is None:
-        raise InputError(f"{where}: path {row['path']!r} must end in <video_id>__<crop>.npy")
+        raise InputError(
+            f"{where}: path {row['path']!r} must end in <video_id>__<crop>.npy, or in <video_id> and one of .npy .npz "
+            ".pt .h5 for a file of all crops"
+        )
     video_id = _video_id(match["video_id"], where)
     audio = row.get("audio_path") or None
     if audio is not None and one_form(listed_path(audio).name) != f"{video_id}.npy":
         raise InputError(f"{where}: audio_path {audio!r} must end in {video_id}.npy, as its video's features do")
+    if "crop" not in match.groupdict():
+        return ListedVideo(video_id, labels, {}, audio, line, row["path"])
     return ListedVideo(video_id, labels, {int(match["crop"]): row["path"]}, audio, line)
 
 
@@ -131,6 +141,8 @@ def _video_id(text: str, where: str) -> str:
 
 
 def _join(first: ListedVideo, again: ListedVideo, where: str) -> None:
+    if first.whole or again.whole:
+        raise InputError(f"{where}: {first.video_id!r} stands in line {first.line} already; keep one file of all crops")
     if not again.visual:
         raise InputError(f"{where}: video_id {first.video_id!r} stands there twice, first in line {first.line}")
     for crop, path in again.visual.items():

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
-from benchmarks import gpu
+from benchmarks import gpu, methods
 from benchmarks.estimate import Rates, Set, estimate, main
 from benchmarks.measurements import Measurement, publish
 from benchmarks.scale import growth
+from config.reading import read
 from extract.base.errors import InputError
+from tests.shards import Made, make_shard
 
 RATES = Rates(
     frames=500.0,
@@ -92,3 +95,30 @@ def test_a_gpu_with_other_numbers_ends_the_check_by_their_names_after_they_are_w
 
 def test_features_that_differ_are_told_by_the_norm_of_the_difference() -> None:
     assert gpu._relative(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 4.5])) == pytest.approx(0.1)
+
+
+def test_a_paired_epoch_ends_with_the_shorter_list_and_a_shuffled_one_takes_every_crop_once() -> None:
+    found = {"teacher": methods.Cost(2.0, 100, 3.0), "rtfm": methods.Cost(1.0, 10, 4.0)}
+    teacher, memory, rtfm, more = methods.compare(found, {"teacher": "shuffled", "rtfm": "paired"})
+    assert teacher.value == pytest.approx(2.0 * 39_540 / 100 / 60)
+    assert rtfm.value == pytest.approx(1.0 * 2 * 19_050 / 10 / 60)
+    assert (memory.holds, rtfm.holds, more.holds) == (None, False, False)
+
+
+def test_every_row_of_table_1_that_is_trained_is_measured_once_and_no_ablation() -> None:
+    path = Path("config/config.yaml")
+    configuration = read(yaml.safe_load(path.read_text()), str(path))
+    chosen = methods.methods_of(configuration, [])
+    assert {"teacher", "student", "vadclip", "rtfm", "dsanet"} <= chosen.keys()
+    assert all(min(model.rows) <= 3 for model in chosen.values())
+    assert methods.methods_of(configuration, ["rtfm"]).keys() == {"rtfm", "teacher"}
+    with pytest.raises(InputError, match="--only: 'nobody' is none of"):
+        methods.methods_of(configuration, ["nobody"])
+
+
+def test_a_method_takes_its_steps_on_the_shards(tmp_path: Path) -> None:
+    make_shard(tmp_path / "train-00000.h5", [Made(f"v{i}", ("A",) if i % 2 else ("B1",), 6) for i in range(4)])
+    recipe = {"batch": 2, "sampling": "paired", "optimiser": "adam"}
+    cost = methods.measure({"model": "deep_mil", "max_snippets": 8}, recipe, tmp_path, 1, 1)
+    assert cost.samples == 4
+    assert cost.seconds > 0

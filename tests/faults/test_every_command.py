@@ -41,6 +41,7 @@ GOOD = {
     "frame_annotations": "xd-frames.txt",
     "audio": "audio.h5",
     "audio_failures": "failures.csv",
+    "audio_list": "sound.list",
     "audio_weights": "weights.pt",
     "benchmarks": "jobs",
     "catalog": "catalog.jsonl",
@@ -255,6 +256,7 @@ def _make_telling(path: Path) -> None:
 
 
 TEXTS = {
+    "sound.list": "v__vggish.npy\n",
     "classes.yaml": "A: normal\nB1: fighting\n",
     "transfer.csv": "trained_on,method,scored_on,videos,auc_mean\nxd,vadclip,ucf,3,50.00\n",
     "comparison.csv": f"{','.join(COLUMNS)}\nAP,a,b,1.00,,2.00,,-1.00,-2.00,0.50,0.1000,0.1000,1 and 1,2,,\n",

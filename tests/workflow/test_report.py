@@ -100,18 +100,19 @@ def test_the_report_has_every_category(project: Path) -> None:
         "1 Tables",
         "2 Training curves",
         "3 Precision and recall",
-        "4 AP of each class",
-        "5 Confusion of classes",
-        "6 Figure 4",
-        "7 Data",
-        "8 Provenance",
+        "4 Alarms and delay",
+        "5 AP of each class",
+        "6 Confusion of classes",
+        "7 Figure 4",
+        "8 Data",
+        "9 Provenance",
     }
 
 
 def test_every_item_has_a_caption_that_says_how_the_checkpoint_was_selected(results: dict[str, dict[str, Any]]) -> None:
-    # Tables 1 and 2 and their intervals; the comparison and its picture; curves and precision-recall of both methods;
-    # AP and two confusions of one; three pages.
-    assert len(results) == 2 + 2 + 2 + 2 + 2 + 1 + 2 + 3
+    # Tables 1 and 2 and their intervals; the comparison and its picture; curves, precision-recall and alarms of both
+    # methods; AP and two confusions of one; three pages.
+    assert len(results) == 2 + 2 + 2 + 2 + 2 + 2 + 1 + 2 + 3
     for path, item in results.items():
         assert LAST in " ".join(item["caption"].split()), path
         assert "system-message" not in item["caption"], path
@@ -185,7 +186,7 @@ def test_a_configuration_of_methods_without_classes_plans_no_classes_and_says_so
     done = snakemake(folder, "-n", "--configfile", config)
     assert done.returncode == 0, done.stderr
     planned = {line.split()[0] for line in done.stdout.splitlines() if re.fullmatch(r"\w+ +\d+", line)}
-    assert {"table_page", "training_curves", "precision_recall", "failures_page", "provenance_page"} <= planned
+    assert {"table_page", "training_curves", "precision_recall", "alarm_delay", "failures_page"} <= planned
     assert not planned & {"confusion", "per_class", "figure4"}
     text = start_page(yaml.safe_load((folder / config).read_text()))
     assert "no confusion of classes: no method of this configuration tells classes apart" in text

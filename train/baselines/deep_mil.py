@@ -22,7 +22,8 @@ squared weights 0.01.
 
 Left out or changed:
 
-* Features are CLIP's of width 512, not C3D's of width 4096.
+* In the paper's tables features are CLIP's of width 512, not C3D's of width 4096, or I3D's, as published
+  (``config/ucf_i3d.yaml``).
 * Segments are cut at ``floor(i * length / 32)``, where the released script rounds ``linspace(1, length, 33)``.
 * Videos longer than the reader's window are averaged into its rows first, and those into the 32 segments.
 * Each epoch shuffles the videos; the released code draws 30 of each kind anew every step.

@@ -28,12 +28,13 @@ the joined branches (offline in the paper's words).
 
 Left out or changed:
 
-* Features are CLIP's and Wav2CLIP's of width 512, not I3D's of width 1024 and VGGish's of width 128.
+* In the paper's tables features are CLIP's and Wav2CLIP's of width 512, not I3D's of width 1024 and VGGish's of width
+  128, as published (``config/xd_i3d.yaml``). On the latter the networks have 677,954 and 743,490 parameters.
 * Rows past a video's length are zero before every layer that looks at other rows; the released code lets them take part
   in the distance branch and the residual convolutions while training.
 * Long videos are averaged into segments to train, where the released code picks 200 rows evenly, and scored in windows,
   where the released code scores them as a whole.
-* Every crop is scored by itself; the released test code averages five.
+* Every crop is scored by itself; the released test code averages five, as ``scoring_crop: all`` does.
 * Weights that no output depends on (``simAdj``, ``disAdj.sigma``) do not exist.
 """
 

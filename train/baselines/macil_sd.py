@@ -31,11 +31,12 @@ the network's own judgement (above 0.5), not the label.
 
 Left out or changed:
 
-* Features are CLIP's and Wav2CLIP's of width 512, not I3D's of width 1024 and VGGish's of width 128.
+* In the paper's tables features are CLIP's and Wav2CLIP's of width 512, not I3D's of width 1024 and VGGish's of width
+  128, as published (``config/xd_i3d.yaml``).
 * No row attends to rows past a video's length; the released code lets them take part while training.
 * Long videos are averaged into segments to train, where the released code picks 200 rows evenly, and scored in windows,
   where the released code scores them as a whole.
-* Every crop is scored by itself; the released test code averages five.
+* Every crop is scored by itself; the released test code averages five, as ``scoring_crop: all`` does.
 * Weights that no output depends on (``multiheadattn``, ``feedforward``, the attention's ``layer_norm``) do not exist.
 * One optimiser holds both networks, the released code has one for each; no loss term reaches both, so that the steps
   are the same.

@@ -26,9 +26,11 @@ one norm, not a sum. Dropout 0.7 of magnitudes decides which segments may be cho
 
 Left out or changed:
 
-* Features are CLIP's of width 512, not I3D's of width 2048: the pyramid's branches are D/4 wide, as 512 is of 2048.
+* In the paper's tables features are CLIP's of width 512, not I3D's of width 2048, as published
+  (``config/ucf_i3d.yaml``): the pyramid's branches are D/4 wide, as 512 is of 2048.
 * Videos longer than the reader's window are averaged into its rows first, and those into the 32 segments.
-* Every crop is a video of its own; the released code averages scores and magnitudes over a video's crops.
+* Every crop is a video of its own in training; the released code averages scores and magnitudes over a video's crops.
+  Scores are averaged as there with ``scoring_crop: all``.
 * Long videos are scored in windows, the released code's as a whole. Rows past a window's length are zero before every
   convolution, and the non-local block neither reads nor counts them.
 """

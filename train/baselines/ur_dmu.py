@@ -30,9 +30,11 @@ rows, and all rows at test time, with the mean codes of both (as released).
 
 Left out or changed:
 
-* Features are CLIP's of width 512, not I3D's of width 1024.
+* In the paper's tables features are CLIP's of width 512, not I3D's of width 1024, as published
+  (``config/xd_i3d.yaml``).
 * Videos longer than the reader's window are averaged into its rows first, and those into the 200 segments.
-* Every crop is a video of its own; the released code, given several crops, averages over them.
+* Every crop is a video of its own; the released code, given several crops, averages over them, as ``scoring_crop: all``
+  does to score.
 * Long videos are scored in windows, the released code's as a whole. Rows past a window's length are zero before the
   convolution, and neither attention reads nor counts them.
 """

@@ -15,7 +15,8 @@ Source              the released code (see `train.baselines.ur_dmu`); that audio
 
 Left out or changed, beside what stands in `train.baselines.ur_dmu`:
 
-* Features are CLIP's and Wav2CLIP's of width 512 each, not I3D's of width 1024 and VGGish's of width 128.
+* In the paper's tables features are CLIP's and Wav2CLIP's of width 512 each, not I3D's of width 1024 and VGGish's of
+  width 128, as its author has them (``config/xd_i3d.yaml``).
 * That the audio rows are cut at the segments of the visual ones is inferred: the author's words do not say it.
 
 Unknown: which features, checkpoint and cut of the videos the reported rows on CCTV-Fights come from.

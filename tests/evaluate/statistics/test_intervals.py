@@ -6,8 +6,10 @@ from evaluate.statistics.intervals import bca, percentile
 from evaluate.statistics.resampling import leave_one_out, resample
 
 
-def means(sample: np.ndarray, times: np.ndarray) -> np.ndarray:
-    found: np.ndarray = (times @ sample / times.sum(axis=1))[:, None]
+def variances(sample: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Of each resample, [B, 1]: a figure that resamples make smaller on average, so that there is a bias to correct."""
+    size = times.sum(axis=1)
+    found: np.ndarray = (times @ sample**2 / size - (times @ sample / size) ** 2)[:, None]
     return found
 
 
@@ -22,17 +24,17 @@ def test_undefined_resamples_do_not_count() -> None:
     assert np.isnan(percentile(np.full((10, 1), np.nan))).all()
 
 
-def test_bca_is_scipy_s_on_a_skewed_sample() -> None:
-    sample = np.random.default_rng(0).lognormal(size=40)
-    one_stratum = np.zeros(40, dtype=bool)
-    times = resample(one_stratum, 20_000, 1)
-    low, high = bca(
-        means(sample, times), means(sample, np.ones((1, 40)))[0], means(sample, leave_one_out(40)), one_stratum
-    )
-    theirs = bootstrap((sample,), np.mean, n_resamples=20_000, method="BCa", rng=2).confidence_interval
-    assert (low[0], high[0]) == pytest.approx((theirs.low, theirs.high), rel=0.02)
-    plain = percentile(means(sample, times))
-    assert (low[0], high[0]) > (plain[0, 0], plain[1, 0])
+def test_bca_is_scipy_s_of_a_biased_figure() -> None:
+    sample = np.random.default_rng(0).exponential(size=20)
+    one_stratum = np.zeros(20, dtype=bool)
+    times = resample(one_stratum, 30_000, 1)
+    whole, without = variances(sample, np.ones((1, 20)))[0], variances(sample, leave_one_out(20))
+    low, high = bca(variances(sample, times), whole, without, one_stratum)
+    theirs = bootstrap((sample,), np.var, n_resamples=30_000, method="BCa", rng=2).confidence_interval
+    assert (low[0], high[0]) == pytest.approx((theirs.low, theirs.high), rel=0.03)
+    plain = percentile(variances(sample, times))
+    assert low[0] > 1.1 * plain[0, 0]
+    assert high[0] > 1.1 * plain[1, 0]
 
 
 def test_bca_of_a_figure_that_never_changes_is_that_figure() -> None:

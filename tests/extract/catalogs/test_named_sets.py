@@ -278,3 +278,20 @@ def test_a_list_with_labels_decides_where_names_tell_nothing(tmp_path: Path) -> 
         annotations=uniform(tmp_path / "anno.json", [("x", "Normal", [])]),
     )
     assert [video.labels for video in found.values()] == [("CarAccident",), ("Normal",)]
+
+
+def test_lengths_can_come_from_a_folder_of_features(tmp_path: Path) -> None:
+    (tmp_path / "features").mkdir()
+    for name, rows in {"Fire_2_i3d": 25, "MSAD_normal_1_i3d": 4}.items():
+        np.save(tmp_path / f"features/{name}.npy", np.zeros((rows, 10, 8), np.float32))
+    found = catalog(
+        msad.main,
+        tmp_path,
+        train=write(tmp_path / "train.txt", "Fire_1\n"),
+        test=write(tmp_path / "test.txt", "Fire_2\nMSAD_normal_1\n"),
+        annotations=uniform(
+            tmp_path / "anno.json", [("Fire_2", "Fire", [[0.5, 1.0]]), ("MSAD_normal_1", "Normal", [])]
+        ),
+        frames=tmp_path / "features",
+    )
+    assert found["Fire_2"].segments == (Segment("Fire", 200, 400),)

@@ -1,0 +1,161 @@
+"""``python -m benchmarks.methods``: what an epoch of every method costs at XD-Violence's size.
+
+Every method that a configuration trains takes a few steps by its own recipe, on simulated shards, in a process of its
+own; an epoch is extrapolated from the fastest of them. The target of each is what the teacher takes.
+"""
+
+import argparse
+import multiprocessing
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from benchmarks.measurements import Measurement, publish
+from config.configuration import Configuration, Model
+from config.reading import read
+from extract.base import command
+from extract.base.errors import InputError
+from extract.base.help import command_parser
+from train.methods import TEACHER
+from train.settings import Architecture, Recipe
+
+# Of XD-Violence's training videos, each with ten crops.
+CROPS, NORMAL, VIOLENT = 10, 2049, 1905
+
+
+class Cost(NamedTuple):
+    """What one process measured: ``seconds`` of the fastest step, its ``samples``, and the process's ``memory_gb``."""
+
+    seconds: float
+    samples: int
+    memory_gb: float
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = command_parser("benchmarks.methods", __doc__, writes="--out (JSON)")
+    parser.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ... (benchmarks.shards)")
+    parser.add_argument(
+        "--configuration", type=Path, default=Path("config/config.yaml"), help="whose methods and recipes"
+    )
+    parser.add_argument("--steps", type=int, default=2, help="steps to time, after one that is not")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument(
+        "--only", nargs="*", default=[], metavar="NAME", help="these methods beside the teacher; else all"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="measurements to write (JSON)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure every method, compare with the teacher, print and write."""
+    arguments = parser().parse_args(argv)
+    # Not through Snakemake, so that keys under __use_yte__ are no programs here.
+    content = yaml.safe_load(arguments.configuration.read_text(encoding="utf-8"))
+    models = methods_of(read(content, str(arguments.configuration)), arguments.only)
+    found = {}
+    for name, model in models.items():
+        # A fresh process each, so that the memory of one does not count for the next.
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            given = (model.architecture, model.recipe, arguments.shards, arguments.steps, arguments.threads)
+            found[name] = process.submit(measure, *given).result()
+        print(f"{name}: {found[name]}", file=sys.stderr)
+    samplings = {name: Recipe(**model.recipe).sampling for name, model in models.items()}
+    publish("methods", compare(found, samplings), arguments.out, vars(arguments))
+
+
+def methods_of(configuration: Configuration, only: Sequence[str]) -> dict[str, Model]:
+    """Choose the trained rows of Tables 1 to 3, by their names; ablations are the teacher and the student over again.
+
+    Args:
+        configuration: Whose methods.
+        only: Names of those to take beside the teacher, or none for all.
+    """
+    shown = {
+        name: configuration.models[name]
+        for name in configuration.trained
+        if not configuration.models[name].untrained and min(configuration.models[name].rows) <= 3
+    }
+    unknown = [name for name in only if name not in shown]
+    if unknown:
+        raise InputError(f"--only: {unknown[0]!r} is none of {', '.join(shown)}")
+    return {name: model for name, model in shown.items() if not only or name in (*only, TEACHER)}
+
+
+def measure(architecture: Mapping[str, Any], recipe: Mapping[str, Any], shards: Path, steps: int, threads: int) -> Cost:
+    """Time a method's training steps; a student's without its teacher's forward pass.
+
+    Args:
+        architecture: Settings of `train.settings.Architecture`.
+        recipe: Settings of `train.settings.Recipe`.
+        shards: Folder of the training shards.
+        steps: Steps to time, after one that is not.
+        threads: CPU threads.
+    """
+    import torch
+
+    from extract.base.device import exact_arithmetic
+    from extract.datasets import XD
+    from train.allocator import keep_freed_memory
+    from train.learner import build_learner
+    from train.loop import build_optimizer, train_step
+    from train.samples import Split, TrainingSamples, paired_order, shuffled_order
+
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    cpu = torch.device("cpu")
+    shape, settings = Architecture(**architecture), replace(Recipe(**recipe), precision="fp32", distillation="none")
+    with Split(shards, "train") as split, exact_arithmetic():
+        learner, _ = build_learner(shape, XD, "random:0", settings.seed, cpu, split.header.widths)
+        learner.train()
+        optimizer = build_optimizer(learner, settings)
+        samples = TrainingSamples(split.entries, XD.model_codes, shape.max_snippets)
+        order = paired_order if settings.sampling == "paired" else shuffled_order
+        seconds = []
+        for chosen in order(samples, settings.batch, torch.Generator().manual_seed(0))[: steps + 1]:
+            started = time.perf_counter()
+            train_step(learner, samples.batch(chosen), settings, optimizer, None)
+            seconds.append(time.perf_counter() - started)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return Cost(min(seconds[1:] or seconds), len(chosen), memory)
+
+
+def compare(found: Mapping[str, Cost], samplings: Mapping[str, str]) -> list[Measurement]:
+    """Extrapolate every method's epoch, beside the teacher's.
+
+    Args:
+        found: What ``measure`` gave, the teacher among it.
+        samplings: By name, ``shuffled``, where an epoch takes every crop of every video once, or ``paired``, where it
+            ends with the shorter list of normal and violent ones.
+    """
+    seconds = {}
+    for name, cost in found.items():
+        samples = CROPS * (2 * min(NORMAL, VIOLENT) if samplings[name] == "paired" else NORMAL + VIOLENT)
+        seconds[name] = cost.seconds / cost.samples * samples
+    return [
+        measurement
+        for name, cost in found.items()
+        for measurement in (
+            Measurement(
+                f"{name}: epoch",
+                seconds[name] / 60,
+                "min",
+                at_most=None if name == TEACHER else seconds[TEACHER] / 60,
+                how=f"{cost.samples} samples in {cost.seconds:.2f} s",
+            ),
+            Measurement(
+                f"{name}: memory", cost.memory_gb, "GB", at_most=None if name == TEACHER else found[TEACHER].memory_gb
+            ),
+        )
+    ]
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,115 @@
+"""``python -m evaluate.report.alarm_delay``: what a budget of false alarms an hour finds, and how late, a line a run.
+
+Above, the share of events that are found; below, the delay within which half of all events are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaluate.branches import BRANCHES
+from evaluate.report.runs import METAVAR, runs_by_method
+from extract.base import command
+from extract.base.help import command_parser
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from evaluate.alarms.budget import Point
+
+WIDTH = 6.4
+HEIGHT = 6.6
+ONE_AN_HOUR = 1.0
+# An hour's budget where no alarm is false at all; a logarithm has no 0.
+LEAST = 0.01
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    parser = command_parser("evaluate.report.alarm_delay", __doc__, writes="METHOD.svg into --out")
+    parser.add_argument(
+        "--scores", nargs=3, action="append", required=True, metavar=METAVAR, help="scores of one run; repeat"
+    )
+    parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
+    parser.add_argument("--branch", choices=tuple(BRANCHES), required=True, help="whose anomaly score")
+    parser.add_argument("--protocol", choices=("released", "exact"), required=True, help="which frames are abnormal")
+    parser.add_argument("--out", type=Path, required=True, help="folder for METHOD.svg")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw every method."""
+    arguments = parser().parse_args(argv)
+    methods = runs_by_method(arguments.scores, "--scores")
+
+    from evaluate.alarms.budget import curve, points_of_budgets, watch
+    from evaluate.alarms.footage import footage
+    from evaluate.annotated import read_annotated
+    from extract.catalog import read_test_videos
+
+    tests = read_test_videos(arguments.catalog)
+    for method, files in methods.items():
+        curves: dict[str, list[Point]] = {}
+        hours = 0.0
+        for run, path in files.items():
+            videos = footage(read_annotated(path, tests, arguments.catalog), arguments.branch, arguments.protocol)
+            watched = watch(videos)
+            hours = watched.quiet
+            at = points_of_budgets(watched, [ONE_AN_HOUR])
+            curves[run if at is None else f"{run}: {spelled(at[0])}"] = curve(watched)
+        draw(arguments.out / f"{method}.svg", f"{method}: {arguments.branch} branch", curves, hours)
+
+
+def spelled(point: Point) -> str:
+    """Say what one false alarm an hour buys."""
+    late = "half of all never" if math.isinf(point.delay) else f"half within {point.delay:.1f} s"
+    return f"{100 * point.found:.0f} % found, {late}"
+
+
+def draw(path: Path, title: str, curves: Mapping[str, Sequence[Point]], hours: float) -> None:
+    """Draw one method as SVG.
+
+    Args:
+        path: The SVG file.
+        title: Above everything.
+        curves: Points of each run, budgets rising; none where they cannot be told.
+        hours: How long the normal videos last together.
+    """
+    from evaluate.report.drawing import QUIET, colour, drawn, open_frame
+
+    with drawn(path, WIDTH, HEIGHT, title) as figure:
+        found, late = figure.subplots(2, sharex=True)
+        for axes in (found, late):
+            open_frame(axes)
+            axes.axvline(ONE_AN_HOUR, color=QUIET, linestyle="dotted")
+        for number, (run, points) in enumerate(curves.items()):
+            budgets = [max(point.alarms_per_hour, LEAST) for point in points]
+            _line(found, budgets, [100 * point.found for point in points], colour(number), run)
+            delays = [math.nan if math.isinf(point.delay) else point.delay for point in points]
+            _line(late, budgets, delays, colour(number), None)
+        found.set(ylim=(0, 102), ylabel="events found, %")
+        late.set(ylabel="half of all events\nfound within, seconds", xlabel=_axis(hours))
+        late.set_ylim(bottom=0)
+        late.set_xscale("log")
+        late.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        if any(curves.values()):
+            figure.legend(loc="outside lower center", ncols=1, frameon=False, title="at one false alarm an hour")
+        else:
+            why = "no normal video or no event\nwhose frame rate is known"
+            found.text(0.5, 0.5, why, ha="center", va="center", transform=found.transAxes, color=QUIET)
+
+
+def _line(axes: Axes, budgets: Sequence[float], values: Sequence[float], shade: str, label: str | None) -> None:
+    axes.plot(budgets, values, drawstyle="steps-post", color=shade, linewidth=1.4, label=label)
+
+
+def _axis(hours: float) -> str:
+    return f"false alarms an hour ({hours:.2f} hours of normal videos; none is drawn at {LEAST:g})"
+
+
+if __name__ == "__main__":
+    command.run(main)
