@@ -248,6 +248,11 @@ class Configuration:
         return f"{self.work}/classes.yaml" if "classes" in self.whole else ""
 
     @property
+    def codes_file(self) -> str:
+        """The file of their codes alone, for the catalog, which another prompt must not make again."""
+        return f"{self.work}/codes.yaml" if "classes" in self.whole else ""
+
+    @property
     def weights(self) -> dict[str, str]:
         """The weights it names, by their keys."""
         encoders = {"visual.weights": self.visual, "audio.weights": self.audio}

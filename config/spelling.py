@@ -80,20 +80,25 @@ def catalog_command(configuration: Configuration) -> str:
 
 
 def classes_flag(configuration: Configuration) -> dict[str, str]:
-    """Name the classes as commands take them: a built-in data set's, or a file of the user's own."""
-    file = configuration.classes_file
+    """Name the classes as a catalog takes them: a built-in data set's, or the file of the user's own codes."""
+    file = configuration.codes_file
     return {"classes": file} if file else {"dataset": configuration.data_set.name}
 
 
-def classes_input(configuration: Configuration) -> list[str]:
-    """Give the file of the user's own classes as an input; none where they are built in."""
-    return [configuration.classes_file] if configuration.classes_file else []
+def codes_input(configuration: Configuration) -> list[str]:
+    """Give the file of the user's own codes as an input of the catalog; none where they are built in."""
+    return [configuration.codes_file] if configuration.codes_file else []
 
 
-def each_class(configuration: Configuration) -> str:
-    """Spell the user's own classes for the command that writes their file."""
+def each_class(configuration: Configuration, kind: str) -> str:
+    """Spell the user's own classes for the command that writes their files.
+
+    Args:
+        configuration: The configuration.
+        kind: ``classes`` with their prompts, or ``codes`` alone, which then stand for the prompts too.
+    """
     labels = configuration.data_set
-    pairs = zip(labels.codes, labels.words, strict=True)
+    pairs = zip(labels.codes, labels.codes if kind == "codes" else labels.words, strict=True)
     return shlex.join(word for pair in pairs for word in ("--class", *pair))
 
 
@@ -128,12 +133,8 @@ def present_sources(configuration: Configuration) -> dict[str, list[str]]:
 
 
 def sources_state(configuration: Configuration) -> list[str]:
-    """Give what tells another list, annotation file or checkpoint in the place of the one that was read.
-
-    Of the user's own classes the codes: a catalog holds no prompts, and another prompt must not make features again.
-    """
-    codes = configuration.data_set.codes if configuration.classes_file else ()
-    return [*paths.state(paths.sources(configuration.whole)), *codes]
+    """Give what tells another list, annotation file or checkpoint in the place of the one that was read."""
+    return paths.state(paths.sources(configuration.whole))
 
 
 def no_such_table(configuration: Configuration, other: str, table: str) -> str:

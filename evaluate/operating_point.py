@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{arguments.scores}: normal videos reach the highest score of all, {highest:g}, more often than "
             f"{budget:g} times an hour; no threshold keeps that and finds anything; ask for more --alarms-per-hour"
         )
-    remarks = _remarks(watched, choice, budget, arguments.catalog)
+    remarks = _remarks(watched, choice, budget, arguments.catalog, scored.header.causal)
     point: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -153,7 +153,7 @@ def read_point(path: Path) -> OperatingPoint:
     return OperatingPoint(float(threshold), branch, made.checkpoint_sha256, "; ".join(remarks))
 
 
-def _remarks(watched: "Watch", choice: "Choice", budget: float, catalog: Path) -> list[str]:
+def _remarks(watched: "Watch", choice: "Choice", budget: float, catalog: Path, causal: bool) -> list[str]:
     remarks = [
         f"threshold {choice.point.threshold:.4g} for {budget:g} false alarms an hour, chosen on the labels of "
         f"{watched.is_quiet.sum()} normal {SPLIT} videos of {catalog.name} ({watched.quiet:.2f} hours); other videos "
@@ -164,6 +164,8 @@ def _remarks(watched: "Watch", choice: "Choice", budget: float, catalog: Path) -
             f"{watched.quiet:.2g} hours are too few to see {budget:g} an hour: the threshold is just above their "
             "highest score, which more hours may exceed"
         )
+    if causal:
+        remarks.append("chosen by causal scores, which see the past alone, as evaluate.watch does")
     if watched.left_out:
         remarks.append(f"{watched.left_out} videos of unknown frame rate counted in nothing")
     return remarks

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evaluate.given_classes import add_given_classes, given_classes, load
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--shards", type=Path, required=True, help="folder of test-00000.h5, ...")
     parser.add_argument("--out", type=Path, required=True, help="scores to write (HDF5)")
     parser.add_argument("--crop", type=crop_number, help="crop to read, or all (default: the checkpoint's own)")
+    add_given_classes(parser)
     parser.add_argument(
         "--causal",
         action="store_true",
@@ -60,14 +62,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from evaluate.scores_file import ScoresHeader, write_scores
     from extract.base.device import exact_arithmetic, take_device
-    from train.checkpoint import load_for_scoring
     from train.samples import Split
 
     torch.set_num_threads(arguments.threads)
-    checkpoint = load_for_scoring(arguments.checkpoint, take_device(arguments.device, arguments.threads))
+    given = given_classes(arguments)
+    checkpoint = load(arguments.checkpoint, take_device(arguments.device, arguments.threads), given)
     crop = checkpoint.header.scoring_crop if arguments.crop is None else arguments.crop
     with Split(arguments.shards, "test") as split:
-        labels = split.header.label_set(arguments.shards)
+        labels = split.header.label_set(arguments.shards) if given is None else given.labels
         tells_classes = checkpoint.header.architecture.tells_classes
         where = f"{arguments.checkpoint}: classes"
         columns = class_columns(checkpoint.header.scored_classes, labels.codes, where) if tells_classes else None

@@ -31,11 +31,13 @@ if conf.classes_file:
 
     rule classes:
         output:
-            conf.classes_file,
+            f"{WORK}/{{kind}}.yaml",
         log:
-            f"{LOGS}/classes.log",
+            f"{LOGS}/{{kind}}.log",
         benchmark:
-            f"{BENCHMARKS}/classes.tsv"
+            f"{BENCHMARKS}/{{kind}}.tsv"
+        wildcard_constraints:
+            kind="classes|codes",
         conda:
             "../envs/extract.yaml"
         threads: 1
@@ -44,7 +46,7 @@ if conf.classes_file:
             runtime=growing(10),
         params:
             # From a function, whose braces Snakemake leaves alone.
-            classes=lambda wildcards: spelling.each_class(conf),
+            classes=lambda wildcards: spelling.each_class(conf, wildcards.kind),
         shell:
             "python -m extract.labels {params.classes} --out {output:q} > {log:q} 2>&1"
 
@@ -52,8 +54,8 @@ if conf.classes_file:
 rule catalog:
     input:
         unpack(lambda wildcards: or_exit(spelling.present_sources, conf)),
-        # Which codes there are stands among the parameters; a catalog holds no prompts.
-        classes=ancient(spelling.classes_input(conf)),
+        # Not their prompts, which a catalog does not hold: another one must not make the features again.
+        classes=spelling.codes_input(conf),
     output:
         f"{WORK}/catalog.jsonl",
     log:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from extract.labels.label_set import LabelSet
 from extract.shard import Encoding, ShardHeader, new_shard
 
 VISUAL = Encoding("ViT-B-16-quickgelu", "random:0", "fp32", "resize")
@@ -36,10 +37,11 @@ def make_shard(
     visual: Encoding = VISUAL,
     note: str = "",
     seed: int = 0,
+    labels: LabelSet | None = None,
 ) -> Path:
     """Write a shard of random features, float32, and give its path."""
     random = np.random.default_rng(seed)
-    header = ShardHeader(dataset, split, stride, crops, visual, audio, note)
+    header = ShardHeader(dataset, split, stride, crops, visual, audio, note, labels)
     with new_shard(path, header, "float32") as writer:
         for video in videos:
             rows = video.audio_rows if video.audio_rows is not None else video.snippets

@@ -147,12 +147,14 @@ class Checkpoint:
         network: The network, in eval mode.
         text: [prompts, D] float32 class embeddings of the learnable prompt.
         sha256: Of the file.
+        untrained: Codes of classes that it was given for scoring and of which its training had no examples.
     """
 
     header: Header
     network: nn.Module
     text: Tensor
     sha256: str
+    untrained: tuple[str, ...] = ()
 
 
 def save_checkpoint(path: Path, header: Header, tensors: dict[str, Tensor]) -> None:

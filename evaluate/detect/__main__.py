@@ -8,6 +8,8 @@ downloaded.
 
 The anomaly says whether something happens: a segment is where either branch reaches ``--threshold``. The classes say
 what it is: where none reaches ``--class-threshold``, the segment is called "anomaly" and the likeliest are named.
+With ``--classes`` these are others than the checkpoint was trained with; all that is written says "not trained" behind
+the name of a class of which the training had no examples.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evaluate.detect.level import add_level, given_level, said_of
+from evaluate.given_classes import add_given_classes, given_classes
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
@@ -71,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
     )
+    add_given_classes(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     add_level(parser, "a segment")
     parser.add_argument(
@@ -124,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         allow_mismatch=arguments.allow_mismatch,
         batch=arguments.batch,
         threads=arguments.threads,
+        classes=given_classes(arguments),
         cut=arguments.cut,
     )
     tools = load_tools(choice, take_device(arguments.device, arguments.threads))

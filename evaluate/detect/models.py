@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from evaluate.given_classes import GivenClasses, load
 from evaluate.provenance import Provenance
 from evaluate.score import check_match, class_columns, provenance
 from extract.base.errors import InputError
@@ -15,13 +16,14 @@ from extract.encoders import preprocessing as crops
 from extract.encoders import wav2clip
 from extract.shard import Encoding, ShardHeader
 from extract.visual_settings import VisualSettings
-from train.checkpoint import Checkpoint, load_for_scoring
+from train.checkpoint import Checkpoint
 from train.crops import ALL_CROPS
 
 # The type that the pipeline stores features in; the last bits of scores depend on it.
 STORED = "float16"
 AUDIO_BATCH = 32
 RANDOM_WEIGHTS = "random weights"
+NOT_TRAINED = " (not trained)"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Choice:
         allow_mismatch: Whether other weights than in training are let through.
         batch: Images a call of the frames' encoder.
         threads: Decoding threads.
+        classes: Other classes than the checkpoints were trained with, if any.
         audio_batch: Snippets a call of the sound's encoder.
         cut: What to do with files that seem to be cut short (``extract.cut_videos``).
     """
@@ -49,6 +52,7 @@ class Choice:
     allow_mismatch: bool
     batch: int
     threads: int
+    classes: GivenClasses | None = None
     audio_batch: int = AUDIO_BATCH
     cut: str = REFUSE
 
@@ -115,8 +119,8 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
         InputError: If a file is wrong, weights are not those of the training, or the student does not go with the
             checkpoint.
     """
-    checkpoint = _load_checkpoint(choice.checkpoint, device)
-    student = None if choice.student is None else _load_checkpoint(choice.student, device)
+    checkpoint = _load_checkpoint(choice.checkpoint, device, choice.classes)
+    student = None if choice.student is None else _load_checkpoint(choice.student, device, choice.classes)
     if choice.student is not None and student is not None:
         _check_student(choice.student, student, choice.checkpoint, checkpoint)
     header = checkpoint.header
@@ -149,8 +153,8 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
     )
 
 
-def _load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
-    checkpoint = load_for_scoring(path, device)
+def _load_checkpoint(path: Path, device: torch.device, classes: GivenClasses | None) -> Checkpoint:
+    checkpoint = load(path, device, classes)
     if not checkpoint.header.architecture.tells_classes:
         raise InputError(
             f"{path}: a {checkpoint.header.architecture.model} scores how anomalous a snippet is and tells no classes, "
@@ -191,7 +195,9 @@ def _ready(checkpoint: Checkpoint, features: ShardHeader, path: Path, *, allowed
     columns = class_columns(header.scored_classes, labels.codes, f"{path}: classes")
     mismatch = check_match(checkpoint, features, path, allowed=allowed)
     made_of = provenance(checkpoint, features, header.scoring_crop, tuple(mismatch))
-    return Model(checkpoint, labels.codes, labels.words, columns, made_of)
+    untrained = dict.fromkeys(checkpoint.untrained, NOT_TRAINED)
+    names = tuple(word + untrained.get(code, "") for code, word in zip(labels.codes, labels.words, strict=True))
+    return Model(checkpoint, labels.codes, names, columns, made_of)
 
 
 def _prompts(checkpoint: Checkpoint) -> str:

@@ -142,12 +142,13 @@ def draw(path: Path, method: str, names: Sequence[str], counts: NDArray[np.int64
     """Draw one method as SVG: each row's shares in percent, beside it how many frames it has."""
     import numpy as np
 
+    from evaluate.report.class_names import short
     from evaluate.report.drawing import drawn
 
     of_row = counts.sum(axis=1, keepdims=True)
     shares = np.divide(100.0 * counts, of_row, out=np.zeros(counts.shape), where=of_row > 0)
     side = min(CELL * len(names), TALLEST)
-    with drawn(path, side + MARGIN + 0.6, side + MARGIN, f"{method}: confusion of classes") as figure:
+    with drawn(path, side + MARGIN + 0.6, side + MARGIN, f"{method}: confusion of classes", names) as figure:
         axes = figure.subplots()
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
         for (row, column), share in np.ndenumerate(shares):
@@ -155,9 +156,9 @@ def draw(path: Path, method: str, names: Sequence[str], counts: NDArray[np.int64
             axes.text(
                 column, row, shown, ha="center", va="center", fontsize=8, color="white" if share > 60 else "black"
             )
-        ticks = range(len(names))
-        axes.set_xticks(ticks, [*names], rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(ticks, [f"{name} ({total:,})" for name, total in zip(names, of_row[:, 0], strict=True)])
+        ticks, shown_names = range(len(names)), short(names)
+        axes.set_xticks(ticks, shown_names, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(ticks, [f"{name} ({total:,})" for name, total in zip(shown_names, of_row[:, 0], strict=True)])
         for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
             label.set_parse_math(False)
         axes.set(xlabel="likeliest class", ylabel="annotated class (frames)")

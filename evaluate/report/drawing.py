@@ -1,6 +1,6 @@
 """What the report's drawings share: their look, and SVG files that are equal where the drawings are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from evaluate.report.class_names import fonts_for
 from evaluate.report.timeline import PLAIN_SVG, STYLE
 from extract.base.files import atomic_path
 
@@ -18,7 +19,7 @@ QUIET = "#777777"
 
 
 @contextmanager
-def drawn(path: Path, width: float, height: float, title: str) -> Iterator[Figure]:
+def drawn(path: Path, width: float, height: float, title: str, names: Sequence[str] = ()) -> Iterator[Figure]:
     """Give a figure, and write it once the block has drawn it.
 
     Args:
@@ -26,8 +27,9 @@ def drawn(path: Path, width: float, height: float, title: str) -> Iterator[Figur
         width: In inches.
         height: In inches.
         title: Above everything.
+        names: Further texts that may be of any script.
     """
-    with style.context(["default", STYLE]):
+    with style.context(["default", STYLE | {"font.family": fonts_for([title, *names])}]):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         figure.suptitle(title, parse_math=False)

@@ -76,10 +76,11 @@ def names_of(metrics: Mapping[str, Any], path: Path) -> list[str]:
 
 def draw(path: Path, method: str, runs: Mapping[str, Mapping[str, float | None]], names: Sequence[str]) -> None:
     """Draw one method as SVG, its classes named by ``names``."""
+    from evaluate.report.class_names import short
     from evaluate.report.drawing import QUIET, colour, drawn, open_frame
 
     codes = list(next(iter(runs.values())))
-    with drawn(path, WIDTH, ROW * len(codes) + MARGIN, f"{method}: AP of each class") as figure:
+    with drawn(path, WIDTH, ROW * len(codes) + MARGIN, f"{method}: AP of each class", names) as figure:
         axes = figure.subplots()
         open_frame(axes)
         for row, code in enumerate(codes):
@@ -100,7 +101,7 @@ def draw(path: Path, method: str, runs: Mapping[str, Mapping[str, float | None]]
                 label=run,
                 zorder=3,
             )
-        axes.set_yticks(range(len(codes)), [*names])
+        axes.set_yticks(range(len(codes)), short(names))
         for label in axes.get_yticklabels():
             label.set_parse_math(False)
         axes.set(xlim=(0, 100), xlabel="AP in percent, mean over IoU 0.1 to 0.5")

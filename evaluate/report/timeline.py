@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
+from evaluate.report.class_names import FONT, fonts_for, short
 from extract.base.files import atomic_path
 
 DPI = 150
@@ -30,7 +31,7 @@ LONGEST_TITLE = 88
 SIZE = 10.0
 TITLE_SIZE = 12.0
 # A fixed salt and no date: equal figures are equal bytes.
-STYLE = {"svg.hashsalt": "avadclip", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": SIZE}
+STYLE = {"svg.hashsalt": "avadclip", "svg.fonttype": "path", "font.family": FONT, "font.size": SIZE}
 PLAIN_SVG = {"Date": None, "Creator": None}
 
 # Inches.
@@ -133,7 +134,8 @@ def draw(drawing: Drawing, png: Path, svg: Path) -> None:
         png: The picture of pixels.
         svg: The picture of lines; letters are outlines, so that it looks alike without the font.
     """
-    with style.context(["default", STYLE]):
+    fonts = {"font.family": fonts_for([drawing.title, *drawing.class_map.names])}
+    with style.context(["default", STYLE | fonts]):
         figure = _figure(drawing)
         FigureCanvasAgg(figure)
         with atomic_path(png) as temporary:
@@ -143,7 +145,7 @@ def draw(drawing: Drawing, png: Path, svg: Path) -> None:
 
 
 def _figure(drawing: Drawing) -> Figure:
-    left = max(0.75, 0.3 + CHARACTER * max(len(name) for name in drawing.class_map.names))
+    left = max(0.75, 0.3 + CHARACTER * max(len(name) for name in short(drawing.class_map.names)))
     wide = WIDTH - left - RIGHT
     map_height = max(LEAST_MAP, ROW * len(drawing.class_map.names))
     strip = _strip_height(drawing.thumbnails, wide)
@@ -236,7 +238,7 @@ def _draw_map(axes: Axes, drawing: Drawing) -> QuadMesh:
             )
     axes.set_xlim(0, drawing.end)
     axes.set_ylim(len(shown.names) - 0.5, -0.5)
-    axes.set_yticks(range(len(shown.names)), [*shown.names])
+    axes.set_yticks(range(len(shown.names)), short(shown.names))
     for label in axes.get_yticklabels():
         label.set_parse_math(False)
     axes.tick_params(axis="y", length=0)

@@ -8,8 +8,9 @@ from typing import Any
 from extract.base.errors import InputError
 from extract.base.names import one_form
 
-# Columns, groups and files may be named after a code, with something before or behind it.
-MOST_CODE_BYTES = 100
+# Columns, groups and files may be named after a code, with something before or behind it; and as no token is shorter
+# than a byte, a code fits into CLIP as a prompt too.
+MOST_CODE_BYTES = 50
 LEAST_CLASSES = 2
 # What joins codes in lists and shards, what separates events in a list, and what would lead into another folder or
 # another group of an HDF5 file.

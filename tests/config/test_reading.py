@@ -8,7 +8,14 @@ import yaml
 
 from config.configuration import Configuration
 from config.reading import read
-from config.spelling import no_such_table, training
+from config.report import for_captions
+from config.spelling import (
+    catalog_command,
+    each_class,
+    no_such_table,
+    streams_to_align,
+    training,
+)
 from extract.base.errors import InputError
 from tests.machine import QUICK
 from tests.workflow.project import ROOT
@@ -203,3 +210,54 @@ def test_a_table_of_no_configuration_says_so(monkeypatch: pytest.MonkeyPatch) ->
     assert "no file config/*.yaml has the name 'mine'" in no_such_table(configured({}), "mine", "table1")
     # One whose name begins like another's is still told apart.
     assert "no file config/*.yaml has the name 'xd_small'" in no_such_table(configured({}), "xd_small", "table1")
+
+
+OWN = {"dataset": None, "videos": {"videos": "data", "list": "list.csv"}, "figure4": None, "sound_study": None}
+CLASSES = {"normal": "normal", "Sturz": "ein Mensch stürzt"}
+
+
+def test_classes_of_one_s_own_stand_in_place_of_a_data_set() -> None:
+    configuration = configured(OWN | {"classes": CLASSES})
+    assert configuration.data_set.codes == ("normal", "Sturz")
+    assert configuration.tables == [1, 2, 4, 5, 6]
+    assert catalog_command(configuration).endswith("--list list.csv --classes work/demo/codes.yaml")
+    assert each_class(configuration, "classes") == "--class normal normal --class Sturz 'ein Mensch stürzt'"
+    assert streams_to_align(configuration)["classes"] == "work/demo/classes.yaml"
+    assert "classes" not in streams_to_align(configured({}))
+    assert for_captions(configuration)["dataset"] == "own"
+
+
+def test_another_prompt_changes_nothing_that_a_catalog_is_made_of_but_another_code_does() -> None:
+    before, prompt, code = (
+        configured(OWN | {"classes": classes})
+        for classes in (CLASSES, CLASSES | {"Sturz": "a person falling"}, {"normal": "normal", "fall": "falling"})
+    )
+    assert catalog_command(before) == catalog_command(prompt)
+    assert each_class(before, "codes") == each_class(prompt, "codes") != each_class(code, "codes")
+    assert each_class(before, "classes") != each_class(prompt, "classes")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"classes": CLASSES, "dataset": "xd"}, "key classes: your own classes stand in place of dataset"),
+        ({}, "key dataset: is missing; write one of xd,"),
+        ({"classes": {"normal": "normal"}}, "key classes: "),
+        (
+            {"classes": {"normal": "normal", "Normal": "calm"}},
+            "key classes: class 'Normal': 'Normal' cannot be told from",
+        ),
+        ({"classes": {"normal": "normal", "a-b": "calm"}}, "key classes: class 'a-b': files and HDF5 groups"),
+        ({"classes": {"normal": "normal", "fall": 7}}, "key classes.fall: 7 is not of type 'string'; put it in quotes"),
+        (
+            {"classes": {"normal": "normal", False: "fire"}},
+            "key classes.False: False is no text; put the key in quotes",
+        ),
+        (
+            {"classes": CLASSES, "videos": {"generate": {"train": 8, "test": 8, "seed": 0}}},
+            "key videos: own classes go",
+        ),
+    ],
+)
+def test_classes_that_cannot_be_used_are_named(change: dict[str, object], message: str) -> None:
+    assert message in refusal(OWN | change)

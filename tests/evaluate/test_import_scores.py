@@ -1,3 +1,4 @@
+import json
 import os
 import pickle
 import subprocess
@@ -10,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from evaluate import metrics, tables
+from evaluate import metrics, operating_point, tables
+from evaluate.alarms import __main__ as alarms
 from evaluate.import_scores import main
 from evaluate.scores_file import read_scores
 from evaluate.twins import read_rows
@@ -221,6 +223,33 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     with pytest.raises(InputError, match=message):
         imported(save(tmp_path / "all.npy", values), *words)
     assert not (tmp_path / "scores.h5").exists()
+
+
+def test_classes_of_one_s_own_are_named_by_their_file(tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text("nothing: nothing\nfall: a person falling\n")
+    videos = [
+        Video("a", "test", "", ("fall",), (Segment("fall", 0, 9),), 32),
+        Video("b", "test", "", ("nothing",), None, 16),
+    ]
+    write_catalog(tmp_path / "own.jsonl", videos)
+    source = save(tmp_path / "all.npy", np.array([0.9, 0.2, 0.1]))
+    words = ["--catalog", str(tmp_path / "own.jsonl"), "--classes", str(tmp_path / "classes.yaml")]
+    main([str(source), *words, "--out", str(tmp_path / "own.h5")])
+    header, _ = read_scores(tmp_path / "own.h5")
+    assert (header.classes, header.prompts) == (("nothing", "fall"), ("nothing", "a person falling"))
+
+
+def test_alarms_are_counted_and_a_threshold_is_chosen_by_imported_scores(
+    tmp_path: Path, catalog: Path, imported: Import
+) -> None:
+    scores = imported(save(tmp_path / "all.npy", np.concatenate([*curves().values()])))
+    given = ["--scores", str(scores), "--catalog", str(catalog)]
+    alarms.main([*given, "--out", str(tmp_path / "alarms.json")])
+    operating_point.main([*given, "--alarms-per-hour", "5000", "--out", str(tmp_path / "point.json")])
+    point = operating_point.read_point(tmp_path / "point.json")
+    at = json.loads((tmp_path / "alarms.json").read_text())["alarms"]["merged"]["0"]["at_threshold"]
+    assert 0 < point.threshold < 1
+    assert at["found"] is not None
 
 
 def test_a_table_is_made_of_imported_scores(tmp_path: Path, catalog: Path, imported: Import) -> None:

@@ -105,6 +105,17 @@ def test_the_intervals_are_those_of_videos_drawn_and_measured_again_one_by_one()
     np.testing.assert_allclose(chosen.threshold, expected, atol=1)
 
 
+def test_every_draw_keeps_the_budget_of_its_own_hours() -> None:
+    # Ten hours without an alarm, and one with five: of two of the latter, two alarms are all that two hours allow.
+    alarmed = np.zeros(3600)
+    alarmed[:10:2] = 0.1, 0.2, 0.3, 0.4, 0.5
+    quiet = [video([0.0] * 36000), video(alarmed.tolist())]
+    chosen = choose(watch([*quiet, video([0.9] * 9, (2, 5))]), 1.0, Resampling())
+    assert chosen is not None
+    assert chosen.threshold is not None
+    assert chosen.threshold[1] == np.nextafter(np.float32(0.4), np.float32(1))
+
+
 def test_one_video_of_a_kind_gives_no_interval() -> None:
     chosen = choose(watch([video([0.1, 0.9] * 50), video([0.5] * 40, (5, 9))]), 60.0, Resampling())
     assert chosen is not None

@@ -206,3 +206,16 @@ def test_an_absent_a_foreign_and_a_truncated_file_are_named(tmp_path: Path) -> N
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=r"scores\.h5"):
         read_scores(path)
+
+
+def test_classes_have_the_words_of_the_file_and_else_those_of_the_built_in_sets(tmp_path: Path) -> None:
+    own = ScoresHeader(16, ("A", "火事"), prompts=("calm", "火"))
+    write_scores(tmp_path / "own.h5", own, [("a", video())])
+    assert read_scores(tmp_path / "own.h5")[0] == own
+    assert own.names == ["calm", "火"]
+    write_scores(tmp_path / "before.h5", HEADER, [("a", video())])
+    assert read_scores(tmp_path / "before.h5")[0].names == ["normal", "fighting"]
+    with h5py.File(tmp_path / "own.h5", "r+") as file:
+        file.attrs["prompts"] = ["calm"]
+    with pytest.raises(InputError, match=r"own\.h5: attribute prompts has 1 texts for 2 classes"):
+        read_scores(tmp_path / "own.h5")

@@ -14,9 +14,11 @@ from extract.catalog import (
     ground_truth,
     part,
     read_catalog,
+    read_whole_catalog,
     released_truth,
     write_catalog,
 )
+from extract.check import check
 
 LINE = {"video_id": "a__#1_label_B1-0-0", "split": "test", "path": "v/a.mp4", "labels": ["B1"]}
 
@@ -131,3 +133,29 @@ def test_released_frames_are_written_and_read_again(tmp_path: Path) -> None:
     assert read_catalog(tmp_path / "catalog.jsonl") == [video]
     assert released_truth(video, "A", 10) == (Segment("abnormal", 1, 5), Segment("abnormal", 6, 9))
     assert released_truth(replace(video, released_frames=None), "A", 10) == video.segments
+
+
+def test_the_first_line_may_name_the_classes(tmp_path: Path) -> None:
+    videos = [Video("a", "train", "a.mp4", ("fall",))]
+    write_catalog(tmp_path / "catalog.jsonl", videos, ("normal", "fall"))
+    assert read_whole_catalog(tmp_path / "catalog.jsonl") == (("normal", "fall"), videos)
+    assert check(tmp_path / "catalog.jsonl") == ("catalog", [])
+    write_catalog(tmp_path / "other.jsonl", videos, ("normal", "theft"))
+    assert "line 1 does not name the label codes fall" in check(tmp_path / "other.jsonl")[1][0]
+    write_catalog(tmp_path / "built_in.jsonl", videos)
+    assert "no data set has the label codes fall" in check(tmp_path / "built_in.jsonl")[1][0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (['{"classes": "a"}'], "line 1: field classes is 'a'"),
+        (['{"classes": ["a"]}'], "line 1: field classes must name at least two"),
+        (['{"classes": ["a", "a"]}'], "line 1: field classes must name at least two different"),
+        (['{"classes": ["a", "b"]}', '{"classes": ["a", "b"]}'], "line 2: field classes must stand in the first line"),
+    ],
+)
+def test_a_line_of_classes_that_is_wrong_is_named(tmp_path: Path, lines: list[str], reason: str) -> None:
+    (tmp_path / "catalog.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(InputError, match=reason):
+        read_catalog(tmp_path / "catalog.jsonl")

@@ -76,7 +76,7 @@ def test_a_shard_can_be_read_alone_whatever_its_classes(tmp_path: Path) -> None:
         pass
     with Shard(tmp_path / "train-00000.h5") as opened:
         assert opened.header.label_set(tmp_path) == labels
-    many = one_word_each("own", {f"code {n:05d}{'x' * 60}": f"prompt {n:05d}{'y' * 60}" for n in range(2000)})
+    many = one_word_each("own", {f"code {n:05d}{'x' * 30}": f"prompt {n:05d}{'y' * 60}" for n in range(2000)})
     with new_shard(tmp_path / "many.h5", replace(HEADER, dataset="own", labels=many), "float32"):
         pass
     with Shard(tmp_path / "many.h5") as opened:

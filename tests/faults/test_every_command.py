@@ -148,6 +148,9 @@ BESIDE = {
     "evaluate.import_scores source": ["--lengths", "{good}/lengths.csv"],
     "evaluate.import_scores classes": ["--lengths", "{good}/lengths.csv"],
     "evaluate.import_scores list": ["--lengths", "{good}/lengths.csv"],
+    "evaluate.detect classes": ["--text-weights", "random:0"],
+    "evaluate.detect text_weights": ["--classes", "{good}/classes.yaml"],
+    "evaluate.score classes": ["--text-weights", "random:0"],
     "extract.align audio": ["--audio-failures", "{good}/failures.csv"],
     "extract.align audio_failures": ["--audio", "{good}/audio.h5"],
     "extract.audit catalog": ["--weights", "random:0"],
@@ -304,6 +307,7 @@ NOT_REACHED = [
     ("train.released", "text_weights"),
     ("train.export", "visual_weights"),
     ("evaluate.detect", "audio_weights"),
+    ("evaluate.score", "text_weights"),
     ("evaluate.watch", "audio_weights"),
 ]
 PLACES = [

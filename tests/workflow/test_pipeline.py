@@ -64,12 +64,14 @@ def test_table_1_has_every_method_of_the_paper_and_measures_those_that_were_run(
     reported |= journal
     assert list(table) == list(reported)
     columns = "method,reference,modality,reported_ap,measured_modality,measured_ap_mean,measured_ap_std"
-    assert list(table["VadCLIP"]) == f"{columns},seeds,selection,protocol,features,encoders,videos,note".split(",")
+    columns += ",measured_ap_low,measured_ap_high,seeds,intervals,selection,protocol,features,encoders,videos,note"
+    assert list(table["VadCLIP"]) == columns.split(",")
     for method, line in table.items():
         assert float(line["reported_ap"]) == float(reported[method]["ap"])
         assert bool(line["measured_ap_mean"]) == (method in METHODS.values())
         if line["measured_ap_mean"]:
             assert (line["seeds"], line["selection"]) == ("2", "last")
+            assert float(line["measured_ap_low"]) <= float(line["measured_ap_high"])
             for said in ("random", "demo recipe"):
                 assert said in line["note"] + line["encoders"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from extract import own
 from extract.base.errors import InputError
-from extract.catalog import Segment, Video, read_catalog
+from extract.catalog import Segment, Video, read_catalog, read_whole_catalog
 from extract.check import check
 from tests.extract.made_videos import cut_short, numbered, write_numbered, write_video
 
@@ -245,3 +245,23 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path) -> None:
 def test_the_order_of_columns_is_free_and_a_byte_order_mark_does_not_matter(tmp_path: Path, source: Path) -> None:
     text = "\ufefflabels,video,unit,segments,split\nB1,steady.mp4, frames ,B1 1 2;,test\n"
     assert run(tmp_path, source, text)["steady"].segments == (Segment("B1", 1, 2),)
+
+
+def test_classes_of_one_s_own_take_the_place_of_a_data_set_s(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "classes.yaml").write_text("ruhig: normal\nSturz: ein Mensch stürzt\n火事: fire\n", encoding="utf-8")
+    events = "EIN MENSCH STÜRZT 0.4 1; 火事 1.2 2,seconds"
+    text = f"{HEADER}steady.mp4,test,sturz-火事,{events}\ndeep/er/uneven.mkv,train,normal,,\n"
+    (tmp_path / "list.csv").write_text(text, encoding="utf-8")
+    out = tmp_path / "catalog.jsonl"
+    words = ["--videos", str(source), "--list", str(tmp_path / "list.csv"), "--out", str(out)]
+    own.main([*words, "--classes", str(tmp_path / "classes.yaml")])
+    assert check(out) == ("catalog", [])
+    codes, videos = read_whole_catalog(out)
+    assert codes == ("ruhig", "Sturz", "火事")
+    assert videos == read_catalog(out)
+    assert videos[0].labels == ("Sturz", "火事")
+    assert videos[0].segments == (Segment("Sturz", 10, 25), Segment("火事", 30, 50))
+    assert videos[1].labels == ("ruhig",)
+    (tmp_path / "list.csv").write_text(text.replace("normal", "B1"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"unknown label 'B1'; label set own has ruhig \(normal\), Sturz"):
+        own.main([*words, "--classes", str(tmp_path / "classes.yaml")])

@@ -53,7 +53,7 @@ def test_there_may_be_two_classes_or_a_thousand() -> None:
         (GOOD | {"": "a crash"}, "a code must be text"),
         (GOOD | {" x": "a crash"}, "a code must be text"),
         (GOOD | {"0": "a crash"}, "'0' stands for none"),
-        (GOOD | {"é" * 51: "a crash"}, "longer than 100 bytes"),
+        (GOOD | {"é" * 26: "a crash"}, "longer than 50 bytes"),
         (GOOD | {"x": " "}, "prompt ' ' must be words"),
         (GOOD | {"x": "two\nlines"}, "must be words in one line"),
         (GOOD | {"x": "--out"}, "must be words in one line"),
