@@ -11,7 +11,7 @@ import torch
 from extract.base.errors import InputError
 from tests.evaluate.test_score import save_model
 from train.checkpoint import load_for_scoring
-from train.export import METADATA, NEEDED, main
+from train.export.__main__ import METADATA, NEEDED, main
 
 missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 needs_onnx = pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} not installed (requirements-export.txt)")
@@ -45,7 +45,7 @@ def test_an_exported_model_scores_as_its_checkpoint_does(tmp_path: Path, model: 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_model(tmp_path / "model.safetensors", "vadclip")
-    monkeypatch.setattr("train.export.find_spec", lambda name: None)
+    monkeypatch.setattr("train.export.__main__.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"onnx, onnxscript, onnxruntime: not installed; pip install -r requirements-"):
         main([str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "model.onnx")])
     with pytest.raises(InputError, match="--visual-weights and --encoder-out: give both or neither"):
