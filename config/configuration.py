@@ -26,6 +26,7 @@ class Encoder:
         batch: Rows of a padded batch.
         threads: Processor cores of the job.
         workers: Processes that decode.
+        encoder: Name of the image encoder; empty for the papers' CLIP.
     """
 
     weights: str
@@ -33,6 +34,7 @@ class Encoder:
     batch: int
     threads: int
     workers: int
+    encoder: str = ""
 
 
 @dataclass(frozen=True)

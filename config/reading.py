@@ -20,6 +20,7 @@ from evaluate.paper_tables import TABLES
 from extract.base.errors import InputError
 from extract.base.precision import AUTO, resolve
 from extract.datasets import DATA_SETS, XD
+from extract.image_models import ENCODER, ImageModel, find_model
 from train.crops import ALL
 from train.fields import schema_of
 from train.methods import METHODS
@@ -63,7 +64,8 @@ def read(given: Mapping[str, Any], source: str) -> Configuration:
         _refuse(rows.problem(whole, REPORTED))
         _check_figure(whole)
         _check_sound_study(whole)
-        automatic = _resolve_precisions(whole)
+        encoder = _image_encoder(whole)
+        automatic = _resolve_precisions(whole, encoder)
     except RefusedKeyError as refused:
         raise InputError(f"{source}: key {refused}") from None
     return _configuration(whole, source, automatic)
@@ -287,13 +289,21 @@ def _prefixed(prefix: str) -> Iterator[None]:
         raise RefusedKeyError(f"{prefix}{name}", reason) from None
 
 
-def _resolve_precisions(whole: dict[str, Any]) -> tuple[str, ...]:
+def _image_encoder(whole: dict[str, Any]) -> ImageModel:
+    try:
+        return find_model(whole.get("visual", {}).get("encoder", ENCODER))
+    except InputError as error:
+        raise RefusedKeyError("visual.encoder", str(error)) from None
+
+
+def _resolve_precisions(whole: dict[str, Any], encoder: ImageModel) -> tuple[str, ...]:
     """Replace every ``precision: auto`` by what this machine computes, so that all files of a run state and have one.
 
     Returns:
         The keys that said so.
     """
-    streams: dict[str, dict[str, str]] = {"visual": {}, "audio": {"on_cpu": "fp32"}}
+    seen = {} if encoder.is_transformer else {"on_cpu": "fp32"}
+    streams: dict[str, dict[str, str]] = {"visual": seen, "audio": {"on_cpu": "fp32"}}
     places = [(f"{stream}.precision", whole[stream], limits) for stream, limits in streams.items() if stream in whole]
     for name, method in whole["methods"].items():
         if "recipe" in method:

@@ -190,7 +190,9 @@ def embedding(configuration: Configuration, stream: str) -> str:
         return ""
     sampling = {"stride": configuration.stride, "crops": configuration.crops} if stream == "visual" else {}
     stored = {"dtype": configuration.dtype, "device": configuration.device}
-    made = {"weights": encoder.weights, "precision": encoder.precision, "batch": encoder.batch}
+    # What is not said is left out, so that older runs' commands stay as they are.
+    named = {"encoder": encoder.encoder} if encoder.encoder else {}
+    made = named | {"weights": encoder.weights, "precision": encoder.precision, "batch": encoder.batch}
     return flags(sampling | stored | made | (configuration.cut if stream == "visual" else {}))
 
 

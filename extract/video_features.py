@@ -17,7 +17,6 @@ from extract.encoders.preprocessing import crop_frames
 from extract.media.decode import Timeline, UnreadableVideo
 from extract.media.reading import End, Remark, read_videos
 from extract.media.sampling import snippet_bounds
-from extract.shard import DIMENSIONS
 from extract.visual_settings import VisualSettings
 from extract.workfile import Arrays, UnstorableError, stored
 
@@ -65,7 +64,7 @@ def extract_videos(
         workers: Decoding processes.
 
     Yields:
-        The key of a video, as they are finished, and what is wrong with it or its arrays: ``visual`` [T, crops, 512];
+        The key of a video, as they are finished, and what is wrong with it or its arrays: ``visual`` [T, crops, D];
         ``bounds`` [T, 2] float64, seconds; ``frames`` and ``fps``, scalars; ``cut``, text, why it seems to be cut short
         if it was taken all the same. What is odd about a video that is read is said.
     """
@@ -100,17 +99,17 @@ class _Rows:
         self._settings = settings
         # As many pictures as fill whole batches of crops.
         self._together = encoder.batch // math.gcd(encoder.batch, len(settings.crops))
-        self._waiting: list[Tensor] = []  # [crops, 3, 224, 224] each
+        self._waiting: list[Tensor] = []  # [crops, 3, side, side] each
         self._encoded: Callable[[], Tensor] | None = None
         snippets = -(-len(timeline.starts) // settings.stride)
-        self._features: NDArray[np.generic] = np.empty((snippets, len(settings.crops), DIMENSIONS), settings.dtype)
+        self._features: NDArray[np.generic] = np.empty((snippets, len(settings.crops), encoder.width), settings.dtype)
         self._done = 0
         self._problem: UnstorableError | None = None
 
     def add(self, picture: NDArray[np.uint8]) -> None:
         # One by one: large pictures must not pile up.
         frames = _uploaded(torch.from_numpy(picture), self._encoder.device)[None]
-        self._waiting.append(crop_frames(frames, self._settings.crops)[0])
+        self._waiting.append(crop_frames(frames, self._settings.crops, self._encoder.rule)[0])
         if len(self._waiting) == self._together:
             self._encode()
 
@@ -130,7 +129,7 @@ class _Rows:
         }
 
     def _encode(self) -> None:
-        encoded = self._encoder.begin(torch.cat(self._waiting))  # [n * crops, 512]
+        encoded = self._encoder.begin(torch.cat(self._waiting))  # [n * crops, D]
         self._waiting.clear()
         # The batch before it, which a GPU has finished by now.
         self._store()

@@ -15,6 +15,7 @@ from extract.base.help import command_parser
 from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.cut_videos import add_cut
 from extract.failures import Failure, describe, write_failures
+from extract.image_models import ENCODER, find_model
 from extract.visual_settings import VisualSettings
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--stride", type=int, default=16, help="frames a snippet")
     parser.add_argument("--crops", type=int, nargs="+", default=[0], help="crop numbers, 0 to 9")
     parser.add_argument(
-        "--weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>[:calibrated]"
+        "--encoder", default=ENCODER, help="one of open_clip's models, or NAME/TAG with open_clip's tag of its weights"
     )
+    parser.add_argument("--weights", required=True, help="its weights file, or random:<seed>[:calibrated]")
     parser.add_argument(
         "--precision",
         choices=(AUTO, *PRECISIONS),
@@ -63,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     arguments = parser().parse_args(argv)
-    precision = resolve(arguments.precision, arguments.device)
+    named = find_model(arguments.encoder)
+    precision = resolve(arguments.precision, arguments.device, on_cpu="bf16" if named.is_transformer else "fp32")
     settings = VisualSettings(
         arguments.stride, tuple(arguments.crops), precision, arguments.batch, arguments.dtype, arguments.cut
     )
@@ -81,24 +84,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     from extract import workfile
     from extract.base.device import take_device
     from extract.base.progress import track
-    from extract.encoders.clip import ENCODER, ClipImageEncoder, load_clip
-    from extract.encoders.preprocessing import PREPROCESSING
+    from extract.encoders.clip import ClipImageEncoder, load_clip, picture_rule
     from extract.video_features import extract_videos
 
     torch.set_num_threads(arguments.threads)
     device = take_device(arguments.device, arguments.threads)
     warn_if_emulated(settings.precision, device.type)
-    model, identity = load_clip(arguments.weights)
-    encoder = ClipImageEncoder(model, batch=settings.batch, precision=settings.precision, device=device)
+    rule = picture_rule(named.name, arguments.weights)
+    model, identity = load_clip(arguments.weights, named.name)
+    encoder = ClipImageEncoder(
+        model, batch=settings.batch, precision=settings.precision, device=device, encoder=named.name, rule=rule
+    )
     del model  # the encoder has its own copy of the image tower
     attributes = {
         "dataset_split": arguments.split,
         "stride": settings.stride,
         "crops": list(settings.crops),
-        "encoder": ENCODER,
+        "encoder": named.name,
         "weights": identity,
         "precision": settings.precision,
-        "preprocessing": PREPROCESSING,
+        "preprocessing": rule.words,
     }
     # The kind of processor decides the last bits.
     dependencies = {**attributes, **asdict(settings), "device": device.type}
@@ -124,19 +129,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     failures = [
         Failure(video.video_id, STAGE, reasons[video.video_id]) for video in videos if video.video_id in reasons
     ]
-    workfile.write_workfile(arguments.out, STAGE, attributes, _empty(settings), _gathered(finished))
+    workfile.write_workfile(arguments.out, STAGE, attributes, _empty(settings, named.width), _gathered(finished))
     write_failures(arguments.failures, failures)
     workfile.remove_other_partials(arguments.partial, [partial for _, partial in finished])
     if failures:
         print(f"{label}: {len(failures)} of {len(videos)} videos failed: {describe(failures)}", file=sys.stderr)
 
 
-def _empty(settings: VisualSettings) -> Arrays:
+def _empty(settings: VisualSettings, width: int) -> Arrays:
     import numpy as np
 
-    from extract.shard import DIMENSIONS
-
-    return {"visual": np.empty((0, len(settings.crops), DIMENSIONS), settings.dtype), "bounds": np.empty((0, 2))}
+    return {"visual": np.empty((0, len(settings.crops), width), settings.dtype), "bounds": np.empty((0, 2))}
 
 
 def _gathered(finished: Sequence[tuple[Video, Path]]) -> Iterator[tuple[Columns, Arrays]]:

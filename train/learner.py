@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from extract.base.errors import InputError
 from extract.encoders.clip import load_clip
+from extract.encoders.weights import random_seed
+from extract.image_models import ENCODER, find_model
 from extract.labels.label_set import LabelSet
 from extract.shard import DIMENSIONS, USUAL_WIDTHS, Widths
 from train.baselines.interface import ReadsText
@@ -102,6 +104,7 @@ def build_learner(
     seed: int,
     device: torch.device,
     widths: Widths = USUAL_WIDTHS,
+    encoder: str = ENCODER,
 ) -> tuple[Learner | BaselineLearner, str]:
     """Build an untrained model, with classes around CLIP's frozen text tower.
 
@@ -112,22 +115,24 @@ def build_learner(
         seed: Seed of the learned weights.
         device: Where the model goes.
         widths: Width of the rows that it reads.
+        encoder: What embedded the frames; the texts go through the text tower of the same model.
 
     Returns:
         The model and the identity of CLIP's weights, ``none`` where they are not read.
 
     Raises:
-        InputError: If classes are to be told by their names, and texts and frames are not of one width.
+        InputError: If classes are to be told by their names, and what embedded the frames has no text tower that can
+            be used.
     """
     if architecture.method.is_baseline:
         torch.manual_seed(seed)
         baseline = build_network(architecture, len(labels.model_codes), widths)
         if not isinstance(baseline, ReadsText):
             return BaselineLearner(baseline).to(device), "none"
-        clip, identity = _load_text_side(text_weights, widths)
+        clip, identity = _load_text_side(text_weights, encoder, widths)
         torch.manual_seed(seed)
         return BaselineLearner(baseline, baseline.text_side(clip, labels.prompts)).to(device), identity
-    clip, identity = _load_text_side(text_weights, widths)
+    clip, identity = _load_text_side(text_weights, encoder, widths)
     # PyTorch initialises modules from its global generator; there is no other way to hand it a seed.
     torch.manual_seed(seed)
     network = build_network(architecture, len(labels.model_codes), widths)
@@ -135,14 +140,22 @@ def build_learner(
     return Learner(network, prompt, alignment_loss(architecture, labels)).to(device), identity
 
 
-def _load_text_side(weights: str, widths: Widths) -> tuple[Any, str]:
-    clip, identity = load_clip(weights)
-    if widths.visual != DIMENSIONS:
+def _load_text_side(weights: str, encoder: str, widths: Widths) -> tuple[Any, str]:
+    try:
+        named = find_model(encoder)
+    except InputError as error:
+        raise InputError(f"text_weights: {error}; train a method that reads no class names") from None
+    if named.width != widths.visual:
         raise InputError(
-            f"text_weights: CLIP's texts are {DIMENSIONS} numbers wide, but the shards' frames {widths.visual}, so "
-            "they cannot be compared; train a method that reads no class names"
+            f"text_weights: texts of {encoder} are {named.width} numbers wide, but the shards' frames {widths.visual}, "
+            "so they cannot be compared; train a method that reads no class names"
         )
-    return clip, identity
+    if named.vocabulary and random_seed(weights) is None:
+        raise InputError(
+            f"text_weights: {encoder} reads texts by the vocabulary {named.vocabulary}, which open_clip takes from the "
+            "internet by the package transformers; train a method that reads no class names"
+        )
+    return load_clip(weights, encoder)
 
 
 def alignment_loss(architecture: Architecture, labels: LabelSet) -> nn.Module:

@@ -70,8 +70,15 @@ def with_classes(checkpoint: Checkpoint, path: Path, classes: LabelSet, text_wei
 
 def _text(path: Path, header: Header, classes: LabelSet, text_weights: str) -> Tensor:
     """Compute the class embeddings [C, D] that the learned context of a checkpoint gives to prompts."""
+    trained_on = header.trained_on
     learner, _ = build_learner(
-        header.architecture, classes, text_weights, seed=0, device=torch.device("cpu"), widths=header.trained_on.widths
+        header.architecture,
+        classes,
+        text_weights,
+        seed=0,
+        device=torch.device("cpu"),
+        widths=trained_on.widths,
+        encoder=trained_on.visual.encoder,
     )
     with safe_open(path, framework="pt") as file:
         learned = {name: file.get_tensor(name) for name in file.keys() if name.startswith(PROMPT)}  # noqa: SIM118

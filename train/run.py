@@ -103,7 +103,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     with Split(arguments.shards, "train") as split:
         labels = split.header.label_set(arguments.shards)
         learner, text_weights = build_learner(
-            architecture, labels, arguments.text_weights, recipe.seed, device, split.header.widths
+            architecture,
+            labels,
+            arguments.text_weights,
+            recipe.seed,
+            device,
+            split.header.widths,
+            split.header.visual.encoder,
         )
         teacher = _load_teacher(arguments.teacher, split, device)
         generator = torch.Generator().manual_seed(recipe.seed)

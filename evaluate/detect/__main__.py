@@ -69,7 +69,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--student", type=Path, help="video-only checkpoint for videos without an audio stream")
     parser.add_argument(
-        "--visual-weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>[:calibrated]"
+        "--visual-weights",
+        required=True,
+        help="weights file of the encoder that the checkpoint names, or random:<seed>[:calibrated]",
     )
     parser.add_argument(
         "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
@@ -189,7 +191,7 @@ def _detect(
         return Failure(video_id, STAGE, f"{paths[1]}: {paths[0]} has the same name; keep one of them")
     try:
         scored = score_video(paths[0], tools)
-        thumbnails = glimpse(paths[0], threads=tools.threads).thumbnails
+        seen = glimpse(paths[0], threads=tools.threads)
     except (UnreadableVideo, UnreadableAudio, UnstorableError) as error:
         return Failure(video_id, STAGE, f"{paths[0]}: {error}")
     for note in scored.notes:
@@ -207,7 +209,7 @@ def _detect(
             f"{thresholds.anomaly:g}",
             file=sys.stderr,
         )
-    draw(compose(scored, found, thumbnails, thresholds.anomaly), out / f"{video_id}.png", out / f"{video_id}.svg")
+    draw(compose(scored, found, seen, thresholds.anomaly), out / f"{video_id}.png", out / f"{video_id}.svg")
     write_text(out / f"{video_id}.csv", scores_csv(scored))
     write_text(out / f"{video_id}.json", detections_json(scored, segments, thresholds.anomaly, thresholds.named))
     return segments

@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from evaluate.detect.models import RANDOM_WEIGHTS
 from evaluate.detect.scoring import Scored
 from evaluate.detect.segments import Detection
+from evaluate.report.heard import hear
+from evaluate.report.thumbnails import Glimpse
 from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark
 from extract.base.printable import cell
 
@@ -135,15 +137,13 @@ def detections_json(
     return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
 
 
-def compose(
-    scored: Scored, found: Sequence[Detection], thumbnails: Sequence[NDArray[np.uint8]], threshold: float
-) -> Drawing:
+def compose(scored: Scored, found: Sequence[Detection], seen: Glimpse | None, threshold: float) -> Drawing:
     """Gather what the figure shows: both branches' anomaly, with the detected segments marked.
 
     Args:
         scored: The video.
         found: Its segments.
-        thumbnails: Pictures of it, evenly spaced.
+        seen: Pictures of it, evenly spaced, and when they begin; ``None`` where they cannot be had.
         threshold: Anomaly from which on something happens.
     """
     times, unit = np.append(scored.bounds[:, 0], scored.bounds[-1, 1]), "seconds"
@@ -162,7 +162,8 @@ def compose(
         class_map=ClassMap(scored.model.names, times, scored.scores.classes),
         marks=[Mark(float(times[one.first]), float(times[one.after]), one.column) for one in found],
         marks_are="detected",
-        thumbnails=thumbnails,
+        thumbnails=seen.thumbnails if seen else [],
+        sound=hear(scored.path, seen.start, float(times[-1])) if seen and unit == "seconds" else None,
         threshold=threshold,
         warning=RANDOM_WEIGHTS if RANDOM_WEIGHTS in scored.model.remarks else "",
     )

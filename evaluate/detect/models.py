@@ -12,8 +12,8 @@ from extract.base.errors import InputError
 from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
 from extract.cut_videos import REFUSE
 from extract.encoders import clip as clip_encoder
-from extract.encoders import preprocessing as crops
 from extract.encoders import wav2clip
+from extract.image_models import ImageModel, find_model
 from extract.shard import Encoding, ShardHeader
 from extract.visual_settings import VisualSettings
 from train.checkpoint import Checkpoint
@@ -125,10 +125,13 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
         _check_student(choice.student, student, choice.checkpoint, checkpoint)
     header = checkpoint.header
     trained_on = header.trained_on
+    named = _named(choice.checkpoint, trained_on.visual)
     settings = VisualSettings(
         stride=trained_on.stride,
         crops=trained_on.crops if header.scoring_crop == ALL_CROPS else (header.scoring_crop,),
-        precision=_precision(choice.precision, trained_on.visual, device),
+        precision=_precision(
+            choice.precision, trained_on.visual, device, on_cpu="bf16" if named.is_transformer else "fp32"
+        ),
         batch=choice.batch,
         dtype=STORED,
         cut=choice.cut,
@@ -139,7 +142,7 @@ def load_tools(choice: Choice, device: torch.device) -> Tools:
             raise InputError(f"{choice.checkpoint}: a {header.architecture.model} listens; give --audio-weights too")
         audio, heard = _load_audio(choice.audio_weights, trained_on.audio, choice.audio_batch, device)
     warn_if_emulated(settings.precision, device.type)
-    visual, seen = _load_visual(choice.visual_weights, settings, device)
+    visual, seen = _load_visual(choice.visual_weights, named.name, settings, device)
     features = ShardHeader(header.dataset, "test", settings.stride, settings.crops, seen, heard, labels=header.labels)
     return Tools(
         visual=visual,
@@ -163,12 +166,22 @@ def _load_checkpoint(path: Path, device: torch.device, classes: GivenClasses | N
     return checkpoint
 
 
+def _named(path: Path, trained_on: Encoding) -> ImageModel:
+    try:
+        return find_model(trained_on.encoder)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; this checkpoint's features cannot be made here") from None
+
+
 def _load_visual(
-    weights: str, settings: VisualSettings, device: torch.device
+    weights: str, name: str, settings: VisualSettings, device: torch.device
 ) -> tuple[clip_encoder.ClipImageEncoder, Encoding]:
-    model, identity = clip_encoder.load_clip(weights)
-    encoder = clip_encoder.ClipImageEncoder(model, batch=settings.batch, precision=settings.precision, device=device)
-    return encoder, Encoding(clip_encoder.ENCODER, identity, settings.precision, crops.PREPROCESSING)
+    rule = clip_encoder.picture_rule(name, weights)
+    model, identity = clip_encoder.load_clip(weights, name)
+    encoder = clip_encoder.ClipImageEncoder(
+        model, batch=settings.batch, precision=settings.precision, device=device, encoder=name, rule=rule
+    )
+    return encoder, Encoding(name, identity, settings.precision, rule.words, encoder.width)
 
 
 def _load_audio(
@@ -181,12 +194,12 @@ def _load_audio(
     return encoder, Encoding(wav2clip.ENCODER, identity, precision, wav2clip.PREPROCESSING)
 
 
-def _precision(requested: str, trained_on: Encoding | None, device: torch.device) -> str:
+def _precision(requested: str, trained_on: Encoding | None, device: torch.device, on_cpu: str = "bf16") -> str:
     """Give the precision that was asked for; for ``auto`` the training's, fp32 where it is unknown or emulated."""
     if requested != AUTO:
         return requested
     known = trained_on.precision if trained_on is not None and trained_on.precision in PRECISIONS else "fp32"
-    return resolve(AUTO, device.type) if known == "bf16" else known
+    return resolve(AUTO, device.type, on_cpu=on_cpu) if known == "bf16" else known
 
 
 def _ready(checkpoint: Checkpoint, features: ShardHeader, path: Path, *, allowed: bool) -> Model:

@@ -1,7 +1,8 @@
 """``python -m evaluate.report.figure4``: Figure 4, what one or two methods say of a test video over time.
 
 From top to bottom: pictures of the video where its file is at hand, the methods' anomaly curves with the ground
-truth shaded, and the probability of every class as the last method sees it, annotated events framed.
+truth shaded, a mel spectrogram of its sound if it has any, and the probability of every class as the last method sees
+it, annotated events framed.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def compose(methods: Mapping[str, tuple[ScoresHeader, Annotated]], score: str, t
         score: ``anomaly`` or ``anomaly_alignment``.
         threads: Decoding threads.
     """
+    from evaluate.report.heard import hear
     from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark
 
     header, last = list(methods.values())[-1]
@@ -113,6 +115,7 @@ def compose(methods: Mapping[str, tuple[ScoresHeader, Annotated]], score: str, t
         ],
         marks_are="ground truth",
         thumbnails=seen.thumbnails if seen else [],
+        sound=hear(Path(video.path), seen.start, frames / fps) if seen and known_fps else None,
     )
 
 

@@ -24,10 +24,12 @@ class Glimpse(NamedTuple):
     Attributes:
         thumbnails: RGB pictures [H, W, 3] uint8, evenly spaced.
         fps: Mean frame rate; ``None`` where it is undefined.
+        start: When the first frame is shown, in seconds on the container's axis.
     """
 
     thumbnails: list[NDArray[np.uint8]]
     fps: float | None
+    start: float
 
 
 def glimpse(path: Path, count: int = THUMBNAILS, threads: int = 1) -> Glimpse:
@@ -43,11 +45,12 @@ def glimpse(path: Path, count: int = THUMBNAILS, threads: int = 1) -> Glimpse:
     """
     *messages, last = answers(_look, (path, count, threads))
     fps = last.values["fps"]
-    return Glimpse([message.arrays[0] for message in messages], None if fps is None else float(fps))
+    thumbnails = [message.arrays[0] for message in messages]
+    return Glimpse(thumbnails, None if fps is None else float(fps), float(last.values["start"]))
 
 
 def _look(outbox: Outbox, path: Path, count: int, threads: int) -> None:
-    """Say ``picture`` for every thumbnail, then ``fps``; runs in a worker process."""
+    """Say ``picture`` for every thumbnail, then ``fps`` with ``start``; runs in a worker process."""
     allow_reading(path)
 
     def look(timeline: Timeline) -> tuple[list[NDArray[np.uint8]], Timeline]:
@@ -58,7 +61,7 @@ def _look(outbox: Outbox, path: Path, count: int, threads: int) -> None:
     pictures_found, timeline = shown(path, look, outbox.alive, cut=True)
     for picture in pictures_found:
         outbox.put("picture", picture)
-    outbox.put("fps", fps=known_fps(timeline))
+    outbox.put("fps", fps=known_fps(timeline), start=float(timeline.starts[0]))
 
 
 def _evenly(path: Path, frames: int, count: int, threads: int, outbox: Outbox) -> list[NDArray[np.uint8]]:

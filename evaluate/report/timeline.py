@@ -1,4 +1,4 @@
-"""Draws what a model says of one video: pictures, anomaly curves, and a map of its classes, over one time axis."""
+"""Draws what a model says of one video: pictures, anomaly curves, sound, a map of its classes, over one time axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from evaluate.report.class_names import FONT, fonts_for, short
+from evaluate.report.heard import DEPTH, Spectrogram, kilohertz_rows
 from extract.base.files import atomic_path
 
 DPI = 150
@@ -27,6 +28,7 @@ DASHES: tuple[Literal["solid", "dashed"], ...] = ("solid", "dashed")
 MARK = "#E69F00"
 SHADE = 0.3
 MAP = "Blues"
+HEARD = "magma"
 LONGEST_TITLE = 88
 SIZE = 10.0
 TITLE_SIZE = 12.0
@@ -45,6 +47,8 @@ LEGEND = 0.36
 GAP = 0.14
 ROW = 0.27
 LEAST_MAP = 0.9
+SOUND = 0.75
+KILOHERTZ = (0.5, 2, 8)
 BOTTOM = 0.58
 TALLEST_PICTURE = 1.2
 BETWEEN_PICTURES = 0.04
@@ -112,6 +116,7 @@ class Drawing:
             may be empty.
         threshold: Height of a line across the curves, from which on the marks begin; ``None`` for none.
         warning: What a reader must know before believing it, below the title; empty for nothing.
+        sound: Of the whole time, from 0 to the end; ``None`` for no panel.
     """
 
     title: str
@@ -124,6 +129,7 @@ class Drawing:
     thumbnails: Sequence[NDArray[np.uint8]]
     threshold: float | None = None
     warning: str = ""
+    sound: Spectrogram | None = None
 
 
 def draw(drawing: Drawing, png: Path, svg: Path) -> None:
@@ -150,7 +156,8 @@ def _figure(drawing: Drawing) -> Figure:
     map_height = max(LEAST_MAP, ROW * len(drawing.class_map.names))
     strip = _strip_height(drawing.thumbnails, wide)
     top = TOP + (WARNING if drawing.warning else 0)
-    height = BOTTOM + map_height + GAP + CURVE + LEGEND + strip + top
+    sound = SOUND + GAP if drawing.sound else 0.0
+    height = BOTTOM + map_height + GAP + sound + CURVE + LEGEND + strip + top
     figure = Figure(figsize=(WIDTH, height))
 
     def box(x: float, y: float, width: float, tall: float) -> Axes:
@@ -158,7 +165,9 @@ def _figure(drawing: Drawing) -> Figure:
 
     map_axes = box(left, BOTTOM, wide, map_height)
     mesh = _draw_map(map_axes, drawing)
-    curve_bottom = BOTTOM + map_height + GAP
+    curve_bottom = BOTTOM + map_height + GAP + sound
+    if drawing.sound is not None:
+        _draw_sound(box(left, BOTTOM + map_height + GAP, wide, SOUND), drawing.sound, drawing.end)
     _draw_curves(box(left, curve_bottom, wide, CURVE), drawing)
     bar = figure.colorbar(mesh, cax=box(left + wide + GAP, BOTTOM, BAR, map_height), ticks=[0, 0.5, 1])
     bar.set_label("probability")
@@ -182,6 +191,15 @@ def _strip_height(thumbnails: Sequence[NDArray[np.uint8]], wide: float) -> float
         return 0.0
     height, width = thumbnails[0].shape[:2]
     return min(TALLEST_PICTURE, float(wide / len(thumbnails) * height / width))
+
+
+def _draw_sound(axes: Axes, sound: Spectrogram, end: float) -> None:
+    rows = np.arange(len(sound.decibels) + 1) - 0.5
+    axes.pcolormesh(sound.edges, rows, sound.decibels, cmap=HEARD, vmin=-DEPTH, vmax=0, rasterized=True)
+    axes.set_xlim(0, end)
+    axes.set_yticks([kilohertz_rows(one) for one in KILOHERTZ], [f"{one:g}" for one in KILOHERTZ])
+    axes.tick_params(labelbottom=False, bottom=False)
+    axes.set_ylabel("kHz")
 
 
 def _draw_curves(axes: Axes, drawing: Drawing) -> None:

@@ -103,6 +103,7 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
     from extract.catalog import read_catalog
     from extract.encoders.clip import load_clip
     from extract.encoders.weights import RANDOM
+    from extract.image_models import ENCODER
 
     torch.set_num_threads(arguments.threads)
     paths = {
@@ -110,6 +111,11 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
         for video in read_catalog(arguments.catalog)
         if video.split == arguments.split and video.path
     }
+    embedded = ours.header.visual.encoder
+    if embedded != ENCODER:
+        raise InputError(
+            f"{ours.path}: was made with {embedded}; causes are known for {ENCODER} alone, leave --weights"
+        )
     model, identity = load_clip(arguments.weights)
     if identity != ours.header.visual.weights:
         print(f"Note: {ours.path} was made with weights {ours.header.visual.weights}, the audit uses {identity}")

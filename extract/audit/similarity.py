@@ -99,8 +99,13 @@ def similarities(ours: ShardFolder, released: ShardFolder) -> Iterator[Similarit
     """Compare every common crop of every common video, one after the other.
 
     Raises:
-        InputError: If no crop number is in both.
+        InputError: If no crop number is in both, or the rows differ in width.
     """
+    if ours.header.visual.width != released.header.visual.width:
+        raise InputError(
+            f"{ours.path} has rows of {ours.header.visual.width} numbers, {released.path} of "
+            f"{released.header.visual.width}; features of different encoders cannot be compared"
+        )
     crops = [crop for crop in ours.header.crops if crop in released.header.crops]
     if not crops:
         raise InputError(

@@ -1,15 +1,15 @@
-"""The frozen visual encoder: CLIP ViT-B/16, the QuickGELU variant that OpenAI trained.
-
-The plain-GELU variant loads the same weights without an error and gives other features.
-"""
+"""The frozen visual encoder: CLIP ViT-B/16 as OpenAI trained it, or another of open_clip's models."""
 
 import copy
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import open_clip
+import open_clip.convert
+import open_clip.model
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +17,7 @@ from extract.base.device import exact_arithmetic
 from extract.base.errors import InputError
 from extract.base.precision import PRECISIONS
 from extract.encoders.packed_tower import PackedTower, can_pack
+from extract.encoders.preprocessing import CLIP_PICTURES, Pictures
 from extract.encoders.weights import (
     CALIBRATED,
     file_sha256,
@@ -26,10 +27,10 @@ from extract.encoders.weights import (
     read_state_dict,
     seeded,
 )
+from extract.image_models import ENCODER, ImageModel, find_model, normalisation
 
-ENCODER = "ViT-B-16-quickgelu"
 DTYPES = dict(zip(PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
-# The file ViT-B-16.pt as OpenAI released it. It is a TorchScript program, so no other file of its kind is opened.
+# The file ViT-B-16.pt as OpenAI released it. It is a TorchScript program, so only OpenAI's files are opened as such.
 OPENAI_SHA256 = "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f"
 # Length of a trained encoder's image embeddings, and the pictures that bring an untrained one's to it.
 TRAINED_NORM = 10.0
@@ -37,31 +38,35 @@ NOISES = 8
 OPENAI_SETTINGS = ("input_resolution", "context_length", "vocab_size")
 
 
-def load_clip(weights: str) -> tuple[nn.Module, str]:
+def load_clip(weights: str, encoder: str = ENCODER) -> tuple[nn.Module, str]:
     """Make CLIP, image and text tower, frozen and in eval mode.
 
     Args:
         weights: ``random:<seed>`` for untrained weights, the same for a seed every time;
             ``random:<seed>:calibrated`` for the same with image embeddings that are centred and as long as trained
             ones, by pictures of coloured noise and not by anyone's data; or the path of a safetensors
-            file or plain state dict with open_clip's tensor names, or of OpenAI's own ``ViT-B-16.pt``. Nothing is
-            ever downloaded.
+            file or plain state dict with open_clip's tensor names, of OpenAI's own ``ViT-B-16.pt`` (or whichever is
+            the encoder's), or of Apple's MobileCLIP. Nothing is ever downloaded.
+        encoder: Which of open_clip's models, see `extract.image_models`.
 
     Returns:
         open_clip's model, float32 on the CPU, and the identity of its weights: as given if untrained, or the
         sha256 of the file.
 
     Raises:
-        InputError: If the file is absent, of another kind, or does not fit the model.
+        InputError: If open_clip has no such model, or the file is absent, of another kind, or does not fit the model.
     """
+    named = find_model(encoder)
     seed = random_seed(weights)
+    if is_calibrated(weights) and not _can_calibrate(named):
+        raise InputError(f"weights {weights!r}: calibration is for open_clip's own ViTs, not for {encoder}")
     with seeded(seed or 0), _no_warning_of_random_weights():
-        model: nn.Module = open_clip.create_model(ENCODER, pretrained=None, precision="fp32", device="cpu")
+        model: nn.Module = open_clip.create_model(named.model, pretrained=None, precision="fp32", device="cpu")
     identity = weights
     if seed is None:
         path = Path(weights)
         identity = file_sha256(path)
-        load_strictly(model, _openai_state(path) if identity == OPENAI_SHA256 else read_state_dict(path), weights)
+        load_strictly(model, _file_state(path, identity, model, named), weights, encoder)
     else:
         identity = f"random:{seed}{CALIBRATED if is_calibrated(weights) else ''}"
     model.eval().requires_grad_(False)
@@ -69,6 +74,20 @@ def load_clip(weights: str) -> tuple[nn.Module, str]:
         with seeded(seed):
             _calibrate(model.get_submodule("visual"))
     return model, identity
+
+
+def picture_rule(encoder: str, weights: str) -> Pictures:
+    """Say what the pictures of an encoder are like.
+
+    Args:
+        encoder: Its name.
+        weights: Its weights; trained ones fit one normalisation only.
+
+    Raises:
+        InputError: If open_clip has no such model, or does not tell which normalisation its weights fit.
+    """
+    named = find_model(encoder)
+    return Pictures(named.side, *normalisation(named, trained=random_seed(weights) is None))
 
 
 class ClipImageEncoder:
@@ -83,17 +102,45 @@ class ClipImageEncoder:
         batch: Images a call. More fill a GPU better; 8 is enough for a CPU.
         precision: ``fp32``, or ``bf16``: about three times as fast, with features off by about 1 percent.
         device: Where to compute.
+        encoder: Name of the model.
+        rule: What its pictures are like.
+
+    Raises:
+        InputError: If bf16 is asked for on a CPU for a network that convolves; see `Wav2ClipEncoder`.
+
+    Attributes:
+        batch: As given.
+        device: As given.
+        width: Numbers of an embedding, D.
+        rule: As given.
     """
 
-    def __init__(self, model: nn.Module, *, batch: int, precision: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        batch: int,
+        precision: str,
+        device: torch.device,
+        encoder: str = ENCODER,
+        rule: Pictures = CLIP_PICTURES,
+    ) -> None:
+        named = find_model(encoder)
         if batch < 1 or precision not in PRECISIONS:
             raise InputError(f"batch {batch} must be at least 1 and precision {precision!r} one of fp32, bf16")
+        if precision == "bf16" and device.type == "cpu" and not named.is_transformer:
+            raise InputError(
+                f"precision: bf16 is not for {encoder} on a CPU, where convolutions give wrong numbers in it (pytorch "
+                "issue 163347); use fp32"
+            )
         self.batch = batch
         self.device = device
+        self.width = named.width
+        self.rule = rule
         self._dtype = DTYPES[precision]
         tower = model.get_submodule("visual")
         self._tower: Callable[[Tensor], Tensor]
-        if self._dtype == torch.bfloat16 and can_pack(device):
+        if self._dtype == torch.bfloat16 and named.model == ENCODER and can_pack(device):
             self._tower = PackedTower(tower, batch)
         else:
             # Whole in bfloat16: autocast converts the weights on every call.
@@ -103,10 +150,10 @@ class ClipImageEncoder:
         """Encode the images of one video.
 
         Args:
-            images: [M, 3, 224, 224] float32, normalised; any M.
+            images: [M, 3, side, side] float32, normalised; any M.
 
         Returns:
-            [M, 512] float32 on the CPU, not L2-normalised.
+            [M, D] float32 on the CPU, not L2-normalised.
         """
         return self.begin(images)()
 
@@ -141,13 +188,13 @@ class ClipImageEncoder:
 
 
 @torch.no_grad()
-def _calibrate(tower: nn.Module) -> None:
+def _calibrate(tower: Any) -> None:
     """Centre an untrained image tower's embeddings and bring them to a trained one's length.
 
     Untrained, all pictures' embeddings have one large vector in common, beside which what tells them apart is small.
     Only the last normalisation changes, by noise whose spectra fall as photographs' do, or more steeply.
     """
-    side = 224
+    side = tower.image_size[0]
     hertz = torch.fft.fftfreq(side)[:, None].square() + torch.fft.rfftfreq(side).square()
     hertz[0, 0] = 1 / side**2
     steepness = torch.linspace(1, 2, NOISES)[:, None, None, None]
@@ -162,6 +209,24 @@ def _calibrate(tower: nn.Module) -> None:
     scale = TRAINED_NORM / (features - features.mean(dim=0)).norm(dim=1).mean()
     last.get_parameter("weight").mul_(scale)
     last.get_parameter("bias").sub_(normalised[0][:, 0].mean(dim=0) * scale)
+
+
+def _can_calibrate(named: ImageModel) -> bool:
+    return named.is_transformer and "timm_model_name" not in open_clip.get_model_config(named.model)["vision_cfg"]
+
+
+def _file_state(path: Path, sha256: str, model: nn.Module, named: ImageModel) -> dict[str, Tensor]:
+    """Read a weights file under open_clip's tensor names."""
+    url = open_clip.get_pretrained_url(named.model, "openai") or ""
+    if sha256 == OPENAI_SHA256 and named.model != ENCODER:
+        raise InputError(f"weights {path}: are OpenAI's for {ENCODER}, not for {named.name}")
+    if f"/{sha256}/" in url or sha256 == OPENAI_SHA256:
+        return _openai_state(path)
+    state: dict[str, Tensor] = open_clip.convert.convert_state_dict(model, read_state_dict(path))
+    if "positional_embedding" in state and hasattr(model, "text"):
+        # As open_clip named the text tower's tensors before it stood apart.
+        state = open_clip.model.convert_to_custom_text_state_dict(state)
+    return state
 
 
 def _openai_state(path: Path) -> dict[str, Tensor]:

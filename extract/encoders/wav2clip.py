@@ -1,7 +1,8 @@
 """The frozen audio encoder: Wav2CLIP (arXiv 2110.11499), with a front end that does not depend on batching.
 
-A ResNet-18 over log power spectrograms and an MLP into CLIP's space. The tensors are named as in the released
-weights file: ``audio_encoder.*`` for the trunk and ``audio_transform.sequential.*`` for the MLP.
+A ResNet-18 over log power spectrograms and an MLP into CLIP's space, both the classes of the package ``wav2clip``; only
+the front end is ours. The tensors are named as in the released weights file: ``audio_encoder.*`` for the trunk and
+``audio_transform.sequential.*`` for the MLP.
 """
 
 import math
@@ -13,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchaudio.transforms import Spectrogram
-from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.models import resnet
+from wav2clip.model.encoder import MLPLayers
+from wav2clip.model.resnet import BasicBlock, ResNet
 
 from extract.base.device import exact_arithmetic
 from extract.base.errors import InputError
@@ -38,24 +41,31 @@ NOISES = 16
 FULL_BATCH_COLUMNS = 64
 
 
+class Trunk(ResNet):  # type: ignore[misc]
+    """The package's trunk from its standardised spectrogram on.
+
+    Its own front end standardises over everything that it is given at once; see `Wav2ClipEncoder`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(BasicBlock, [2, 2, 2, 2])
+        del self.spectrogram
+
+    def forward(self, spectrogram: Tensor) -> Tensor:
+        """Map ``[B, 1, 257, W]`` to ``[B, 512]``."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(spectrogram))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        pooled: Tensor = self.avgpool(x).flatten(1)
+        return pooled
+
+
 class Wav2Clip(nn.Module):
-    """Wav2CLIP's two networks: trunk ``audio_encoder`` and MLP ``audio_transform.sequential``."""
+    """Wav2CLIP's two networks: trunk ``audio_encoder`` and MLP ``audio_transform``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.audio_encoder = ResNet(BasicBlock, [2, 2, 2, 2])
-        self.audio_encoder.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        self.audio_encoder.fc = nn.Identity()
-        self.audio_transform = nn.ModuleDict(
-            {
-                "sequential": nn.Sequential(
-                    nn.Linear(DIMENSIONS, DIMENSIONS),
-                    nn.ReLU(),
-                    nn.Dropout(DROPOUT),
-                    nn.Linear(DIMENSIONS, DIMENSIONS),
-                )
-            }
-        )
+        self.audio_encoder = Trunk()
+        self.audio_transform = MLPLayers([DIMENSIONS] * 3, dropout=DROPOUT)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         """Embed standardised log spectrograms.
@@ -66,7 +76,7 @@ class Wav2Clip(nn.Module):
         Returns:
             [B, 512], not L2-normalised.
         """
-        embedding: Tensor = self.audio_transform["sequential"](self.audio_encoder(spectrogram))
+        embedding: Tensor = self.audio_transform(self.audio_encoder(spectrogram))
         return embedding
 
 
@@ -91,6 +101,8 @@ def load_wav2clip(weights: str) -> tuple[Wav2Clip, str]:
         raise InputError(f"audio weights {weights!r}: is for frames; for sound write random:{seed}")
     with seeded(seed or 0):
         model = Wav2Clip()
+    with seeded(seed or 0):
+        _spend_first_draws()
         _initialise(model)
         if seed is not None:
             _calibrate(model)
@@ -257,6 +269,14 @@ def _cut(samples: Samples, start: int, end: int) -> NDArray[np.float32]:
     if first < last:
         sound[first - start : last - start] = samples[first:last]
     return sound
+
+
+def _spend_first_draws() -> None:
+    """Draw what the networks once drew before `_initialise`, so that ``random:<seed>`` still means the same weights."""
+    resnet.ResNet(resnet.BasicBlock, [2, 2, 2, 2])
+    nn.Conv2d(1, 64, kernel_size=7, bias=False)
+    for _ in range(2):
+        nn.Linear(DIMENSIONS, DIMENSIONS)
 
 
 @torch.no_grad()

@@ -91,17 +91,17 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], source: str) -> None:
+def load_strictly(module: torch.nn.Module, state: dict[str, Tensor], source: str, name: str = "the encoder") -> None:
     """Copy ``state`` into ``module`` as float32; every tensor must fit and none may be missing or left over.
 
     Raises:
-        InputError: Naming ``source`` and the first tensors that do not fit.
+        InputError: Naming ``source``, ``name`` and the first tensors that do not fit.
     """
     try:
         module.load_state_dict({name: value.to(torch.float32) for name, value in state.items()})
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:4]]
-        raise InputError(f"weights {source}: do not fit the encoder: {' '.join(lines)[:400]}") from None
+        raise InputError(f"weights {source}: do not fit {name}: {' '.join(lines)[:400]}") from None
 
 
 @contextmanager

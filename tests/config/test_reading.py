@@ -12,6 +12,7 @@ from config.report import for_captions
 from config.spelling import (
     catalog_command,
     each_class,
+    embedding,
     no_such_table,
     streams_to_align,
     training,
@@ -60,6 +61,11 @@ def refusal(change: dict[str, object], base: str = "demo") -> str:
         ({"name": None}, "'name' is a required property"),
         ({"crops": [5]}, "key methods.vadclip.scoring_crop: 0 is not among crops [5]"),
         ({"methods": {}}, "key methods: "),
+        (
+            {"visual": content("demo")["visual"] | {"encoder": "MobileClip-S1"}},
+            "key visual.encoder: encoder 'MobileClip-S1': open_clip has no model of this name; nearest are",
+        ),
+        ({"audio": content("demo")["audio"] | {"encoder": "ViT-B-16"}}, "key audio: "),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, object], message: str) -> None:
@@ -210,6 +216,20 @@ def test_a_table_of_no_configuration_says_so(monkeypatch: pytest.MonkeyPatch) ->
     assert "no file config/*.yaml has the name 'mine'" in no_such_table(configured({}), "mine", "table1")
     # One whose name begins like another's is still told apart.
     assert "no file config/*.yaml has the name 'xd_small'" in no_such_table(configured({}), "xd_small", "table1")
+
+
+def test_an_encoder_is_named_to_the_step_that_embeds_only_where_it_is_not_the_papers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("extract.base.precision.processor_computes_bf16", lambda: True)
+    visual = content("demo")["visual"]
+    assert "--encoder" not in embedding(configured({}), "visual")
+    named = configured({"visual": visual | {"encoder": "ViT-L-14/openai"}})
+    assert "--encoder ViT-L-14/openai --weights" in embedding(named, "visual")
+    assert "--encoder" not in embedding(named, "audio")
+    # What convolves is not computed in bf16 on a processor.
+    convolving = configured({"visual": visual | {"encoder": "MobileCLIP-S1"}})
+    assert (named.visual.precision, convolving.visual.precision) == ("bf16", "fp32")
 
 
 OWN = {"dataset": None, "videos": {"videos": "data", "list": "list.csv"}, "figure4": None, "sound_study": None}

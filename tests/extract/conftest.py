@@ -5,6 +5,7 @@ import torch
 
 from extract.encoders.clip import ClipImageEncoder, load_clip
 from extract.encoders.wav2clip import Wav2Clip, load_wav2clip
+from extract.image_models import ENCODER
 from tests.machine import QUICK
 
 
@@ -16,7 +17,7 @@ def clip() -> torch.nn.Module:
 @pytest.fixture
 def ready_clip(clip: torch.nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the visual step the seconds it takes to make random weights."""
-    monkeypatch.setattr("extract.encoders.clip.load_clip", lambda weights: (clip, weights))
+    monkeypatch.setattr("extract.encoders.clip.load_clip", lambda weights, encoder=ENCODER: (clip, weights))
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from extract.image_models import ENCODER
+
 ROOT = Path(__file__).parents[2]
 PROCESSOR_SECONDS, SECONDS = 20, 200
 MEMORY_BYTES = 12 << 30
@@ -80,15 +82,15 @@ def _spare_random_weights() -> None:
     # Seconds each, of the tenth of a second that most cases take.
     for name, module in (("load_clip", "extract.encoders.clip"), ("load_wav2clip", "extract.encoders.wav2clip")):
         imported = importlib.import_module(module)
-        load: Callable[[str], Any] = getattr(imported, name)
+        load: Callable[..., Any] = getattr(imported, name)
         random = load("random:0")
         for user in list(sys.modules.values()):
             if getattr(user, name, None) is load:
                 setattr(user, name, partial(_loaded, load, random))
 
 
-def _loaded(load: Callable[[str], Any], random: Any, weights: str) -> Any:
-    return random if weights == "random:0" else load(weights)
+def _loaded(load: Callable[..., Any], random: Any, weights: str, *encoder: str) -> Any:
+    return random if weights == "random:0" and encoder in ((), (ENCODER,)) else load(weights, *encoder)
 
 
 def _run(main: Callable[[], None], module: str, words: Sequence[str]) -> Ended:

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from evaluate.metrics import measure
 from evaluate.score import main as score
@@ -15,7 +16,7 @@ from extract.base.errors import InputError
 from extract.catalog import Segment, Video, write_catalog
 from extract.check import check
 from extract.datasets import DATA_SETS
-from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL
+from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL, Encoding
 from tests.shards import AUDIO, VISUAL, Made, make_shard
 from train.checkpoint import Header, TrainedOn, read_header, save_checkpoint
 from train.methods import METHODS
@@ -178,6 +179,45 @@ def test_a_method_without_texts_takes_its_widths_from_the_shards(tmp_path: Path,
     make_shard(tmp_path / "test-00000.h5", [Made("t", ("A",), 20)], crops=(5,), split="test")
     with pytest.raises(InputError, match="visual_width: checkpoint trained on 32, shards have 512.*cannot bridge"):
         score([*files, "--device", "cpu", "--allow-mismatch"])
+
+
+@pytest.mark.parametrize("model", ["vadclip", "teacher"])
+def test_a_method_with_texts_takes_the_text_tower_of_the_shards_encoder(tmp_path: Path, model: str) -> None:
+    small = replace(VISUAL, encoder="ViT-S-32", width=384)
+    videos = [Made("a", ("A",), 5), Made("b", ("B1",), 9)]
+    make_shard(tmp_path / "train-00000.h5", videos, crops=(5,), visual=small)
+    make_shard(tmp_path / "test-00000.h5", [Made("t", ("A",), 20)], crops=(5,), split="test", visual=small)
+    checkpoint = train(tmp_path, f"--model {model} --layers 1 --window 8 --batch 2")
+    tensors = load_file(checkpoint)
+    assert tensors["text"].shape == (7, 384)
+    brought = {"network.audio_projection.weight"} if model == "teacher" else set()
+    assert {name for name in tensors if "audio_projection" in name} == brought
+    files = ["--checkpoint", str(checkpoint), "--shards", str(tmp_path), "--out", str(tmp_path / "scores.h5")]
+    score([*files, "--device", "cpu"])
+    header, scores = read_scores(tmp_path / "scores.h5")
+    assert scores["t"].classes.shape == (20, 7)
+    assert "ViT-S-32 (random:0, fp32)" in header.provenance.encoders
+    assert ("by one linear layer, ours" in header.provenance.note) is bool(brought)
+
+
+@pytest.mark.parametrize(
+    ("visual", "message"),
+    [
+        (Encoding("I3D", "released", "released", "released", 1024), "encoder 'I3D': open_clip has no model"),
+        (replace(VISUAL, width=1024), "texts of ViT-B-16-quickgelu are 512 numbers wide, but the shards' frames 1024"),
+    ],
+)
+def test_rows_that_no_text_can_be_compared_with_are_refused(tmp_path: Path, visual: Encoding, message: str) -> None:
+    make_shard(tmp_path / "train-00000.h5", [Made("a", ("A",), 5)], crops=(5,), visual=visual)
+    with pytest.raises(InputError, match=f"^text_weights: {message}.*; train a method that reads no class names"):
+        train(tmp_path, "--model vadclip --window 8")
+
+
+def test_a_vocabulary_that_is_not_here_is_refused_for_trained_weights(tmp_path: Path) -> None:
+    siglip = replace(VISUAL, encoder="ViT-B-16-SigLIP", width=768)
+    make_shard(tmp_path / "train-00000.h5", [Made("a", ("A",), 5)], crops=(5,), visual=siglip)
+    with pytest.raises(InputError, match="ViT-B-16-SigLIP reads texts by the vocabulary timm/ViT-B-16-SigLIP"):
+        train(tmp_path, "--model vadclip --window 8", text_weights=str(tmp_path / "weights.pt"))
 
 
 def test_a_run_that_diverges_keeps_its_last_good_epoch_as_a_checkpoint_and_writes_no_other(

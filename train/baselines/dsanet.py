@@ -138,23 +138,22 @@ class AdaptedText(nn.Module):
 
     embeddings: Tensor
     end: Tensor
-    mask: Tensor
+    mask: Tensor | None
 
     def __init__(self, clip: "open_clip.CLIP", prompts: Sequence[str], blocks: int, share: float) -> None:
         super().__init__()
         tokens = prompt_tokens(clip, prompts)
-        # Attention is causal: nothing behind the end token is read.
-        longest = int(tokens.name_lengths.max()) + 2
         dim = tokens.embeddings.shape[-1]
         self.share = share
         self.encoder = ClipTextEncoder(clip)
+        length, mask = self.encoder.sequence(int(tokens.name_lengths.max()) + 2)
         self.adapters = nn.ModuleList(nn.Linear(dim, dim, bias=False) for _ in range(blocks))
-        self.last = nn.Linear(dim, dim, bias=False)
+        self.last = nn.Linear(dim, self.encoder.text_projection.shape[1], bias=False)
         for adapter in (*self.adapters, self.last):
             nn.init.xavier_uniform_(adapter.weight)
-        self.register_buffer("embeddings", tokens.embeddings[:, :longest].clone(), persistent=False)
-        self.register_buffer("end", tokens.name_lengths + 1, persistent=False)
-        self.register_buffer("mask", torch.full((longest, longest), -math.inf).triu(1), persistent=False)
+        self.register_buffer("embeddings", tokens.embeddings[:, :length].clone(), persistent=False)
+        self.register_buffer("end", self.encoder.read_at(tokens.name_lengths + 1), persistent=False)
+        self.register_buffer("mask", mask, persistent=False)
 
     def forward(self) -> Tensor:
         """Give the class embeddings ``[C, D]`` of unit length."""

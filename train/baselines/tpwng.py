@@ -90,29 +90,28 @@ class PromptedText(nn.Module):
     start: Tensor
     names: Tensor
     end: Tensor
-    mask: Tensor
+    mask: Tensor | None
 
     def __init__(self, clip: "open_clip.CLIP", prompts: Sequence[str]) -> None:
         super().__init__()
         tokens = prompt_tokens(clip, prompts)
-        # Attention is causal: nothing behind the end token is read.
-        longest = int(tokens.name_lengths.max()) + 2 + VECTORS
         self.encoder = ClipTextEncoder(clip)
+        length, mask = self.encoder.sequence(int(tokens.name_lengths.max()) + 2 + VECTORS)
         vectors = 0.02 * torch.randn(VECTORS, tokens.embeddings.shape[-1])
         self.vectors = nn.Parameter(vectors.to(tokens.embeddings))
         self.projection = nn.Parameter(self.encoder.text_projection.detach().clone())
         self.register_buffer("start", tokens.embeddings[:, :1].clone(), persistent=False)
-        self.register_buffer("names", tokens.embeddings[:, 1 : longest - VECTORS].clone(), persistent=False)
-        self.register_buffer("end", tokens.name_lengths + 1 + VECTORS, persistent=False)
-        self.register_buffer("mask", torch.full((longest, longest), -math.inf).triu(1), persistent=False)
+        self.register_buffer("names", tokens.embeddings[:, 1 : length - VECTORS].clone(), persistent=False)
+        self.register_buffer("end", self.encoder.read_at(tokens.name_lengths + 1 + VECTORS), persistent=False)
+        self.register_buffer("mask", mask, persistent=False)
 
     def forward(self) -> Tensor:
         """Give the class embeddings ``[C, D]``, not normalised."""
         vectors = self.vectors.expand(len(self.names), -1, -1)
-        x = torch.cat([self.start, vectors, self.names], dim=1) + self.encoder.positional_embedding[: len(self.mask)]
+        x = torch.cat([self.start, vectors, self.names], dim=1)
+        x = x + self.encoder.positional_embedding[: x.shape[1]]
         x = self.encoder.transformer(x, attn_mask=self.mask)  # [C, L, D]
-        output: Tensor = self.encoder.ln_final(x[torch.arange(len(x), device=x.device), self.end]) @ self.projection
-        return output
+        return self.encoder.project(x[torch.arange(len(x), device=x.device), self.end], self.projection)
 
 
 class SpanBlock(nn.Module):

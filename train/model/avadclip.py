@@ -14,13 +14,13 @@ from train.model.temporal_adapter import TemporalAdapter
 FusionForm = Literal["adaptive", "cross_attention", "addition", "concatenation", "none"]
 
 
-def audio_projection(audio_dim: int, dim: int) -> nn.Linear | None:
+def audio_projection(audio_dim: int | None, dim: int) -> nn.Linear | None:
     """Build what brings the sound's rows to the pictures' width: one linear layer, or ``None`` where they agree.
 
     It is ours, for the paper's encoders are equally wide; released weights have no such layer and need none. Without
     a bias, so that silence and padding, which are zeros, stay so.
     """
-    return None if audio_dim == dim else nn.Linear(audio_dim, dim, bias=False)
+    return None if audio_dim in (None, dim) else nn.Linear(audio_dim, dim, bias=False)
 
 
 class AudioVisualTeacher(nn.Module):
@@ -36,7 +36,7 @@ class AudioVisualTeacher(nn.Module):
         prompt: `released`, which released weights need, `paper` or `none`; see `train.model.prompts.ClassEmbedding`.
         fusion: `adaptive`, one of Table 5's, or `none`: the video alone, without the TCN (Table 4).
         dim: Width D of the visual rows, and of the network.
-        audio_dim: Width A of the audio rows.
+        audio_dim: Width A of the audio rows, D unless given.
 
     Raises:
         InputError: If ``window`` does not divide ``max_snippets``.
@@ -51,7 +51,7 @@ class AudioVisualTeacher(nn.Module):
         prompt: PromptForm = "released",
         fusion: FusionForm = "adaptive",
         dim: int = 512,
-        audio_dim: int = 512,
+        audio_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.temporal = TemporalAdapter(max_snippets, layers, window, dim)
@@ -102,7 +102,7 @@ class VideoStudent(nn.Module):
         prompt: `released`, which released weights need, `paper` or `none`; see `train.model.prompts.ClassEmbedding`.
         stream: `video`, or `audio` for the audio-only model of Table 6.
         dim: Width D of the visual rows, and of the network.
-        audio_dim: Width A of the audio rows; the audio-only model brings them to D as the teacher does.
+        audio_dim: Width A of the audio rows, D unless given; the audio-only model brings them to D as the teacher does.
 
     Raises:
         InputError: If ``window`` does not divide ``max_snippets``.
@@ -117,7 +117,7 @@ class VideoStudent(nn.Module):
         prompt: PromptForm = "released",
         stream: Literal["video", "audio"] = "video",
         dim: int = 512,
-        audio_dim: int = 512,
+        audio_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.stream = stream

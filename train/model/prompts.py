@@ -5,20 +5,18 @@ VadCLIP (arXiv 2308.11681), "Learnable Prompt" and "Anomaly-Focus Visual Prompt"
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extract.base.errors import InputError
-from train.model.clip_text import ClipTextEncoder, prompt_tokens
+from train.model.clip_text import ClipTextEncoder, PromptTokens, prompt_tokens
 from train.model.layers import QuickGeluMLP
 
 if TYPE_CHECKING:
     import open_clip
-
-CONTEXT_LENGTH = 77
 
 PromptForm = Literal["none", "released", "paper"]
 
@@ -31,6 +29,7 @@ class LearnablePrompt(nn.Module):
     own position, so a longer name shifts which of them follow it.
 
     CLIP reads the start token and the prefix once for all classes: with causal attention they are the same in each.
+    A text tower without it reads every sequence whole, with its padding.
 
     Only ``context`` is learned and worth saving; the rest follows from CLIP and the prompts.
 
@@ -41,48 +40,40 @@ class LearnablePrompt(nn.Module):
         postfix: Learned vectors between the name and the end token.
 
     Raises:
-        InputError: If a prompt does not fit into CLIP's 77 positions.
+        InputError: If a prompt does not fit into CLIP's positions, 77 in OpenAI's.
     """
 
     fixed: Tensor
     is_fixed: Tensor
     position: Tensor
-    mask: Tensor
+    mask: Tensor | None
     end: Tensor
 
     def __init__(self, clip: "open_clip.CLIP", prompts: Sequence[str], prefix: int = 10, postfix: int = 10) -> None:
         super().__init__()
         tokens = prompt_tokens(clip, prompts)
+        context_length, dim = tokens.embeddings.shape[1:]
         lengths: list[int] = tokens.name_lengths.tolist()
         for prompt, length in zip(prompts, lengths, strict=True):
-            if 1 + prefix + length + postfix >= CONTEXT_LENGTH:
+            if 1 + prefix + length + postfix >= context_length:
                 raise InputError(
                     f"prompts: {prompt!r} has {length} tokens, which with {prefix} + {postfix} learned vectors "
-                    f"is more than CLIP's {CONTEXT_LENGTH} positions hold; shorten it"
+                    f"is more than CLIP's {context_length} positions hold; shorten it"
                 )
-        dim = tokens.embeddings.shape[-1]
-        shared = 1 + prefix
-        sizes = [shared, *(length + postfix + 1 for length in lengths)]
-        ends = torch.tensor(sizes).cumsum(0) - 1  # [1 + C]
-        # The first sequence is what all begin with, the others are the classes' own parts.
-        sequence = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))  # [S]
-        position = torch.cat([torch.arange(shared), *(shared + torch.arange(size) for size in sizes[1:])])
-        sees = (position <= position[:, None]) & ((sequence == 0) | (sequence == sequence[:, None]))  # [S, S]
-        fixed = tokens.embeddings.new_zeros(len(position), dim)
-        is_fixed = torch.zeros(len(position), 1, dtype=torch.bool)
-        fixed[0], is_fixed[0] = tokens.embeddings[0, 0], True
-        for row, (length, end) in enumerate(zip(lengths, ends[1:].tolist(), strict=True)):
-            start = end - postfix - length
-            held = [*range(start, start + length), end]
-            fixed[held] = tokens.embeddings[row, 1 : length + 2]
-            is_fixed[held] = True
-        self.context = nn.Parameter((0.01 * torch.randn(CONTEXT_LENGTH, dim)).to(fixed.device))
+        self.context = nn.Parameter((0.01 * torch.randn(context_length, dim)).to(tokens.embeddings.device))
         self.encoder = ClipTextEncoder(clip)
-        self.register_buffer("fixed", fixed, persistent=False)
-        self.register_buffer("is_fixed", is_fixed.to(fixed.device), persistent=False)
-        self.register_buffer("position", position.to(fixed.device), persistent=False)
-        self.register_buffer("mask", torch.zeros(sees.shape).masked_fill(~sees, -math.inf).to(fixed), persistent=False)
-        self.register_buffer("end", ends[1:].to(fixed.device), persistent=False)
+        lay_out = _shared_start if self.encoder.is_causal else _whole_sequences
+        layout = lay_out(tokens, prefix, postfix)
+        device = tokens.embeddings.device
+        end = layout.end
+        if self.encoder.reads_last:
+            end = torch.arange(1, len(prompts) + 1) * context_length - 1
+        mask = None if layout.mask is None else layout.mask.to(tokens.embeddings)
+        self.register_buffer("fixed", layout.fixed, persistent=False)
+        self.register_buffer("is_fixed", layout.is_fixed.to(device), persistent=False)
+        self.register_buffer("position", layout.position.to(device), persistent=False)
+        self.register_buffer("mask", mask, persistent=False)
+        self.register_buffer("end", end.to(device), persistent=False)
 
     def forward(self) -> Tensor:
         """Class embeddings of step 1, ``[C, D]``, not normalised, differentiable in ``context``."""
@@ -91,6 +82,63 @@ class LearnablePrompt(nn.Module):
         embeddings = torch.where(self.is_fixed, self.fixed, context)  # [S, D]
         output: Tensor = self.encoder(embeddings, self.position, self.mask, self.end)
         return output
+
+
+class _Layout(NamedTuple):
+    """Sequences one after another, see `ClipTextEncoder.forward`.
+
+    Attributes:
+        fixed: Token embeddings ``[S, W]``, zeros where the learned context stands.
+        is_fixed: Where they are not ``[S, 1]`` bool.
+        position: Place of each token in its sequence ``[S]``.
+        mask: What each token may attend to ``[S, S]``; ``None`` for whole sequences.
+        end: Index of each class's end token ``[C]``.
+    """
+
+    fixed: Tensor
+    is_fixed: Tensor
+    position: Tensor
+    mask: Tensor | None
+    end: Tensor
+
+
+def _shared_start(tokens: PromptTokens, prefix: int, postfix: int) -> _Layout:
+    """Lay out what all classes begin with once, then each class's own tokens up to its end."""
+    lengths: list[int] = tokens.name_lengths.tolist()
+    shared = 1 + prefix
+    sizes = [shared, *(length + postfix + 1 for length in lengths)]
+    ends = torch.tensor(sizes).cumsum(0) - 1  # [1 + C]
+    # The first sequence is what all begin with, the others are the classes' own parts.
+    sequence = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))  # [S]
+    position = torch.cat([torch.arange(shared), *(shared + torch.arange(size) for size in sizes[1:])])
+    sees = (position <= position[:, None]) & ((sequence == 0) | (sequence == sequence[:, None]))  # [S, S]
+    fixed = tokens.embeddings.new_zeros(len(position), tokens.embeddings.shape[-1])
+    is_fixed = torch.zeros(len(position), 1, dtype=torch.bool)
+    fixed[0], is_fixed[0] = tokens.embeddings[0, 0], True
+    for row, (length, end) in enumerate(zip(lengths, ends[1:].tolist(), strict=True)):
+        start = end - postfix - length
+        held = [*range(start, start + length), end]
+        fixed[held] = tokens.embeddings[row, 1 : length + 2]
+        is_fixed[held] = True
+    mask = torch.zeros(sees.shape).masked_fill(~sees, -math.inf)
+    return _Layout(fixed, is_fixed, position, mask, ends[1:])
+
+
+def _whole_sequences(tokens: PromptTokens, prefix: int, postfix: int) -> _Layout:
+    """Lay out every class's sequence with its padding."""
+    classes, length, width = tokens.embeddings.shape
+    fixed = tokens.embeddings.new_zeros(classes, length, width)
+    is_fixed = torch.zeros(classes, length, 1, dtype=torch.bool)
+    ends: list[int] = []
+    for row, name in enumerate(tokens.name_lengths.tolist()):
+        end = 1 + prefix + name + postfix
+        held = [0, *range(1 + prefix, 1 + prefix + name), *range(end, length)]
+        of = [0, *range(1, 1 + name), *range(1 + name, 1 + name + length - end)]
+        fixed[row, held] = tokens.embeddings[row, of]
+        is_fixed[row, held] = True
+        ends.append(row * length + end)
+    position = torch.arange(length).repeat(classes)
+    return _Layout(fixed.flatten(0, 1), is_fixed.flatten(0, 1), position, None, torch.tensor(ends))
 
 
 def audio_visual_prompt(features: Tensor, anomaly_logits: Tensor) -> Tensor:

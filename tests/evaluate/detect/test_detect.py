@@ -17,12 +17,13 @@ from extract import align, audio, visual
 from extract.base.errors import InputError
 from extract.catalog import Video, write_catalog
 from extract.datasets import DATA_SETS
-from extract.encoders.clip import ENCODER, load_clip
+from extract.encoders.clip import load_clip
 from extract.encoders.preprocessing import PREPROCESSING
 from extract.encoders.wav2clip import ENCODER as AUDIO_ENCODER
 from extract.encoders.wav2clip import PREPROCESSING as AUDIO_PREPROCESSING
 from extract.encoders.wav2clip import load_wav2clip
 from extract.failures import read_failures
+from extract.image_models import ENCODER
 from extract.shard import Encoding
 from tests.extract.made_videos import FPS, click_track, cut_short, to_front, write_numbered
 from tests.machine import QUICK
@@ -50,7 +51,7 @@ def encoders() -> Iterator[None]:
     """Make the random encoders once; other seeds than 0 are the same networks under another name."""
     clip, wav2clip = load_clip("random:0")[0], load_wav2clip("random:0")[0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("extract.encoders.clip.load_clip", lambda weights: (clip, weights))
+        patch.setattr("extract.encoders.clip.load_clip", lambda weights, encoder=ENCODER: (clip, weights))
         patch.setattr("extract.encoders.wav2clip.load_wav2clip", lambda weights: (wav2clip, weights))
         yield
 
