@@ -27,6 +27,7 @@ BELOW = {
     "train.baselines": {"extract.base", "train", "train.model"},
     "train": {"extract", "extract.base", "extract.encoders", "extract.labels", "train.model", "train.baselines"},
     "evaluate.arrays": {"extract", "extract.base", "extract.lists", "evaluate"},
+    "train.export": {"extract.base", "extract.encoders", "train"},
     "evaluate.alarms": {"extract", "extract.base", "train", "evaluate", "evaluate.statistics"},
     "evaluate.statistics": {"extract", "extract.base", "train", "evaluate"},
     "evaluate": {

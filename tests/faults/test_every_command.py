@@ -45,6 +45,7 @@ GOOD = {
     "audio_weights": "weights.pt",
     "benchmarks": "jobs",
     "catalog": "catalog.jsonl",
+    "causal": "scores.h5",
     "checkpoint": "network.safetensors",
     "classes": "classes.yaml",
     "curves": "curves.csv",
@@ -304,6 +305,7 @@ def file_arguments(command: str) -> list[argparse.Action]:
 # Read only where a published model, or one that listens, has been read: by what reads train.run's and extract.audio's.
 NOT_REACHED = [
     ("train.released", "text_weights"),
+    ("train.export", "visual_weights"),
     ("evaluate.detect", "audio_weights"),
     ("evaluate.score", "text_weights"),
     ("evaluate.watch", "audio_weights"),

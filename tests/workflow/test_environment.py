@@ -22,7 +22,9 @@ def pins(lines: list[str]) -> dict[str, str]:
 REQUIRED = pins((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt", "requirements-cluster.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "requirements-cluster.txt", "requirements-export.txt"]
+)
 def test_every_requirement_is_pinned_and_names_no_host(name: str) -> None:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     marker = r"( ; python_version [<>]=? \"3\.\d+\")?"

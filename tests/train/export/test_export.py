@@ -1,0 +1,52 @@
+"""ONNX models, compared by ONNX Runtime with the networks that they come from."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from extract.base.errors import InputError
+from tests.evaluate.test_score import save_model
+from train.checkpoint import load_for_scoring
+from train.export.__main__ import METADATA, NEEDED, main
+
+missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+needs_onnx = pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} not installed (requirements-export.txt)")
+
+
+@needs_onnx
+@pytest.mark.parametrize("model", ["vadclip", "student", "teacher"])
+def test_an_exported_model_scores_as_its_checkpoint_does(tmp_path: Path, model: str) -> None:
+    import onnxruntime
+
+    save_model(tmp_path / "model.safetensors", model)
+    main([str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "model.onnx")])
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    checkpoint = load_for_scoring(tmp_path / "model.safetensors", torch.device("cpu"))
+    about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
+    assert (about["model"], about["checkpoint_sha256"]) == (model, checkpoint.sha256)
+    rows = about["max_snippets"]
+    for lengths in ([3], [rows, 1, 5, rows]):
+        random = np.random.default_rng(len(lengths))
+        visual, sound = (random.standard_normal((len(lengths), rows, 512)).astype(np.float32) for _ in range(2))
+        given = {"visual": visual, "length": np.array(lengths)} | ({"audio": sound} if model == "teacher" else {})
+        anomaly, classes = session.run(["anomaly", "classes"], given)
+        with torch.inference_mode():
+            output = checkpoint.network(
+                torch.from_numpy(visual), torch.from_numpy(sound), torch.tensor(lengths), checkpoint.text
+            )
+        valid = np.arange(rows) < np.array(lengths)[:, None]
+        np.testing.assert_allclose(anomaly[valid], output.anomaly_logits.sigmoid().numpy()[valid], atol=1e-4)
+        np.testing.assert_allclose(classes[valid], output.class_logits.softmax(-1).numpy()[valid], atol=1e-4)
+
+
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_model(tmp_path / "model.safetensors", "vadclip")
+    monkeypatch.setattr("train.export.__main__.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"onnx, onnxscript, onnxruntime: not installed; pip install -r requirements-"):
+        main([str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "model.onnx")])
+    with pytest.raises(InputError, match="--visual-weights and --encoder-out: give both or neither"):
+        main(["c", "--out", "o", "--encoder-out", "e"])

@@ -1,0 +1,1 @@
+"""Checkpoints and encoders in a form that other runtimes read."""
