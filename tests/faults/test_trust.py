@@ -61,12 +61,13 @@ def test_no_module_runs_what_it_reads(path: Path) -> None:
     assert list(unsafe_calls(path.read_text(encoding="utf-8"))) == []
 
 
-def test_only_the_released_encoder_with_its_known_checksum_is_opened_as_a_program() -> None:
-    """OpenAI's ViT-B-16.pt is TorchScript; every other weights file is tensors alone."""
+def test_only_the_released_encoders_with_their_known_checksums_are_opened_as_programs() -> None:
+    """OpenAI's files are TorchScript, with their checksum in their address; every other file is tensors alone."""
     users = [path.name for path in SOURCES if "torch.jit.load" in path.read_text(encoding="utf-8")]
     assert users == ["clip.py"]
     text = (ROOT / "extract/encoders/clip.py").read_text(encoding="utf-8")
-    assert "_openai_state(path) if identity == OPENAI_SHA256 else read_state_dict(path)" in text
+    assert text.count("_openai_state(") == 2
+    assert 'if f"/{sha256}/" in url or sha256 == OPENAI_SHA256:\n        return _openai_state(path)\n' in text
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
@@ -75,7 +76,7 @@ def test_every_name_that_a_rule_gives_to_the_shell_is_quoted(path: Path) -> None
     plain = {
         "threads", "resources.workers", "params.settings", "params.streams", "params.shards",
         "params.command", "params.most", "params.measured", "params.drawn", "params.scores",
-        "params.curves", "params.score", "params.metrics", "wildcards.split", "wildcards.shard", "wildcards.seed",
+        "params.curves", "params.score", "params.metrics", "params.classes", "wildcards.split", "wildcards.shard", "wildcards.seed",
     }  # fmt: skip
     text = path.read_text(encoding="utf-8")
     for shell in text.split("shell:")[1:]:
