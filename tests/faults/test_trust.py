@@ -76,7 +76,8 @@ def test_every_name_that_a_rule_gives_to_the_shell_is_quoted(path: Path) -> None
     plain = {
         "threads", "resources.workers", "params.settings", "params.streams", "params.shards",
         "params.command", "params.most", "params.measured", "params.drawn", "params.scores",
-        "params.curves", "params.score", "params.metrics", "params.classes", "wildcards.split", "wildcards.shard", "wildcards.seed",
+        "params.curves", "params.score", "params.metrics", "params.classes", "wildcards.split", "wildcards.shard",
+        "wildcards.seed",
     }  # fmt: skip
     text = path.read_text(encoding="utf-8")
     for shell in text.split("shell:")[1:]:
