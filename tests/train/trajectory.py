@@ -10,6 +10,7 @@ text tower has one layer here, of random weights; the golden values beside the f
 The rates, weights and milestones are the published ones times a factor that makes 12 steps of four videos felt.
 """
 
+import copy
 import json
 import tempfile
 from collections.abc import Callable
@@ -129,7 +130,8 @@ def trajectory(name: str, change: Callable[[Recipe], Recipe] = lambda recipe: re
                 samples = TrainingSamples(split.entries, labels.model_codes, SNIPPETS)
                 learner = new_learner(architecture, dataset)
                 if name in DOUBLE:
-                    learner.double()
+                    # A copy, since learners share one text tower.
+                    learner = copy.deepcopy(learner).double()
                 first = learner.learned_state()
                 loop.train(
                     learner,

@@ -103,10 +103,10 @@ def replacements(slow: bool = False) -> dict[str, Any]:
 
     tower = Slow() if slow else Redness()
     return {
-        "extract.encoders.clip.load_clip": lambda weights: (_Clip(tower), weights),
+        "extract.encoders.clip.load_clip": lambda weights, encoder: (_Clip(tower), weights),
         # Made once; it takes two seconds.
         "extract.encoders.wav2clip.load_wav2clip": cache(wav2clip.load_wav2clip),
-        "evaluate.detect.models.load_for_scoring": load_alarm,
+        "train.checkpoint.load_for_scoring": load_alarm,
     }
 
 
