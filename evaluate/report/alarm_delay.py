@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluate.branches import BRANCHES
-from evaluate.report.runs import METAVAR, runs_by_method
+from evaluate.report.runs import add_scored_runs, runs_by_method
 from extract.base import command
 from extract.base.help import command_parser
 
@@ -31,12 +30,7 @@ LEAST = 0.01
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("evaluate.report.alarm_delay", __doc__, writes="METHOD.svg into --out")
-    parser.add_argument(
-        "--scores", nargs=3, action="append", required=True, metavar=METAVAR, help="scores of one run; repeat"
-    )
-    parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
-    parser.add_argument("--branch", choices=tuple(BRANCHES), required=True, help="whose anomaly score")
-    parser.add_argument("--protocol", choices=("released", "exact"), required=True, help="which frames are abnormal")
+    add_scored_runs(parser, "which frames are abnormal")
     parser.add_argument("--out", type=Path, required=True, help="folder for METHOD.svg")
     return parser
 

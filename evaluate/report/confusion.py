@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluate.report.runs import METAVAR, runs_by_method
+from evaluate.report.runs import add_scored_runs, runs_by_method
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -35,11 +35,7 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "evaluate.report.confusion", __doc__, writes="METHOD.all.svg and METHOD.events.svg into --out"
     )
-    parser.add_argument(
-        "--scores", nargs=3, action="append", required=True, metavar=METAVAR, help="scores of one run; repeat"
-    )
-    parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
-    parser.add_argument("--protocol", choices=("released", "exact"), required=True, help="which frames count")
+    add_scored_runs(parser, "which frames count", branch=False)
     parser.add_argument("--out", type=Path, required=True, help="folder for METHOD.all.svg and METHOD.events.svg")
     return parser
 

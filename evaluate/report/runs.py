@@ -1,11 +1,30 @@
 """The runs that a drawing shows: files by method and run, as command lines give them."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaluate.branches import BRANCHES
 from extract.base.errors import InputError
 
 METAVAR = ("METHOD", "RUN", "FILE")
+
+
+def add_scored_runs(parser: argparse.ArgumentParser, frames: str, *, branch: bool = True) -> None:
+    """Let a drawing be given the scores of runs and what they are held against.
+
+    Args:
+        parser: The command's.
+        frames: What the protocol decides, in words.
+        branch: Whether the drawing is of one branch.
+    """
+    parser.add_argument(
+        "--scores", nargs=3, action="append", required=True, metavar=METAVAR, help="scores of one run; repeat"
+    )
+    parser.add_argument("--catalog", type=Path, required=True, help="catalog with the test videos' segments")
+    if branch:
+        parser.add_argument("--branch", choices=tuple(BRANCHES), required=True, help="whose anomaly score")
+    parser.add_argument("--protocol", choices=("released", "exact"), required=True, help=frames)
 
 
 def runs_by_method(words: Sequence[Sequence[str]], flag: str) -> dict[str, dict[str, Path]]:
