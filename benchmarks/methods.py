@@ -23,6 +23,7 @@ from config.reading import read
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
+from extract.base.yaml_text import check_text
 from train.methods import TEACHER
 from train.settings import Architecture, Recipe
 
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure every method, compare with the teacher, print and write."""
     arguments = parser().parse_args(argv)
     # Not through Snakemake, so that keys under __use_yte__ are no programs here.
-    content = yaml.safe_load(arguments.configuration.read_text(encoding="utf-8"))
+    content = yaml.safe_load(check_text(arguments.configuration, "configuration", "the project's own are in config/"))
     models = methods_of(read(content, str(arguments.configuration)), arguments.only)
     found = {}
     for name, model in models.items():
