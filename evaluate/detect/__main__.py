@@ -21,13 +21,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evaluate.detect.level import add_level, given_level, said_of
+from evaluate.detect.options import (
+    add_class_level,
+    add_computing,
+    add_models,
+    check_class_level,
+    check_threads,
+    ready_tools,
+)
 from evaluate.given_classes import add_given_classes, given_classes
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.names import one_form
-from extract.base.precision import AUTO, PRECISIONS
 from extract.catalog import check_video_id
 from extract.cut_videos import add_cut
 from extract.failures import Failure, describe, write_failures
@@ -64,78 +71,28 @@ def parser() -> argparse.ArgumentParser:
         "and failures.csv",
     )
     parser.add_argument("videos", type=Path, metavar="VIDEO|FOLDER", help="a video, or a folder searched to any depth")
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, help="safetensors file of train.run or train.released"
-    )
-    parser.add_argument("--student", type=Path, help="video-only checkpoint for videos without an audio stream")
-    parser.add_argument(
-        "--visual-weights",
-        required=True,
-        help="weights file of the encoder that the checkpoint names, or random:<seed>[:calibrated]",
-    )
-    parser.add_argument(
-        "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
-    )
+    add_models(parser, "videos without an audio stream")
     add_given_classes(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     add_level(parser, "a segment")
-    parser.add_argument(
-        "--class-threshold",
-        type=float,
-        default=0.5,
-        help="least probability of a class for a segment to have its name; below it is called anomaly",
-    )
-    parser.add_argument(
-        "--precision",
-        choices=(AUTO, *PRECISIONS),
-        default=AUTO,
-        help="of the frames' encoder; auto: as in training where the hardware computes that, else fp32",
-    )
+    add_class_level(parser, "a segment")
     add_cut(parser)
-    parser.add_argument(
-        "--allow-mismatch", action="store_true", help="use other weights than in training; the result will say so"
-    )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
-    )
-    parser.add_argument("--threads", type=int, default=1, help="processor threads")
-    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
+    add_computing(parser, "the result will say so")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Detect."""
     arguments = parser().parse_args(argv)
-    if arguments.threads < 1:
-        raise InputError(f"--threads: {arguments.threads} must be at least 1")
+    check_threads(arguments)
     threshold, point = given_level(arguments.operating_point, arguments.threshold)
-    if not 0 < arguments.class_threshold <= 1:
-        raise InputError(f"--class-threshold: {arguments.class_threshold} must be above 0 and at most 1")
+    check_class_level(arguments)
     found = videos_below(arguments.videos)
 
-    import torch
-
     from evaluate.detect.files import detections_csv
-    from evaluate.detect.models import Choice, load_tools
-    from extract.base.device import take_device
     from extract.base.progress import track
 
-    torch.set_num_threads(arguments.threads)
-    choice = Choice(
-        checkpoint=arguments.checkpoint,
-        student=arguments.student,
-        visual_weights=arguments.visual_weights,
-        audio_weights=arguments.audio_weights,
-        precision=arguments.precision,
-        allow_mismatch=arguments.allow_mismatch,
-        batch=arguments.batch,
-        threads=arguments.threads,
-        classes=given_classes(arguments),
-        cut=arguments.cut,
-    )
-    tools = load_tools(choice, take_device(arguments.device, arguments.threads))
-    for remark in tools.model.remarks:
-        print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
+    tools = ready_tools(arguments, STAGE, classes=given_classes(arguments), cut=arguments.cut)
     says = said_of(point, arguments, tools.model, STAGE) if point else ""
     thresholds = Thresholds(threshold, arguments.class_threshold, says)
     detections: dict[str, list[dict[str, Any]]] = {}

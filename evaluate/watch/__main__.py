@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,11 +20,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from evaluate.detect.level import add_level, given_level, said_of
+from evaluate.detect.options import (
+    add_class_level,
+    add_computing,
+    add_models,
+    check_class_level,
+    check_threads,
+    ready_tools,
+)
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.lock import sole_run
-from extract.base.precision import AUTO, PRECISIONS
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -46,43 +52,16 @@ def parser() -> argparse.ArgumentParser:
         whole=True,
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="address, device or file; or NAME=SOURCE")
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, help="safetensors file of train.run or train.released"
-    )
-    parser.add_argument("--student", type=Path, help="video-only checkpoint for sources without sound")
-    parser.add_argument(
-        "--visual-weights", required=True, help="weights file of ViT-B-16-quickgelu, or random:<seed>[:calibrated]"
-    )
-    parser.add_argument(
-        "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
-    )
+    add_models(parser, "sources without sound")
     parser.add_argument("--out", type=Path, required=True, help="folder to write; one watch at a time")
     add_level(parser, "an event")
-    parser.add_argument(
-        "--class-threshold",
-        type=float,
-        default=0.5,
-        help="least probability of a class for an event to have its name; below it is called anomaly",
-    )
+    add_class_level(parser, "an event")
     parser.add_argument("--webhook", metavar="URL", help="address that gets every line of events.jsonl by POST")
     parser.add_argument("--clip-seconds", type=float, default=5.0, help="of a clip before its event, and after it")
     parser.add_argument("--longest-clip", type=float, default=60.0, help="seconds after which a clip ends by itself")
     parser.add_argument("--silence", type=float, default=10.0, help="seconds without data after which a source is lost")
     parser.add_argument("--rtsp-transport", choices=("tcp", "udp"), default="tcp", help="how RTSP sends its packets")
-    parser.add_argument(
-        "--precision",
-        choices=(AUTO, *PRECISIONS),
-        default=AUTO,
-        help="of the frames' encoder; auto: as in training where the hardware computes that, else fp32",
-    )
-    parser.add_argument(
-        "--allow-mismatch", action="store_true", help="use other weights than in training; every event's notes say so"
-    )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
-    )
-    parser.add_argument("--threads", type=int, default=1, help="processor threads")
-    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
+    add_computing(parser, "every event's notes say so")
     return parser
 
 
@@ -98,46 +77,26 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     reader.error = error  # type: ignore[method-assign]
     arguments = reader.parse_args(argv)
-    if arguments.threads < 1:
-        raise InputError(f"--threads: {arguments.threads} must be at least 1")
+    check_threads(arguments)
     for flag in ("clip_seconds", "longest_clip", "silence"):
         value = getattr(arguments, flag)
         if not 0 < value <= 3600:
             raise InputError(f"--{flag.replace('_', '-')}: {value} must be above 0 and at most 3600 s")
     sources = parse_sources(arguments.sources, arguments.rtsp_transport)
     threshold, point = given_level(arguments.operating_point, arguments.threshold)
-    if not 0 < arguments.class_threshold <= 1:
-        raise InputError(f"--class-threshold: {arguments.class_threshold} must be above 0 and at most 1")
+    check_class_level(arguments)
 
-    import torch
-
-    from evaluate.detect.models import Choice, load_tools
     from evaluate.watch.camera import Settings
     from evaluate.watch.events import Rule
     from evaluate.watch.watcher import Watcher
     from evaluate.watch.webhook import Webhook
-    from extract.base.device import take_device
     from extract.base.progress import say
 
     def tell(text: str) -> None:
         say(f"{STAGE}: {text}")
 
     with sole_run(arguments.out / STAGE):
-        torch.set_num_threads(arguments.threads)
-        choice = Choice(
-            checkpoint=arguments.checkpoint,
-            student=arguments.student,
-            visual_weights=arguments.visual_weights,
-            audio_weights=arguments.audio_weights,
-            precision=arguments.precision,
-            allow_mismatch=arguments.allow_mismatch,
-            batch=arguments.batch,
-            threads=arguments.threads,
-            audio_batch=1,
-        )
-        tools = load_tools(choice, take_device(arguments.device, arguments.threads))
-        for remark in tools.model.remarks:
-            print(f"{STAGE}: {arguments.checkpoint}: {remark}", file=sys.stderr)
+        tools = ready_tools(arguments, STAGE, audio_batch=1)
         says = said_of(point, arguments, tools.model, STAGE) if point else ""
         settings = partial(
             Settings,

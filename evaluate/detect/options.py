@@ -1,0 +1,125 @@
+"""What `evaluate.detect` and `evaluate.watch` are told alike: models, the least probability of a class, the device."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extract.base.errors import InputError
+from extract.base.precision import AUTO, PRECISIONS
+
+if TYPE_CHECKING:
+    from evaluate.detect.models import Tools
+
+
+def add_models(parser: argparse.ArgumentParser, deaf: str) -> None:
+    """Let a command be told the checkpoints and the encoders' weights.
+
+    Args:
+        parser: The command's.
+        deaf: What the student is for, in words.
+    """
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="safetensors file of train.run or train.released"
+    )
+    parser.add_argument("--student", type=Path, help=f"video-only checkpoint for {deaf}")
+    parser.add_argument(
+        "--visual-weights",
+        required=True,
+        help="weights file of the encoder that the checkpoint names, or random:<seed>[:calibrated]",
+    )
+    parser.add_argument(
+        "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
+    )
+
+
+def add_class_level(parser: argparse.ArgumentParser, found: str) -> None:
+    """Let a command be told from where on something has a class's name.
+
+    Args:
+        parser: The command's.
+        found: What it finds, in a word.
+    """
+    parser.add_argument(
+        "--class-threshold",
+        type=float,
+        default=0.5,
+        help=f"least probability of a class for {found} to have its name; below it is called anomaly",
+    )
+
+
+def add_computing(parser: argparse.ArgumentParser, says: str) -> None:
+    """Let a command be told how to compute.
+
+    Args:
+        parser: The command's.
+        says: Where other weights than in training are named, in words.
+    """
+    parser.add_argument(
+        "--precision",
+        choices=(AUTO, *PRECISIONS),
+        default=AUTO,
+        help="of the frames' encoder; auto: as in training where the hardware computes that, else fp32",
+    )
+    parser.add_argument("--allow-mismatch", action="store_true", help=f"use other weights than in training; {says}")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
+
+
+def check_threads(arguments: argparse.Namespace) -> None:
+    """Refuse a number of threads that is none.
+
+    Raises:
+        InputError: If it is.
+    """
+    if arguments.threads < 1:
+        raise InputError(f"--threads: {arguments.threads} must be at least 1")
+
+
+def check_class_level(arguments: argparse.Namespace) -> None:
+    """Refuse a threshold of classes that is no probability above 0.
+
+    Raises:
+        InputError: If it is.
+    """
+    if not 0 < arguments.class_threshold <= 1:
+        raise InputError(f"--class-threshold: {arguments.class_threshold} must be above 0 and at most 1")
+
+
+def ready_tools(arguments: argparse.Namespace, stage: str, **more: Any) -> Tools:
+    """Load what was chosen, and say what is remarkable about the checkpoint.
+
+    Args:
+        arguments: Of the command, with what the functions above add.
+        stage: The command, for those lines.
+        more: Of `evaluate.detect.models.Choice`, what only this command says.
+
+    Raises:
+        InputError: See ``load_tools``.
+    """
+    import torch
+
+    from evaluate.detect.models import Choice, load_tools
+    from extract.base.device import take_device
+
+    torch.set_num_threads(arguments.threads)
+    choice = Choice(
+        checkpoint=arguments.checkpoint,
+        student=arguments.student,
+        visual_weights=arguments.visual_weights,
+        audio_weights=arguments.audio_weights,
+        precision=arguments.precision,
+        allow_mismatch=arguments.allow_mismatch,
+        batch=arguments.batch,
+        threads=arguments.threads,
+        **more,
+    )
+    tools = load_tools(choice, take_device(arguments.device, arguments.threads))
+    for remark in tools.model.remarks:
+        print(f"{stage}: {arguments.checkpoint}: {remark}", file=sys.stderr)
+    return tools
