@@ -154,7 +154,9 @@ class Watcher:
                 f"{'with' if sounds else 'without'} sound); scored by the {model.name}"
             )
         elif message.name == SNIPPET:
-            site.waiting.append(message)
+            # When the watch ends its events have ended too, and none may begin that would have no clip.
+            if not site.feed.over:
+                site.waiting.append(message)
         elif message.name == LOST:
             # What was handed over last counts still.
             while site.waiting:
@@ -243,13 +245,12 @@ class Watcher:
     def _end(self) -> None:
         """End what goes on, and let the workers finish their clips."""
         for site in self._sites:
+            site.waiting.clear()
             self._tell_all(site, list(site.events.close()))
             site.feed.finish()
         until = monotonic() + ENDING_SECONDS
         while any(site.feed.connection is not None for site in self._sites) and monotonic() < until:
             self._hear(WAIT_SECONDS)
-            for site in self._sites:
-                site.waiting.clear()
         self._summarise()
         if self._webhook is not None:
             self._webhook.close(ENDING_SECONDS)

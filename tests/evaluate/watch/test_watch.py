@@ -2,14 +2,17 @@
 
 import csv
 import json
+import multiprocessing
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -17,11 +20,15 @@ import numpy as np
 import psutil
 import pytest
 
+from evaluate.watch import watcher
 from evaluate.watch.__main__ import main
+from evaluate.watch.camera import LOST, SNIPPET
+from evaluate.watch.events import Events, Rule
 from evaluate.watch.records import Records
 from evaluate.watch.watcher import Watcher
 from extract.base.errors import InputError
 from extract.encoders.weights import file_sha256
+from extract.media.messages import Message
 from tests.evaluate.watch.narrow import WEIGHTS, replacements, save_model
 from tests.evaluate.watch.servers import (
     FPS,
@@ -207,6 +214,51 @@ def test_scores_of_another_model_are_not_added_to(tmp_path: Path) -> None:
     Records(tmp_path / "cam", ("normal", "fighting"), print)
     with pytest.raises(InputError, match="cam/scores.csv: has other columns, as of another model"):
         Records(tmp_path / "cam", ("normal", "riot"), print)
+
+
+def test_a_snippet_that_comes_after_the_end_begins_no_event_that_would_have_no_clip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    theirs, ours = multiprocessing.Pipe()
+    ours.send("something")
+
+    class LateFeed:
+        """A connection with a snippet still on its way when the watch ends."""
+
+        connection, over = theirs, False
+
+        def finish(self) -> None:
+            self.over = True
+
+        def waited(self, seconds: float) -> None:
+            pass
+
+        def taken(self, snippets: int) -> None:
+            pass
+
+        def messages(self, ready: bool) -> Iterator[Message]:
+            yield Message(SNIPPET, {}, ())
+            yield Message(LOST, {"reason": "has ended"}, ())
+            self.connection = None
+
+    class Site(SimpleNamespace):
+        __hash__ = object.__hash__
+
+    def scored(*arguments: object) -> list[object]:
+        raise AssertionError("nothing is scored when the watch has ended")
+
+    monkeypatch.setattr(watcher, "score_snippets", scored)
+    monkeypatch.setattr(watcher, "_given", lambda message: message)
+    tools = SimpleNamespace(model=SimpleNamespace(names=()), visual=SimpleNamespace(batch=1))
+    watch = Watcher([], tools, Rule(0.5, 0.5, 2.0, 10.0, ""), lambda folder: None, Path(), None, print)
+    site = Site(
+        feed=LateFeed(), waiting=deque([Message(SNIPPET, {}, ())]), events=Events(watch._rule), window=object(),
+        latencies=[], skipped=0,
+    )  # fmt: skip
+    watch._sites = [site]
+    watch._end()
+    assert site.feed.connection is None
+    assert not site.waiting
 
 
 @needs_ffmpeg
