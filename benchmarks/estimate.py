@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.extraction import GFLOP_AN_IMAGE
 from benchmarks.measurements import Measurement, publish
+from benchmarks.shards import XD_NORMAL, XD_VIOLENT
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -39,7 +40,7 @@ class Set:
     fps: float = 24.0
     stride: int = 16
     crops: int = 10
-    train_videos: int = 3954
+    train_videos: int = XD_NORMAL + XD_VIOLENT
     megabits: float = 1.3
 
     @property

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from benchmarks.measurements import Measurement, publish
+from benchmarks.shards import XD_CROPS, XD_NORMAL, XD_VIOLENT
 from config.configuration import Configuration, Model
 from config.reading import read
 from extract.base import command
@@ -26,9 +27,6 @@ from extract.base.help import command_parser
 from extract.base.yaml_text import check_text
 from train.methods import TEACHER
 from train.settings import Architecture, Recipe
-
-# Of XD-Violence's training videos, each with ten crops.
-CROPS, NORMAL, VIOLENT = 10, 2049, 1905
 
 
 class Cost(NamedTuple):
@@ -138,7 +136,7 @@ def compare(found: Mapping[str, Cost], samplings: Mapping[str, str]) -> list[Mea
     """
     seconds = {}
     for name, cost in found.items():
-        samples = CROPS * (2 * min(NORMAL, VIOLENT) if samplings[name] == "paired" else NORMAL + VIOLENT)
+        samples = XD_CROPS * (2 * min(XD_NORMAL, XD_VIOLENT) if samplings[name] == "paired" else XD_NORMAL + XD_VIOLENT)
         seconds[name] = cost.seconds / cost.samples * samples
     return [
         measurement

@@ -13,6 +13,8 @@ from extract.base import command
 from extract.base.help import command_parser
 
 XD_VIDEOS, XD_HOURS = 4754, 217
+# Its training videos, each of which gives a sample for every crop.
+XD_NORMAL, XD_VIOLENT, XD_CROPS = 2049, 1905, 10
 EVENT = [{"label": "B1", "start": 100, "end": 600}]
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measurements import Measurement, publish
+from benchmarks.shards import XD_CROPS, XD_NORMAL, XD_VIOLENT
 from extract.base import command
 from extract.base.help import command_parser
 from extract.base.precision import AUTO, resolve
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 CEILING_SIZE = 4096
 CEILING_TRIES = 5
 LOADER_BATCHES = 10
-# Samples of XD-Violence: 3,954 training videos of ten crops each.
-EPOCH = 39_540
+EPOCH = XD_CROPS * (XD_NORMAL + XD_VIOLENT)
 LEAST_SHARE = 60.0
 MOST_HALF_TIME = 0.25
 MOST_LOSS_ERROR = {"fp32": 1e-5, "bf16": 5e-3}
