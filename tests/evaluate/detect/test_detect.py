@@ -152,7 +152,8 @@ def test_seconds_frames_and_segments_end_with_the_video(tmp_path: Path) -> None:
         assert segment["start_seconds"] == pytest.approx(segment["start_frame"] / FPS)
         assert segment["end_seconds"] == pytest.approx(segment["end_frame"] / FPS)
         assert segment["end_frame"] <= FRAMES
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["own.csv", "own.json", "own.png", "own.svg"]
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["own.csv", "own.html", "own.json", "own.png", "own.svg"]
 
 
 def test_an_anomaly_that_no_class_explains_is_found_and_its_likeliest_classes_are_named(
@@ -277,7 +278,8 @@ def test_a_broken_video_is_listed_and_the_others_are_done(tmp_path: Path) -> Non
     assert (bad.video_id, bad.stage, twice.video_id) == ("bad", "detect", "twice")
     assert "has the same name" in twice.reason
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"detections.csv", "failures.csv", "good.csv", "good.json", "good.png", "good.svg"}
+    of_good = {f"good.{kind}" for kind in ("csv", "html", "json", "png", "svg")}
+    assert names == of_good | {"detections.csv", "failures.csv", "index.html"}
 
 
 def save_point(path: Path, checkpoint: Path, **changes: Any) -> Path:
