@@ -8,7 +8,7 @@ Layers              first stage, over each row (visual and audio joined, D): lin
                     softmax. There are three, one a round; each learns from what the one before it scores
 Parameters          3,738,025 (D = 512 + 512): 541,315 of the first stage and 1,065,570 of each round
 Loss terms          first stage: ``ranking``: mean over pairs of max(0, 1 - score of the abnormal video + score of
-                    the normal one), a video's score being the mean of its highest 7 of 224 segments, weight 1;
+                    the normal one), a video's score being the mean of its highest 7 of 224 pieces, weight 1;
                     ``diversity``: mean over pairs of heads of the cosine of their softmax over time, 0.2;
                     ``norm``: mean distance of each head's mean score from the heads' average, 0.2;
                     ``sparsity``: mean score of abnormal videos, 0.01
@@ -19,7 +19,7 @@ Loss terms          first stage: ``ranking``: mean over pairs of max(0, 1 - scor
 Optimiser           first stage Adagrad, learning rate 0.01, weight decay 0.001, gradient norm at most 10; rounds Adam,
                     a hundredth of that rate (1e-4)
 Batch               40 normal and 40 abnormal videos
-Segments            224 in the first stage, the rows themselves in the rounds
+Pieces              224 in the first stage, the rows themselves in the rounds
 Epochs              20, a quarter of them for the first stage and for each of three rounds
 Source              second stage: the authors' released test code (its network, window and dropout option); all else:
                     the paper's abstract, introduction and a figure's caption. Layers, optimiser, batch and sparsity of
@@ -52,13 +52,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import paired_halves, resample, valid_rows
+from train.baselines.pieces import paired_halves, resample, valid_rows
 from train.model.branches import Output, no_class_logits
 from train.optimisers import Several, recipe_optimiser
 from train.samples import Batch
 from train.settings import Recipe
 
-SEGMENTS = 224
+PIECES = 224
 HIGHEST = 7
 
 HEADS = 3
@@ -173,7 +173,7 @@ class CUPL(nn.Module):
         normal, abnormal = paired_halves(batch.labels)
         number = int(self.stage)
         if number == 0:
-            hidden = self.complete.hidden(resample(rows, batch.length, SEGMENTS))
+            hidden = self.complete.hidden(resample(rows, batch.length, PIECES))
             return completeness_losses(self.complete.logits(hidden, drop=self.training), normal, abnormal)
         labels, chosen = self.pseudo_labels(number - 1, rows, batch.length, abnormal)
         part, hidden = self._stage(number, rows)
@@ -227,7 +227,7 @@ def completeness_losses(logits: Tensor, normal: Tensor, abnormal: Tensor) -> dic
     """The first stage's terms, unweighted, and their weighted ``total``.
 
     Args:
-        logits: Of every segment and head ``[2n, S, M]``.
+        logits: Of every piece and head ``[2n, S, M]``.
         normal: Numbers of the normal videos ``[n]``.
         abnormal: Of the abnormal ones ``[n]``.
     """

@@ -22,7 +22,7 @@ Loss terms          ``normal_rank``: max(0, 1 - highest S of a normal video with
                     0.2 S with the normal text + 0.8 (1 - S with the class), each S from 0 to 1; no gradient
 Optimiser           Adam, weight decay 0.005 (in the gradient); learning rate 1e-4 (UCF-Crime 1e-3)
 Batch               32 normal and 32 abnormal videos
-Segments            256, padded
+Pieces              256, padded
 Epochs              20 (UCF-Crime 50)
 Source              paper, main text; depth, heads, optimiser, rates, epochs, batch and rows only from others' accounts
                     of its supplement (two reimplementations); there is no official code
@@ -57,7 +57,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import paired_halves, valid_rows
+from train.baselines.pieces import paired_halves, valid_rows
 from train.model.branches import TEMPERATURE, Output
 from train.model.clip_text import ClipTextEncoder, prompt_tokens
 from train.samples import Batch

@@ -87,7 +87,7 @@ def test_the_first_stages_terms_by_a_plain_computation() -> None:
     score = 1 / (1 + np.exp(-z))
     best = []
     for video in range(4):
-        means = sorted((sum(score[video, segment]) / 3 for segment in range(30)), reverse=True)
+        means = sorted((sum(score[video, piece]) / 3 for piece in range(30)), reverse=True)
         best.append(sum(means[:7]) / 7)
     ranking = [max(0.0, 1 - best[a] + best[n]) for a in (1, 3) for n in (0, 2)]
     cosines, distances = [], []
