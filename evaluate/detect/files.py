@@ -31,7 +31,7 @@ from evaluate.detect.models import RANDOM_WEIGHTS
 from evaluate.detect.scoring import Scored
 from evaluate.report.heard import hear
 from evaluate.report.thumbnails import Glimpse
-from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark
+from evaluate.report.timeline import ClassMap, Drawing, Mark, ScoreLine
 from extract.base.printable import cell
 
 FORMAT = "avadclip-detections"
@@ -155,9 +155,9 @@ def compose(scored: Scored, found: Sequence[Detection], seen: Glimpse | None, th
         title=scored.path.stem,
         unit=unit,
         end=float(times[-1]),
-        curves=[
-            Curve(f"{scored.model.name}, classification branch", times, scored.scores.anomaly),
-            Curve(f"{scored.model.name}, alignment branch", times, scored.scores.anomaly_alignment),
+        lines=[
+            ScoreLine(f"{scored.model.name}, classification branch", times, scored.scores.anomaly),
+            ScoreLine(f"{scored.model.name}, alignment branch", times, scored.scores.anomaly_alignment),
         ],
         class_map=ClassMap(scored.model.names, times, scored.scores.classes),
         marks=[Mark(float(times[one.first]), float(times[one.after]), one.column) for one in found],

@@ -250,10 +250,10 @@ def completeness_losses(logits: Tensor, normal: Tensor, abnormal: Tensor) -> dic
 
 def diversity(logits: Tensor) -> Tensor:
     """Mean over videos and pairs of heads of the cosine of their softmax over time, for logits ``[B, S, M]``."""
-    curves = logits.softmax(dim=1)
+    attentions = logits.softmax(dim=1)
     pairs = [
-        F.cosine_similarity(curves[..., one], curves[..., other], dim=1)
-        for one, other in combinations(range(curves.shape[-1]), 2)
+        F.cosine_similarity(attentions[..., one], attentions[..., other], dim=1)
+        for one, other in combinations(range(attentions.shape[-1]), 2)
     ]
     return torch.stack(pairs).mean()
 

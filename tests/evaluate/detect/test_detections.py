@@ -61,7 +61,7 @@ def test_an_anomaly_that_no_class_explains_is_a_detection_without_one() -> None:
 def test_a_clear_class_names_its_part_of_what_happens_and_the_rest_stays_unnamed() -> None:
     sure, shared, normal = [0.1, 0.8, 0.1], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05]
     found = events([0.1, 0.6, 0.9, 0.9, 0.7, 0.1], [normal, shared, sure, sure, [0.7, 0.2, 0.1], normal])
-    # The class's curve reaches down from 0.8 to 0.35: the first and the fifth snippet of what happens are below.
+    # The class's probability reaches down from 0.8 to 0.35: the first and the fifth snippet of what happens are below.
     assert found == [(None, 1, 2, 0.6), (1, 2, 4, 0.8), (None, 4, 5, 0.7)]
 
 

@@ -92,10 +92,10 @@ def test_the_first_stages_terms_by_a_plain_computation() -> None:
     ranking = [max(0.0, 1 - best[a] + best[n]) for a in (1, 3) for n in (0, 2)]
     cosines, distances = [], []
     for video in range(4):
-        curves = [np.exp(z[video, :, head]) / np.exp(z[video, :, head]).sum() for head in range(3)]
+        attentions = [np.exp(z[video, :, head]) / np.exp(z[video, :, head]).sum() for head in range(3)]
         for one, other in ((0, 1), (0, 2), (1, 2)):
-            norms = math.sqrt(sum(curves[one] ** 2)) * math.sqrt(sum(curves[other] ** 2))
-            cosines.append(sum(curves[one] * curves[other]) / norms)
+            norms = math.sqrt(sum(attentions[one] ** 2)) * math.sqrt(sum(attentions[other] ** 2))
+            cosines.append(sum(attentions[one] * attentions[other]) / norms)
         heads = [sum(score[video, :, head]) / 30 for head in range(3)]
         distances += [abs(mean - sum(heads) / 3) for mean in heads]
     expected = {
