@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from evaluate.detect.detections import Detection
 from evaluate.detect.files import anomaly_of
 from evaluate.detect.scoring import Scored
-from evaluate.detect.segments import Detection
 from evaluate.pages.html import address
 from evaluate.pages.index_page import Entry
 from evaluate.pages.pictures import most_certain, photograph, spectrogram
-from evaluate.pages.video_page import Annotated, Curve, VideoPage
+from evaluate.pages.video_page import Annotated, ScoreLine, VideoPage
 from evaluate.report.thumbnails import Glimpse
 from evaluate.report.timeline import Drawing
 from extract.catalog import Video
@@ -23,21 +23,21 @@ MOST_PICTURES = 200
 
 
 def frames_to_see(scored: Scored, found: Sequence[Detection]) -> dict[int, int]:
-    """Choose the frames that stand for segments, by the segments' places: each begins its surest snippet."""
+    """Choose the frames that stand for detections, by the detections' places: each begins its surest snippet."""
     stride = scored.model.checkpoint.header.trained_on.stride
     anomaly = anomaly_of(scored)
     frames = {}
     for place in most_certain([one.confidence for one in found], MOST_PICTURES):
         one = found[place]
-        curve = anomaly if one.column is None else scored.scores.classes[:, one.column]
-        frames[place] = (one.first + int(curve[one.first : one.after].argmax())) * stride
+        sure = anomaly if one.column is None else scored.scores.classes[:, one.column]
+        frames[place] = (one.first + int(sure[one.first : one.after].argmax())) * stride
     return frames
 
 
 def compose_page(
     scored: Scored,
     drawing: Drawing,
-    segments: Sequence[Mapping[str, Any]],
+    detections: Sequence[Mapping[str, Any]],
     seen: Glimpse,
     frames: Mapping[int, int],
     truth: Video | None,
@@ -49,9 +49,9 @@ def compose_page(
     Args:
         scored: The video.
         drawing: Its figure.
-        segments: Of its JSON file.
+        detections: Of its JSON file.
         seen: Pictures of the frames that ``frames_to_see`` names.
-        frames: Those, by the segments' places.
+        frames: Those, by the detections' places.
         truth: The video's line of a catalog; ``None`` without one.
         class_threshold: Probability from which on something has a class's name.
         path: Where the page will be.
@@ -62,14 +62,14 @@ def compose_page(
         address=address(scored.path, path),
         file=os.fsencode(scored.path.name).decode(errors="replace"),
         unit=drawing.unit,
-        edges=drawing.curves[0].edges,
-        curves=[Curve(curve.name, curve.values) for curve in drawing.curves],
+        edges=drawing.lines[0].edges,
+        lines=[ScoreLine(line.name, line.values) for line in drawing.lines],
         codes=model.codes,
         names=model.names,
         classes=scored.scores.classes,
-        segments=segments,
+        detections=detections,
         pictures=[
-            photograph(seen.moments[frames[place]]) if place in frames else None for place in range(len(segments))
+            photograph(seen.moments[frames[place]]) if place in frames else None for place in range(len(detections))
         ],
         threshold=drawing.threshold or 0.0,
         class_threshold=class_threshold,
@@ -88,11 +88,11 @@ def compose_page(
 
 def entry_of(shown: VideoPage, path: Path) -> Entry:
     """Give a page's line of the list of all pages."""
-    surest = max(float(curve.values.max()) for curve in shown.curves)
-    confident = sorted(range(len(shown.segments)), key=lambda one: -shown.segments[one]["confidence"])
+    surest = max(float(line.values.max()) for line in shown.lines)
+    confident = sorted(range(len(shown.detections)), key=lambda one: -shown.detections[one]["confidence"])
     picture = next((shown.pictures[place] for place in confident if shown.pictures[place]), None)
-    names = dict.fromkeys(one["class"] for one in shown.segments)
-    return Entry(shown.video_id, path.name, picture, len(shown.segments), ", ".join(names), surest)
+    names = dict.fromkeys(one["class"] for one in shown.detections)
+    return Entry(shown.video_id, path.name, picture, len(shown.detections), ", ".join(names), surest)
 
 
 def _annotated(scored: Scored, drawing: Drawing, truth: Video) -> list[Annotated] | None:
@@ -102,7 +102,7 @@ def _annotated(scored: Scored, drawing: Drawing, truth: Video) -> list[Annotated
         return [] if set(truth.labels) == {codes[0]} else None
     names = dict(zip(codes, scored.model.names, strict=True))
     stride = scored.model.checkpoint.header.trained_on.stride
-    edges = drawing.curves[0].edges
+    edges = drawing.lines[0].edges
     frames = np.append(np.arange(len(edges) - 1) * float(stride), float(scored.scores.frames))
     return [
         Annotated(

@@ -19,7 +19,7 @@ class Entry:
         video_id: Its id.
         page: File name of its page, which lies beside the list.
         picture: A data address, or ``None``.
-        found: How many segments were detected.
+        found: How many detections were detected.
         classes: Their classes in words.
         anomaly: The highest.
     """

@@ -67,21 +67,21 @@ function add(svg, name, attributes, words) {
 const box = (start, end, y, height, kind) => ({
   x: 1000 * start / page.end, width: Math.max(1000 * (end - start) / page.end, 1), y, height, class: kind,
 });
-const startOf = (segment) => page.unit === "seconds" ? segment.start_seconds : segment.start_frame;
-const endOf = (segment) => page.unit === "seconds" ? segment.end_seconds : segment.end_frame;
+const startOf = (detection) => page.unit === "seconds" ? detection.start_seconds : detection.start_frame;
+const endOf = (detection) => page.unit === "seconds" ? detection.end_seconds : detection.end_frame;
 
-function drawCurves() {
-  const svg = byId("curves"), height = (value) => (97 - 94 * value).toFixed(2);
+function drawLines() {
+  const svg = byId("lines"), height = (value) => (97 - 94 * value).toFixed(2);
   svg.replaceChildren();
-  for (const one of page.segments) {
+  for (const one of page.detections) {
     add(svg, "rect", box(startOf(one), endOf(one), 0, 100, "found"), `${one.class}, ${clock(startOf(one))}`);
   }
   const level = height(page.threshold);
   add(svg, "line", {x1: 0, x2: 1000, y1: level, y2: level, class: "at-threshold"});
-  page.curves.forEach((curve, number) => {
+  page.lines.forEach((line, number) => {
     let pen = "M";
     const steps = columns().map((column) => {
-      const value = highest(curve.values, column), from = pen;
+      const value = highest(line.values, column), from = pen;
       pen = value === null ? "M" : "L";
       if (value === null) return "";
       return `${from}${(1000 * column.start).toFixed(2)} ${height(value)}H${(1000 * column.end).toFixed(2)}`;
@@ -107,7 +107,7 @@ function drawClasses() {
   });
   const tall = 100 / page.classes.length;
   frames.replaceChildren();
-  for (const one of page.segments) {
+  for (const one of page.detections) {
     const row = page.classes.findIndex((other) => other.label === one.label);
     if (one.label !== null && row >= 0) add(frames, "rect", box(startOf(one), endOf(one), row * tall, tall, "framed"));
   }
@@ -136,8 +136,8 @@ function follow(element, start, end) {
   element.dataset.from = start;
   element.dataset.until = end;
 }
-document.querySelectorAll("tr[data-segment]").forEach((row) => {
-  const one = page.segments[Number(row.dataset.segment)];
+document.querySelectorAll("tr[data-detection]").forEach((row) => {
+  const one = page.detections[Number(row.dataset.detection)];
   follow(row, startOf(one), endOf(one));
 });
 document.querySelectorAll("#annotated li").forEach((item, number) => {
@@ -189,7 +189,7 @@ function each() {
 video.addEventListener("play", () => requestAnimationFrame(each));
 video.requestVideoFrameCallback?.((at, shown) => { if (video.currentTime === 0) first = shown.mediaTime; });
 
-drawCurves();
+drawLines();
 drawClasses();
 drawTruth();
 drawTicks();

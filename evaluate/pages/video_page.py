@@ -4,9 +4,9 @@ One HTML file that holds all but the video, to which it leads by a relative addr
 the video too. What it draws stands in it as JSON, in an element with the id ``data``:
 
 ``video_id``, ``file`` (the video's name), ``unit`` and ``end`` of the time axis, ``edges`` [T + 1] (where each snippet
-begins and the last one ends), ``curves`` (``name`` and ``values`` [T]; ``null`` where nothing was scored),
+begins and the last one ends), ``lines`` (``name`` and ``values`` [T]; ``null`` where nothing was scored),
 ``threshold``, ``class_threshold``, ``classes`` (``name``, ``label`` and ``values`` [T]; the first is normal),
-``segments`` as ``evaluate.detect`` writes them, and ``truth`` (``class``, ``label``, ``start``, ``end``; ``null``
+``detections`` as ``evaluate.detect`` writes them, and ``truth`` (``class``, ``label``, ``start``, ``end``; ``null``
 without a catalog).
 """
 
@@ -30,7 +30,7 @@ DECIMALS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class ScoreLine:
     """How anomalous each snippet is by one branch.
 
     Attributes:
@@ -69,12 +69,12 @@ class VideoPage:
         file: Name of the video.
         unit: What the time axis counts, ``seconds`` or ``frames``; by frames nothing can be played to.
         edges: [T + 1] float64, where each snippet begins and the last one ends.
-        curves: One or two.
+        lines: One or two.
         codes: Label codes [C]; the first is normal.
         names: Each of them in words.
         classes: [T, C] class probabilities.
-        segments: What was detected, as the JSON file of ``evaluate.detect`` has it.
-        pictures: A data address of a picture a segment, or ``None``.
+        detections: What was detected, as the JSON file of ``evaluate.detect`` has it.
+        pictures: A data address of a picture a detection, or ``None``.
         threshold: Anomaly from which on something happens.
         class_threshold: Probability from which on it has a class's name.
         facts: How it came about, names and plain texts.
@@ -88,11 +88,11 @@ class VideoPage:
     file: str
     unit: str
     edges: NDArray[np.float64]
-    curves: Sequence[Curve]
+    lines: Sequence[ScoreLine]
     codes: Sequence[str]
     names: Sequence[str]
     classes: NDArray[np.float32]
-    segments: Sequence[Mapping[str, Any]]
+    detections: Sequence[Mapping[str, Any]]
     pictures: Sequence[str | None]
     threshold: float
     class_threshold: float
@@ -108,7 +108,7 @@ def spell(shown: VideoPage) -> str:
         f"<p class=warning>{escape(shown.warning)}</p>" if shown.warning else "",
         _player(shown),
         _panels(shown),
-        _segments(shown),
+        _detections(shown),
         *_truth(shown),
         heading("How this came about"),
         described(shown.facts),
@@ -129,20 +129,19 @@ def _player(shown: VideoPage) -> str:
         f'aria-label="The video {name}"></video>\n'
         f'<p id="unplayable" class="warning" role="status" hidden>This browser cannot play {name}, or it is not there '
         f'(<a href="{escape(shown.address)}">its place</a>). Everything else on this page works without it.</p>\n'
-        "<noscript><p class=warning>Curves and list follow the video only where scripts may run.</p></noscript>"
+        "<noscript><p class=warning>Lines and list follow the video only where scripts may run.</p></noscript>"
     )
 
 
 def _panels(shown: VideoPage) -> str:
-    surest = np.nan_to_num(np.max([curve.values for curve in shown.curves], axis=0))
+    surest = np.nan_to_num(np.max([line.values for line in shown.lines], axis=0))
     highest = int(surest.argmax())
     words = (
         f"Anomaly over time, highest {percent(float(surest[highest]))} at {clock(float(shown.edges[highest]))}; "
-        f"{len(shown.segments)} detected"
+        f"{len(shown.detections)} detected"
     )
     lines = "".join(
-        f'<span><i class="line line{number}"></i>{escape(curve.name)}</span>'
-        for number, curve in enumerate(shown.curves)
+        f'<span><i class="line line{number}"></i>{escape(line.name)}</span>' for number, line in enumerate(shown.lines)
     )
     true = '<span><i class="area true"></i>annotated</span>' if shown.truth is not None else ""
     legend = (
@@ -153,8 +152,8 @@ def _panels(shown: VideoPage) -> str:
     rows = "".join(f"<li>{escape(name)}</li>" for name in shown.names)
     panels = [
         ("<ul class=scale><li>1</li><li>anomaly</li><li>0</li></ul>",
-         f'<svg id="curves" role="img" aria-label="{escape(words)}" viewBox="0 0 1000 100" '
-         'preserveAspectRatio="none"></svg>', "curves"),
+         f'<svg id="lines" role="img" aria-label="{escape(words)}" viewBox="0 0 1000 100" '
+         'preserveAspectRatio="none"></svg>', "lines"),
         (f"<ul class=rows>{rows}</ul>",
          f'<canvas id="classes" role="img" aria-label="Probability of each class over time: {named}"></canvas>'
          '<svg id="frames" aria-hidden="true" viewBox="0 0 1000 100" preserveAspectRatio="none"></svg>', "map"),
@@ -174,7 +173,7 @@ def _panels(shown: VideoPage) -> str:
     )
     end = float(shown.edges[-1])
     help_text = (
-        "Click anywhere in the curves to go there. Arrow keys go a second back and on (with Shift a tenth), Page Up "
+        "Click into the drawings to go there. Arrow keys go a second back and on (with Shift a tenth), Page Up "
         "and Page Down ten, Home and End to the ends; the space bar plays and pauses."
         if shown.unit == "seconds"
         else "All pictures of this file are shown at once, so that the axis counts frames."
@@ -187,18 +186,18 @@ def _panels(shown: VideoPage) -> str:
     )
 
 
-def _segments(shown: VideoPage) -> str:
+def _detections(shown: VideoPage) -> str:
     title = heading("Detected")
-    if not shown.segments:
+    if not shown.detections:
         return title + paragraph(f"Nothing: the anomaly never reaches {shown.threshold:g}.")
     unit = "seconds" if shown.unit == "seconds" else "frame"
     lines = []
-    for number, (one, picture) in enumerate(zip(shown.segments, shown.pictures, strict=True)):
+    for number, (one, picture) in enumerate(zip(shown.detections, shown.pictures, strict=True)):
         start, end = float(one[f"start_{unit}"]), float(one[f"end_{unit}"])
         seen = f'<img alt="Picture of {escape(one["class"])}" src="{picture}">' if picture else ""
         likeliest = "; ".join(f"{entry['class']} {percent(entry['probability'])}" for entry in one["likeliest"])
         lines.append(
-            f'<tr data-segment="{number}"><td><button type=button class=go data-to="{start:.3f}">{seen}'
+            f'<tr data-detection="{number}"><td><button type=button class=go data-to="{start:.3f}">{seen}'
             f"{stretch(start, end, shown.unit)}</button></td><td class=class>{escape(one['class'])}</td>"
             f"<td class=number>{percent(one['confidence'])}</td><td class=number>{percent(one['anomaly'])}</td>"
             f"<td>{escape(likeliest)}</td></tr>\n"
@@ -207,7 +206,7 @@ def _segments(shown: VideoPage) -> str:
         f'<th scope="col">{text}</th>' for text in ("When", "Class", "Confidence", "Anomaly", "Likeliest classes")
     )
     return (
-        f'{title}<div class=list><table id="segments"><thead><tr>{heads}</tr></thead><tbody>\n'
+        f'{title}<div class=list><table id="detections"><thead><tr>{heads}</tr></thead><tbody>\n'
         f"{''.join(lines)}</tbody></table></div>"
     )
 
@@ -232,14 +231,14 @@ def _data(shown: VideoPage) -> dict[str, Any]:
         "unit": shown.unit,
         "end": round(float(shown.edges[-1]), 3),
         "edges": np.round(shown.edges, 3).tolist(),
-        "curves": [{"name": curve.name, "values": _rounded(curve.values)} for curve in shown.curves],
+        "lines": [{"name": line.name, "values": _rounded(line.values)} for line in shown.lines],
         "threshold": shown.threshold,
         "class_threshold": shown.class_threshold,
         "classes": [
             {"name": name, "label": code, "values": _rounded(shown.classes[:, column])}
             for column, (code, name) in enumerate(zip(shown.codes, shown.names, strict=True))
         ],
-        "segments": list(shown.segments),
+        "detections": list(shown.detections),
         "truth": None
         if shown.truth is None
         else [{"class": one.name, **{k: v for k, v in asdict(one).items() if k != "name"}} for one in shown.truth],

@@ -1,4 +1,4 @@
-"""A few pictures of a video: evenly spaced ones to draw above its curves, and small ones of single moments."""
+"""A few pictures of a video: evenly spaced ones to draw above its scores, and small ones of single moments."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

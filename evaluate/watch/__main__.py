@@ -6,7 +6,7 @@ name; without one it is called after its host or file. All share one encoder.
 
 Of each source ``--out`` then holds a folder: ``events.jsonl`` (a line when an event begins, goes on, ends, and when its
 clip is there), ``scores.csv`` (a line a snippet), and of every event a clip, a thumbnail and a page in which the clip
-plays above its curves. ``index.html`` leads to the last events of all. A source that is lost is opened again after a
+plays above its scores. ``index.html`` leads to the last events of all. A source that is lost is opened again after a
 pause, a second at first and a minute at most. Ctrl-C and SIGTERM end events and close clips.
 """
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from evaluate.watch.watcher import Watcher
 
-STAGE = "watch"
+LABEL = "watch"
 GAP_SECONDS = 2.0
 GOES_ON_SECONDS = 10.0
 
@@ -95,11 +95,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     from extract.base.progress import say
 
     def tell(text: str) -> None:
-        say(f"{STAGE}: {text}")
+        say(f"{LABEL}: {text}")
 
-    with sole_run(arguments.out / STAGE):
-        tools = ready_tools(arguments, STAGE, audio_batch=1)
-        says = said_of(point, arguments, tools.model, STAGE) if point else ""
+    with sole_run(arguments.out / LABEL):
+        tools = ready_tools(arguments, LABEL, audio_batch=1)
+        says = said_of(point, arguments, tools.model, LABEL) if point else ""
         settings = partial(
             Settings,
             tools.settings.stride,

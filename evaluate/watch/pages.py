@@ -15,7 +15,7 @@ import numpy as np
 from evaluate.detect.models import RANDOM_WEIGHTS
 from evaluate.pages import live_page, video_page
 from evaluate.pages.html import address, held
-from evaluate.pages.video_page import Curve, VideoPage
+from evaluate.pages.video_page import ScoreLine, VideoPage
 from evaluate.watch.camera import CLIP
 from evaluate.watch.events import BEGINS, ENDS, Moment
 from evaluate.watch.records import EVENTS
@@ -122,7 +122,7 @@ class Pages:
             np.float32,
         )[rows]  # [T, 2 + C]
         begins, ends = (min(max(float(event[key]) - start, 0.0), seconds) for key in ("start_seconds", "end_seconds"))
-        segment = {key: event[key] for key in ("class", "label", "confidence", "anomaly", "likeliest")}
+        detection = {key: event[key] for key in ("class", "label", "confidence", "anomaly", "likeliest")}
         folder, remarks = self._out / source, list(map(str, event["notes"]))
         return VideoPage(
             video_id=f"{source}, {event['event']}",
@@ -130,14 +130,14 @@ class Pages:
             file=str(clip["clip"]),
             unit="seconds",
             edges=edges,
-            curves=[
-                Curve(f"{event['model']}, {branch} branch", values[:, column])
+            lines=[
+                ScoreLine(f"{event['model']}, {branch} branch", values[:, column])
                 for column, branch in enumerate(("classification", "alignment"))
             ],
             codes=self._codes,
             names=self._names,
             classes=values[:, 2:],
-            segments=[segment | {"start_seconds": round(begins, 3), "end_seconds": round(ends, 3)}],
+            detections=[detection | {"start_seconds": round(begins, 3), "end_seconds": round(ends, 3)}],
             pictures=[self._picture(folder, event.get("thumbnail"))],
             threshold=float(event["threshold"]),
             class_threshold=float(event["class_threshold"]),

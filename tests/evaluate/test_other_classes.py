@@ -151,7 +151,7 @@ def test_what_detection_writes_says_which_classes_were_not_trained(learned: Lear
         [str(video), "--checkpoint", str(learned.checkpoint), *given, *settings, *thresholds, "--out", str(tmp_path)]
     )
     found = json.loads((tmp_path / "own.json").read_text())
-    told = {one["class"] for segment in found["segments"] for one in segment["likeliest"]}
+    told = {one["class"] for detection in found["segments"] for one in detection["likeliest"]}
     assert told == {"A person falling", "people fighting (not trained)"}
     assert any("not trained: people fighting" in note for note in found["notes"])
     assert (

@@ -9,12 +9,12 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("config", "extract", "train", "evaluate", "profiles", "envs")
+COPIED = ("config", "extract", "train", "evaluate", "profiles", "envs")
 
 
 def copy_project(folder: Path) -> Path:
     """Copy what Snakemake reads into ``folder``."""
-    for name in STAGES:
+    for name in COPIED:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
     return folder

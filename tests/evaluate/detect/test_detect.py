@@ -15,7 +15,7 @@ from evaluate.score import main as score
 from evaluate.scores_file import read_scores
 from extract import align, audio, visual
 from extract.base.errors import InputError
-from extract.catalog import Video, write_catalog
+from extract.catalog import Segment, Video, write_catalog
 from extract.datasets import DATA_SETS
 from extract.encoders.clip import load_clip
 from extract.encoders.preprocessing import PREPROCESSING
@@ -25,6 +25,7 @@ from extract.encoders.wav2clip import load_wav2clip
 from extract.failures import read_failures
 from extract.image_models import ENCODER
 from extract.shard import Encoding
+from tests.evaluate.pages.shown import Parsed
 from tests.extract.made_videos import FPS, click_track, cut_short, to_front, write_numbered
 from tests.machine import QUICK
 from train.checkpoint import Header, TrainedOn, save_checkpoint
@@ -136,7 +137,7 @@ def test_scores_are_those_of_the_pipeline(tmp_path: Path) -> None:
     assert np.ptp(expected.anomaly) > 0.02
 
 
-def test_seconds_frames_and_segments_end_with_the_video(tmp_path: Path) -> None:
+def test_seconds_frames_and_detections_end_with_the_video(tmp_path: Path) -> None:
     video, checkpoint = write_own(tmp_path), save_model(tmp_path / "teacher.safetensors")
     detect(video, checkpoint, tmp_path / "out", "--threshold", "0.001", "--class-threshold", "0.001")
     rows = read_rows(tmp_path / "out" / "own.csv")
@@ -145,13 +146,21 @@ def test_seconds_frames_and_segments_end_with_the_video(tmp_path: Path) -> None:
     assert column(rows, "end_seconds").tolist() == [0.64, 1.28, 1.48]
     found = json.loads((tmp_path / "out" / "own.json").read_text())
     assert (found["frames"], found["seconds"], found["model"], found["threshold"]) == (37, 1.48, "teacher", 0.001)
-    assert {segment["class"] for segment in found["segments"]} == set(DATA_SETS["xd"].prompts[1:])
-    for segment in found["segments"]:
-        first, after = segment["start_frame"] // STRIDE, -(-segment["end_frame"] // STRIDE)
-        assert segment["confidence"] == pytest.approx(column(rows, segment["class"])[first:after].max(), abs=1e-6)
-        assert segment["start_seconds"] == pytest.approx(segment["start_frame"] / FPS)
-        assert segment["end_seconds"] == pytest.approx(segment["end_frame"] / FPS)
-        assert segment["end_frame"] <= FRAMES
+    assert {detection["class"] for detection in found["segments"]} == set(DATA_SETS["xd"].prompts[1:])
+    for detection in found["segments"]:
+        first, after = detection["start_frame"] // STRIDE, -(-detection["end_frame"] // STRIDE)
+        assert detection["confidence"] == pytest.approx(column(rows, detection["class"])[first:after].max(), abs=1e-6)
+        assert detection["start_seconds"] == pytest.approx(detection["start_frame"] / FPS)
+        assert detection["end_seconds"] == pytest.approx(detection["end_frame"] / FPS)
+        assert detection["end_frame"] <= FRAMES
+    page = Parsed((tmp_path / "out" / "own.html").read_text(encoding="utf-8"))
+    assert page.data["detections"] == found["segments"]
+    assert page.data["edges"] == [0, 0.64, 1.28, 1.48]
+    for drawn, name in zip(page.data["lines"], ("anomaly", "anomaly_alignment"), strict=True):
+        np.testing.assert_allclose(drawn["values"], column(rows, name), atol=5.1e-5)
+    for drawn in page.data["classes"]:
+        np.testing.assert_allclose(drawn["values"], column(rows, drawn["name"]), atol=5.1e-5)
+    assert len([one for one in page.of("img") if one.get("id") != "sound"]) == len(found["segments"])
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["own.csv", "own.html", "own.json", "own.png", "own.svg"]
 
@@ -170,11 +179,11 @@ def test_an_anomaly_that_no_class_explains_is_found_and_its_likeliest_classes_ar
     )
     write_own(tmp_path / "videos", "=own.mp4")
     detect(tmp_path / "videos", save_model(tmp_path / "teacher"), tmp_path / "out")
-    (segment,) = json.loads((tmp_path / "out" / "=own.json").read_text())["segments"]
-    assert (segment["class"], segment["label"]) == ("anomaly", None)
-    assert (segment["start_frame"], segment["end_frame"], segment["end_seconds"]) == (0, FRAMES, 1.48)
-    assert segment["anomaly"] == segment["confidence"] == pytest.approx(0.99)
-    assert segment["likeliest"] == [
+    (detection,) = json.loads((tmp_path / "out" / "=own.json").read_text())["segments"]
+    assert (detection["class"], detection["label"]) == ("anomaly", None)
+    assert (detection["start_frame"], detection["end_frame"], detection["end_seconds"]) == (0, FRAMES, 1.48)
+    assert detection["anomaly"] == detection["confidence"] == pytest.approx(0.99)
+    assert detection["likeliest"] == [
         {"class": "shooting", "probability": pytest.approx(0.3)},
         {"class": "riot", "probability": pytest.approx(0.25)},
     ]
@@ -193,7 +202,7 @@ def test_an_anomaly_that_no_class_explains_is_found_and_its_likeliest_classes_ar
     }
 
 
-def test_a_video_without_a_segment_says_so_on_the_screen(
+def test_a_video_without_a_detection_says_so_on_the_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
@@ -205,7 +214,7 @@ def test_a_video_without_a_segment_says_so_on_the_screen(
     )
     write_own(tmp_path / "videos")
     detect(tmp_path / "videos", save_model(tmp_path / "vadclip", "vadclip"), tmp_path / "out")
-    assert "own: no segment; its anomaly reaches 0.300, and --threshold is 0.5" in capsys.readouterr().err
+    assert "own: no detection; its anomaly reaches 0.300, and --threshold is 0.5" in capsys.readouterr().err
     assert read_rows(tmp_path / "out" / "detections.csv") == []
 
 
@@ -282,6 +291,24 @@ def test_a_broken_video_is_listed_and_the_others_are_done(tmp_path: Path) -> Non
     assert names == of_good | {"detections.csv", "failures.csv", "index.html"}
 
 
+def test_the_index_leads_to_every_page_and_a_page_shows_what_the_catalog_says(tmp_path: Path) -> None:
+    for name in ("normal", "fight", 'a "#b'):
+        write_own(tmp_path / "videos", f"{name}.mp4", frames=FRAMES, sounds=False)
+    events = (Segment("B1", 8, 32), Segment("A", 32, 37))
+    listed = [Video("fight", "test", "f", ("B1",), events), Video("normal", "test", "n", ("A",))]
+    write_catalog(tmp_path / "catalog.jsonl", listed)
+    checkpoint = save_model(tmp_path / "vadclip", "vadclip")
+    detect(tmp_path / "videos", checkpoint, tmp_path / "out", "--catalog", str(tmp_path / "catalog.jsonl"))
+    index = Parsed((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
+    assert {one["href"] for one in index.of("a")} == {"./normal.html", "./fight.html", "./a%20%22%23b.html"}
+    pages = {
+        name: Parsed((tmp_path / "out" / f"{name}.html").read_text(encoding="utf-8")).data
+        for name in ("normal", "fight", 'a "#b')
+    }
+    assert pages["fight"]["truth"] == [{"class": "fighting", "label": "B1", "start": 0.32, "end": 1.28}]
+    assert (pages["normal"]["truth"], pages['a "#b']["truth"]) == ([], None)
+
+
 def save_point(path: Path, checkpoint: Path, **changes: Any) -> Path:
     provenance = {"checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest()}
     point = {"format": "avadclip-operating-point", "version": 1, "threshold": 0.25, "branch": "either"}
@@ -355,7 +382,7 @@ def test_another_author_s_method_that_tells_classes_detects_as_the_paper_s_do(tm
     found = json.loads((tmp_path / "out/own.json").read_text())
     assert found["model"] == model
     assert METHODS[model].faithfulness in " ".join(found["notes"])
-    named = {segment["class"] for segment in found["segments"]}
+    named = {detection["class"] for detection in found["segments"]}
     assert named <= {*DATA_SETS["xd"].prompts[1:], "anomaly"}
 
 

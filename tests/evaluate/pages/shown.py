@@ -10,14 +10,14 @@ import numpy as np
 
 from evaluate.pages.html import address
 from evaluate.pages.pictures import photograph
-from evaluate.pages.video_page import Annotated, Curve, VideoPage
+from evaluate.pages.video_page import Annotated, ScoreLine, VideoPage
 
 CODES, NAMES = ("A", "B1", "G"), ("normal", "fighting", 'a <bang> & "boom"')
 SNIPPET = 0.64
 
 
-def segment(first: int, after: int, column: int | None, confidence: float = 0.9) -> dict[str, Any]:
-    """Spell a segment as the JSON file of ``evaluate.detect`` does."""
+def detection(first: int, after: int, column: int | None, confidence: float = 0.9) -> dict[str, Any]:
+    """Spell a detection as the JSON file of ``evaluate.detect`` does."""
     return {
         "class": "anomaly" if column is None else NAMES[column],
         "label": None if column is None else CODES[column],
@@ -43,11 +43,14 @@ def shown(video: Path, page: Path, snippets: int = 15, **changes: Any) -> VideoP
         file=video.name,
         unit="seconds",
         edges=np.arange(snippets + 1) * SNIPPET,
-        curves=[Curve("teacher, classification branch", anomaly), Curve("teacher, alignment branch", anomaly * 0.9)],
+        lines=[
+            ScoreLine("teacher, classification branch", anomaly),
+            ScoreLine("teacher, alignment branch", anomaly * 0.9),
+        ],
         codes=CODES,
         names=NAMES,
         classes=classes,
-        segments=[segment(6, 11, 1), segment(13, 14, None, 0.6)],
+        detections=[detection(6, 11, 1), detection(13, 14, None, 0.6)],
         pictures=[picture, None],
         threshold=0.5,
         class_threshold=0.5,

@@ -22,10 +22,15 @@ def chromium() -> Iterator[Browser]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return write_alarms(tmp_path_factory.mktemp("made") / "v.mp4", 9.6, [(3.84, 7.04)]).read_bytes()
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, video: bytes) -> Path:
     (tmp_path / "videos").mkdir()
-    write_alarms(tmp_path / "videos" / f"{NAME}.mp4", 9.6, [(3.84, 7.04)])
+    (tmp_path / "videos" / f"{NAME}.mp4").write_bytes(video)
     return tmp_path
 
 
@@ -45,16 +50,16 @@ def moment(chromium: Browser) -> tuple[float, float]:
 def test_a_click_and_the_keys_go_to_a_moment_of_the_video(chromium: Browser, folder: Path) -> None:
     open_page(chromium, folder)
     chromium.until("video.readyState >= 2")
-    chromium.click("#curves", across=0.5)
+    chromium.click("#lines", across=0.5)
     assert moment(chromium) == (pytest.approx(4.8, abs=0.02), pytest.approx(4.8, abs=0.02))
     chromium.press("ArrowRight")
     chromium.press("ArrowLeft", shift=True)
     assert moment(chromium) == (pytest.approx(5.7, abs=0.02), pytest.approx(5.7, abs=0.02))
     chromium.press("Home")
     assert moment(chromium) == (0, 0)
-    chromium.click("tr[data-segment='1'] button")
+    chromium.click("tr[data-detection='1'] button")
     assert moment(chromium) == (pytest.approx(8.32), pytest.approx(8.32))
-    assert chromium.run("document.querySelector('[aria-current]').dataset.segment") == "1"
+    assert chromium.run("document.querySelector('[aria-current]').dataset.detection") == "1"
     chromium.click("#annotated button")
     assert moment(chromium)[1] == pytest.approx(4.0)
     assert chromium.run("document.getElementById('now').textContent") == "0:04.0"
@@ -82,8 +87,8 @@ def test_the_cursor_follows_the_video_that_plays(chromium: Browser, folder: Path
 
 def test_what_is_drawn_is_what_the_page_holds(chromium: Browser, folder: Path) -> None:
     open_page(chromium, folder)
-    assert chromium.run("document.querySelectorAll('#curves path').length") == 2
-    steps = chromium.run("document.querySelector('#curves path').getAttribute('d')").split("H")
+    assert chromium.run("document.querySelectorAll('#lines path').length") == 2
+    steps = chromium.run("document.querySelector('#lines path').getAttribute('d')").split("H")
     assert len(steps) == 16
     # The seventh snippet, 0.95 of the height, which leaves 3 of 100 free above and below.
     assert float(steps[6].split(" ")[1]) == pytest.approx(97 - 94 * 0.95, abs=0.01)
@@ -102,7 +107,7 @@ def test_without_the_video_the_page_says_so_and_the_rest_works(chromium: Browser
     open_page(chromium, folder)
     chromium.until("video.classList.contains('absent')")
     assert chromium.run("document.getElementById('unplayable').checkVisibility()")
-    chromium.click("tr[data-segment='0'] button")
+    chromium.click("tr[data-detection='0'] button")
     assert chromium.run("now") == pytest.approx(3.84)
     chromium.press("ArrowRight")
     assert chromium.run("document.getElementById('now').textContent") == "0:04.8"
@@ -132,6 +137,6 @@ def test_text_stands_out_from_the_page_in_dark_and_light(chromium: Browser, fold
 
 def test_a_page_that_counts_frames_does_not_try_to_play(chromium: Browser, folder: Path) -> None:
     open_page(chromium, folder, unit="frames")
-    chromium.click("#curves", across=0.25)
+    chromium.click("#lines", across=0.25)
     assert chromium.run("now") == pytest.approx(2.4, abs=0.02)
     assert chromium.run("video.currentTime") == 0

@@ -38,7 +38,7 @@ def test_a_page_leads_nowhere_but_to_its_video(tmp_path: Path) -> None:
     assert not any(word in policy for word in ("http", "unsafe", "*"))
 
 
-def test_the_data_are_the_curves_and_classes_rounded_to_four_decimals(tmp_path: Path) -> None:
+def test_the_data_are_the_lines_and_classes_rounded_to_four_decimals(tmp_path: Path) -> None:
     anomaly = np.linspace(0, 1, 15, dtype=np.float32)
     classes = np.stack([1 - anomaly, anomaly / 2, anomaly / 2], axis=1)
     one = page_of(tmp_path, classes=classes)
@@ -49,18 +49,18 @@ def test_the_data_are_the_curves_and_classes_rounded_to_four_decimals(tmp_path: 
 
 def test_what_was_not_scored_is_a_gap_and_no_zero(tmp_path: Path) -> None:
     given = shown(tmp_path / "a.mp4", tmp_path / "a.html")
-    for curve in given.curves:
-        curve.values[3] = np.nan
+    for line in given.lines:
+        line.values[3] = np.nan
     found = Parsed(spell(given)).data
-    assert [curve["values"][3] for curve in found["curves"]] == [None, None]
-    assert found["curves"][0]["values"][6] == pytest.approx(0.95)
+    assert [line["values"][3] for line in found["lines"]] == [None, None]
+    assert found["lines"][0]["values"][6] == pytest.approx(0.95)
 
 
 def test_every_detected_and_annotated_event_can_be_chosen(tmp_path: Path) -> None:
     found = page_of(tmp_path)
     assert [one["data-to"] for one in found.of("button")] == ["3.840", "8.320", "4.000"]
-    assert "0:03.8 to 0:07.0" in found.texts["segments"]
-    assert 'fighting 80%; a <bang> & "boom" 10%' in found.texts["segments"]
+    assert "0:03.8 to 0:07.0" in found.texts["detections"]
+    assert 'fighting 80%; a <bang> & "boom" 10%' in found.texts["detections"]
     assert "0:04.0 to 0:07.5" in found.texts["annotated"]
 
 
@@ -69,13 +69,13 @@ def test_all_that_is_drawn_has_words_for_those_who_cannot_see_it(tmp_path: Path)
     assert all(one.get("alt") for one in found.of("img"))
     drawn = [one for name in ("svg", "canvas") for one in found.of(name)]
     assert all(one.get("aria-label") or one.get("aria-hidden") == "true" for one in drawn)
-    (curves,) = (one for one in drawn if one["id"] == "curves")
-    assert curves["aria-label"] == "Anomaly over time, highest 95% at 0:03.8; 2 detected"
+    (lines,) = (one for one in drawn if one["id"] == "lines")
+    assert lines["aria-label"] == "Anomaly over time, highest 95% at 0:03.8; 2 detected"
     assert all(one.get("scope") == "col" for one in found.of("th"))
 
 
 def test_a_page_without_events_truth_or_sound_says_so_or_leaves_them_out(tmp_path: Path) -> None:
-    found = page_of(tmp_path, segments=[], pictures=[], truth=None, sound=None, warning="")
+    found = page_of(tmp_path, detections=[], pictures=[], truth=None, sound=None, warning="")
     assert "Nothing: the anomaly never reaches 0.5." in found.all_text
     assert "annotated" not in found.all_text.lower()
     assert found.of("img") == []
