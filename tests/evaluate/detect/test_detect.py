@@ -24,8 +24,8 @@ from extract.encoders.wav2clip import load_wav2clip
 from extract.failures import read_failures
 from extract.image_models import ENCODER
 from extract.shard import Encoding
-from tests.evaluate.test_other_classes import narrow_clip
 from tests.extract.made_videos import FPS, click_track, cut_short, to_front, write_numbered
+from tests.extract.narrow_clip import narrow_clip
 from tests.machine import QUICK
 from train.checkpoint import Header, TrainedOn, save_checkpoint
 from train.methods import METHODS
