@@ -120,7 +120,7 @@ def test_too_many_broken_videos_stop_the_run(project: Path) -> None:
     assert "1 of 16 videos failed" in done.stderr
 
 
-def test_every_file_between_the_stages_keeps_its_contract(project: Path) -> None:
+def test_every_file_between_the_commands_keeps_its_contract(project: Path) -> None:
     work = project / "work/mine"
     paths = [
         work / "catalog.jsonl",

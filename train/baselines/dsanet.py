@@ -73,10 +73,9 @@ from torch.utils.checkpoint import checkpoint
 from train.baselines.pieces import valid_rows
 from train.model.branches import TEMPERATURE, DualBranch, Output
 from train.model.clip_text import ClipTextEncoder, prompt_tokens
-from train.model.graph_branches import similarity_adjacency
 from train.model.layers import QuickGeluMLP
 from train.model.losses import AlignmentLoss, classification_loss, mil_align, text_separation_loss
-from train.model.temporal_adapter import BlockLocalLayer, TemporalAdapter
+from train.model.temporal_adapter import BlockLocalLayer, TemporalAdapter, similarity_adjacency
 from train.optimisers import Several, StableAdamW, recipe_optimiser
 from train.samples import Batch
 from train.settings import Recipe

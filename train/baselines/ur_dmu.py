@@ -47,8 +47,8 @@ from torch.nn import functional as F
 
 from train.baselines.pieces import paired_halves, resample, valid_rows
 from train.model.branches import Output, no_class_logits
-from train.model.graph_branches import distance_adjacency
 from train.model.losses import probability_loss
+from train.model.temporal_adapter import distance_adjacency
 from train.samples import Batch
 
 PIECES = 200
