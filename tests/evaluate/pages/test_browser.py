@@ -1,16 +1,20 @@
 """Pages in a real browser: they play, seek and follow, from disk and without the video too."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from evaluate.pages.live_page import SCRIPT
 from evaluate.pages.video_page import spell
+from evaluate.watch.events import BEGINS
 from extract.base.files import write_text
 from tests.evaluate.pages.browser import Browser, browser, needs_chromium
 from tests.evaluate.pages.shown import shown
 from tests.evaluate.watch.servers import write_alarms
+from tests.evaluate.watch.test_pages import line, pages
 
 pytestmark = needs_chromium
 NAME = "a <b>\"#&' ?%41"
@@ -140,3 +144,18 @@ def test_a_page_that_counts_frames_does_not_try_to_play(chromium: Browser, folde
     chromium.click("#lines", across=0.25)
     assert chromium.run("now") == pytest.approx(2.4, abs=0.02)
     assert chromium.run("video.currentTime") == 0
+
+
+def test_the_list_of_a_watch_shows_an_event_that_arrives(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evaluate.pages.live_page.SCRIPT", SCRIPT.replace("10000", "200"))
+    made = pages(tmp_path)
+    chromium.open((tmp_path / "index.html").as_uri())
+    chromium.run("document.getElementById('again').click()")  # still, until it is let again
+    made.event("gate", line(BEGINS))
+    time.sleep(0.6)
+    assert chromium.run("document.querySelectorAll('tbody tr').length") == 0
+    chromium.run("document.getElementById('again').click()")
+    chromium.until("document.querySelectorAll('tbody tr').length === 1")
+    assert chromium.complaints == []
