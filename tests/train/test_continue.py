@@ -12,8 +12,8 @@ from evaluate.score import main as score
 from evaluate.scores_file import read_scores
 from extract.base.errors import InputError
 from extract.datasets import DATA_SETS
-from tests.extract.narrow_clip import narrow_clip
 from tests.shards import VISUAL, Made, make_shard
+from tests.train.narrow_clip import narrow_clip
 from train.checkpoint import read_header, save_checkpoint
 from train.run import main
 
@@ -22,7 +22,7 @@ SHAPE = "--model teacher --layers 1 --window 4 --max-snippets 16"
 
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.learner.load_clip", narrow_clip)
+    monkeypatch.setattr("train.learner.load_clip", lambda weights, encoder: (narrow_clip(), weights))
 
 
 @pytest.fixture
