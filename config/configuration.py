@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from extract.base.decoders import LIBAV
 from extract.datasets import DataSet
 from train.settings import Architecture, Recipe, distils
 
@@ -27,6 +28,7 @@ class Encoder:
         threads: Processor cores of the job.
         workers: Processes that decode.
         encoder: Name of the image encoder; empty for the papers' CLIP.
+        decoder: What decodes the pictures.
     """
 
     weights: str
@@ -35,6 +37,7 @@ class Encoder:
     threads: int
     workers: int
     encoder: str = ""
+    decoder: str = LIBAV
 
 
 @dataclass(frozen=True)

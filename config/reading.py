@@ -17,6 +17,7 @@ from config.classes import data_set_of
 from config.configuration import Configuration, Encoder, Figure4, FrameLevel, Model, SoundStudy
 from config.schema_problem import did_you_mean
 from evaluate.paper_tables import TABLES
+from extract.base.decoders import DECODERS
 from extract.base.errors import InputError
 from extract.base.precision import AUTO, resolve
 from extract.datasets import DATA_SETS, XD
@@ -75,6 +76,7 @@ def schema() -> dict[str, Any]:
     """Give the schema of a configuration: ``schema.yaml``, and what the settings' own classes say."""
     whole: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     whole["properties"]["dataset"]["enum"] = list(DATA_SETS)
+    whole["$defs"]["image_encoder"]["properties"]["decoder"]["enum"] = list(DECODERS)
     (model,) = whole["properties"]["methods"]["patternProperties"].values()
     model["properties"]["rows"]["properties"] = {f"table{number}": {"type": "string"} for number in TABLES}
     learning = [one.name for one in fields(Recipe) if one.name not in GIVEN_ELSEWHERE]

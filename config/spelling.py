@@ -8,6 +8,7 @@ from typing import Any
 from config import paths, rows
 from config.configuration import PUBLISHED, Configuration
 from evaluate.paper_tables import TABLES
+from extract.base.decoders import LIBAV
 from extract.base.errors import InputError
 
 
@@ -192,6 +193,7 @@ def embedding(configuration: Configuration, stream: str) -> str:
     stored = {"dtype": configuration.dtype, "device": configuration.device}
     # What is not said is left out, so that older runs' commands stay as they are.
     named = {"encoder": encoder.encoder} if encoder.encoder else {}
+    named |= {"decoder": encoder.decoder} if encoder.decoder != LIBAV else {}
     made = named | {"weights": encoder.weights, "precision": encoder.precision, "batch": encoder.batch}
     return flags(sampling | stored | made | (configuration.cut if stream == "visual" else {}))
 
