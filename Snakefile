@@ -1,4 +1,4 @@
-# Wires the stages: catalog -> shards -> checkpoints -> scores -> metrics -> tables.
+# Wires the commands: catalog -> shards -> checkpoints -> scores -> metrics -> tables.
 # What a step does stands in the module that its rule calls.
 import sys
 

@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def estimate(data: Set, rates: Rates, epochs: int) -> list[Measurement]:
-    """Work out the hours of each stage, and what bounds extraction.
+    """Work out the hours of each step, and what bounds extraction.
 
     Args:
         data: The set at its own size.
@@ -131,7 +131,7 @@ def estimate(data: Set, rates: Rates, epochs: int) -> list[Measurement]:
     for name, times in SIZES.items():
         for gpus in GPUS:
             hours = {"decoding": times * decoding / gpus, "embedding": times * embedding / gpus}
-            slower = max(hours, key=lambda stage: hours[stage])
+            slower = max(hours, key=lambda step: hours[step])
             note = f"{rates.cores} cores a GPU"
             found += [
                 Measurement(f"{name}, {gpus} GPUs: decoding", hours["decoding"], "h", how=note),

@@ -1,7 +1,7 @@
 """``python -m benchmarks.evaluation``: how long the metrics take at XD-Violence's size.
 
 Random scores of 800 videos with 2.4 million frames and 7 classes, with random events. Chance scores are the hard case:
-their curves break into many more segments than those of a trained model.
+their scores break into many more predictions than those of a trained model.
 """
 
 import argparse

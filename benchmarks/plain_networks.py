@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
     from train.model.audio_tcn import AudioTCN
     from train.model.enhancement import EnhancementNet, UncertaintyNet
-    from train.model.graph_branches import GraphLayer
     from train.model.layers import QuickGeluMLP
-    from train.model.temporal_adapter import BlockLocalLayer, TemporalAdapter
+    from train.model.temporal_adapter import BlockLocalLayer, GraphLayer, TemporalAdapter
 
 PREFIX = POSTFIX = 10
 Branches = tuple[Tensor, Tensor, Tensor, Tensor | None]

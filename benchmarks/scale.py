@@ -62,14 +62,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 def growth(
     name: str, unit: str, sizes: Sequence[int], seconds: Callable[[int], float], start: float
 ) -> list[Measurement]:
-    """Measure one stage at its sizes.
+    """Measure one step at its sizes.
 
     Args:
-        name: The stage.
+        name: The step.
         unit: What a size counts.
         sizes: At least two sizes, rising.
-        seconds: Runs the stage at a size and gives how long it took.
-        start: Seconds that the stage takes for nothing.
+        seconds: Runs the step at a size and gives how long it took.
+        start: Seconds that the step takes for nothing.
 
     Returns:
         The exponent, the start-up, and the seconds that each size took beyond it.

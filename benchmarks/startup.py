@@ -22,8 +22,8 @@ from extract.base.help import command_parser
 
 ROOT = Path(__file__).parent.parent
 TARGET = "results/xd_table1.csv"
-STAGES = ("extract", "train", "evaluate")
-# What tells the stages' commands from their other modules.
+PACKAGES = ("extract", "train", "evaluate")
+# What tells the packages' commands from their other modules.
 COMMAND = 'if __name__ == "__main__":'
 
 
@@ -50,7 +50,7 @@ def time_plan() -> float:
     """Time the plan of XD-Violence's Table 1, in seconds."""
     config = Path("config") / "config.yaml"
     with tempfile.TemporaryDirectory() as folder:
-        for part in ("Snakefile", "config", "profiles", "envs", *STAGES):
+        for part in ("Snakefile", "config", "profiles", "envs", *PACKAGES):
             (Path(folder) / part).symlink_to(ROOT / part)
         for source in yaml.safe_load((ROOT / config).read_text(encoding="utf-8"))["videos"].values():
             # Files and folders alike: what is there is only looked at when a job runs.
@@ -59,11 +59,11 @@ def time_plan() -> float:
 
 
 def commands() -> list[str]:
-    """Name the stages' modules that can be run."""
+    """Name the packages' modules that can be run."""
     return [
-        f"{stage}.{path.stem}"
-        for stage in STAGES
-        for path in sorted((ROOT / stage).glob("*.py"))
+        f"{package}.{path.stem}"
+        for package in PACKAGES
+        for path in sorted((ROOT / package).glob("*.py"))
         if COMMAND in path.read_text(encoding="utf-8")
     ]
 

@@ -1,4 +1,4 @@
-"""``python -m evaluate``: the commands of this stage."""
+"""``python -m evaluate``: the commands of this package."""
 
 from pathlib import Path
 

@@ -21,17 +21,17 @@ class Annotated:
         video: Its line of the catalog.
         scores: Its scores.
         segments: Its annotated events; of a normal video that has none, one normal segment of T * stride frames.
-        released: What makes its frames abnormal in protocol ``released``.
+        released_frames: What makes its frames abnormal in protocol ``released``.
     """
 
     video: Video
     scores: ScoredVideo
     segments: tuple[Segment, ...]
-    released: tuple[Segment, ...]
+    released_frames: tuple[Segment, ...]
 
     def frame_truth(self, protocol: str) -> tuple[Segment, ...]:
         """Give what makes its frames abnormal in a protocol, ``released`` or ``exact``."""
-        return self.released if protocol == "released" else self.segments
+        return self.released_frames if protocol == "released" else self.segments
 
 
 @dataclass(frozen=True, eq=False)

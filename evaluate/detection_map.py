@@ -1,8 +1,8 @@
 """Instance-level mean average precision over temporal IoU thresholds (AVadCLIP, Table 2).
 
-The definition is that of VadCLIP's released evaluation (arXiv 2308.11681), which works on curves repeated to
-frames. Every snippet stands for ``stride`` equal frames, so segments are found on snippets and only their
-bounds are multiplied; nothing of a video's length in frames is ever built.
+The definition is that of VadCLIP's released evaluation (arXiv 2308.11681), which works on probabilities repeated
+to frames. Every snippet stands for ``stride`` equal frames, so events are predicted on snippets and only their bounds
+are multiplied; nothing of a video's length in frames is ever built.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evaluate.paper_tables import IOU_THRESHOLDS
 from extract.catalog import Segment
 
-# Share of a curve's range that its detections reach down from the maximum.
+# Share of the range of a class's probability that its detections reach down from the maximum.
 DEPTH = 0.6
 CONFIDENCE_WEIGHT = 0.7
 # A video's confidence averages its best sixteenth, whatever the stride.
@@ -30,7 +30,7 @@ class DetectionAP(NamedTuple):
     Attributes:
         ap: [K, C] or [B, K, C] float64 in 0..1; 0 for a class without a true positive or without ground truth, NaN for
             one whose ground truth a resample lacks.
-        predictions: [C] or [B, C] number of predicted segments.
+        predictions: [C] or [B, C] number of predictions.
         ground_truth: [C] number of annotated segments of the test set.
     """
 
@@ -40,7 +40,7 @@ class DetectionAP(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """Predicted segments beside the annotated ones, best first within each class.
+    """Predictions beside the annotated segments, best first within each class.
 
     Attributes:
         column: [n] class of each prediction; predictions of one class follow each other.
@@ -60,7 +60,7 @@ class Matched(NamedTuple):
 
 
 class _Events(NamedTuple):
-    """Segments of all videos and classes: column, video, first frame, frame after the last; [n] each."""
+    """Predicted or annotated events of all videos: class column, video, first frame, frame after the last; [n] each."""
 
     column: Ints
     video: Ints
@@ -75,14 +75,14 @@ def match_detections(
     stride: int,
     thresholds: Sequence[float] = IOU_THRESHOLDS,
 ) -> Matched:
-    """Predict segments from class curves and match them with the annotated ones, class by class.
+    """Predict events from class probabilities and match them with annotated segments, class by class.
 
     Predictions are taken by falling score; each takes the best annotated segment of its class and video
     that is still free and overlaps by at least the threshold.
 
     Args:
         classes: Class probabilities of every video, [T, C] float32, softmax of the alignment branch.
-            Kept in float32, because the order of nearly equal segments depends on the rounding.
+            Kept in float32, because the order of nearly equal predictions depends on the rounding.
         segments: Annotated events of every video, in frames; not cut at the video's end. A label that
             is none of ``codes`` counts for nothing.
         codes: Label code of each of the C columns.
@@ -114,7 +114,7 @@ def detection_ap(
     stride: int,
     thresholds: Sequence[float] = IOU_THRESHOLDS,
 ) -> DetectionAP:
-    """Predict segments, match them and give each class's average precision; see ``match_detections``."""
+    """Predict events, match them and give each class's average precision; see ``match_detections``."""
     return matched_ap(match_detections(classes, segments, codes, stride, thresholds), len(codes))
 
 
@@ -124,7 +124,7 @@ def matched_ap(matched: Matched, classes: int) -> DetectionAP:
     With P(i) the precision at the i-th of m true positives and n annotated segments, AP = sum_i P(i) / n.
 
     Returns:
-        AP [K, C] and the numbers of predicted and annotated segments.
+        AP [K, C] and the numbers of predictions and of annotated segments.
     """
     counts = np.bincount(matched.column, minlength=classes)
     totals = np.bincount(matched.true_column, minlength=classes)
@@ -164,12 +164,12 @@ def abnormal_map(result: DetectionAP) -> NDArray[np.float64]:
 
 
 def _predict(classes: Sequence[NDArray[np.float32]], stride: int) -> tuple[_Events, NDArray[np.float32]]:
-    """Find every class's segments, in the order class, video, time, and their float32 scores."""
+    """Find every class's events, in the order class, video, time, and their float32 scores."""
     snippets = np.array([len(video) for video in classes], dtype=np.int64)  # [V]
     offset = np.cumsum(snippets) - snippets
     confidence = np.stack([_confidence(video, stride) for video in classes])  # [V, C]
     above = np.concatenate([_above(video) & (row > 0) for video, row in zip(classes, confidence, strict=True)]).T
-    curve = np.concatenate(classes).T  # [C, all snippets]
+    probabilities = np.concatenate(classes).T  # [C, all snippets]
 
     begins, ends = above.copy(), above.copy()
     begins[:, 1:] &= ~above[:, :-1]
@@ -178,7 +178,7 @@ def _predict(classes: Sequence[NDArray[np.float32]], stride: int) -> tuple[_Even
     ends[:, offset[1:] - 1] = above[:, offset[1:] - 1]
     column, begin = np.nonzero(begins)
     end = np.nonzero(ends)[1] + 1
-    peak = _maxima(curve, column, begin, end)
+    peak = _maxima(probabilities, column, begin, end)
 
     video = np.repeat(np.arange(len(classes)), snippets)[begin]
     events = _Events(column, video, (begin - offset[video]) * stride, (end - offset[video]) * stride)
@@ -206,11 +206,11 @@ def _above(probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
     return above
 
 
-def _maxima(curve: NDArray[np.float32], column: Ints, begin: Ints, end: Ints) -> NDArray[np.float32]:
-    """Maximum of ``curve[column, begin:end]`` for each of n runs that come in order: [C, S] -> [n]."""
+def _maxima(probabilities: NDArray[np.float32], column: Ints, begin: Ints, end: Ints) -> NDArray[np.float32]:
+    """Maximum of ``probabilities[column, begin:end]`` for each of n runs that come in order: [C, S] -> [n]."""
     # One element more, so that a run may end where the array does.
-    values = np.append(curve.ravel(), np.float32(0))
-    row = column * curve.shape[1]
+    values = np.append(probabilities.ravel(), np.float32(0))
+    row = column * probabilities.shape[1]
     bounds = np.column_stack((row + begin, row + end)).ravel()
     maxima: NDArray[np.float32] = np.maximum.reduceat(values, bounds)[::2]
     return maxima
@@ -228,7 +228,7 @@ def _annotated(segments: Sequence[Iterable[Segment]], codes: Sequence[str]) -> _
 
 
 def _overlaps(predicted: _Events, annotated: _Events, videos: int) -> tuple[Ints, Ints, NDArray[np.float64]]:
-    """Pair predicted and annotated segments of one class and video that share frames.
+    """Pair predictions with annotated segments of one class and video that share frames.
 
     Returns:
         Index into ``predicted``, index into ``annotated`` and IoU in whole frames, [pairs] each.

@@ -1,8 +1,8 @@
 """Frame-level AP and ROC AUC of a branch, over the released number of frames and over the true one.
 
-Two scores that are equal share one step of the curve. Float32 sums in another order, on another machine or by the
-released code, can make two such scores differ in their last bit and set them apart: AP then moves by less than the
-share of frames that have them."""
+Two scores that are equal share one step of the precision-recall or ROC curve. Float32 sums in another order, on another
+machine or by the released code, can make two such scores differ in their last bit and set them apart: AP then moves by
+less than the share of frames that have them."""
 
 from typing import NamedTuple
 

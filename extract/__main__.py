@@ -1,4 +1,4 @@
-"""``python -m extract``: the commands of this stage."""
+"""``python -m extract``: the commands of this package."""
 
 from pathlib import Path
 

@@ -101,10 +101,10 @@ def try_here() -> None:
     for path in files:
         parts = path.relative_to(ROOT).with_suffix("").parts
         importlib.import_module(".".join(parts).removesuffix(".__init__"))
-    stages = [ROOT / stage for stage in PACKAGES[:3]]
-    commands = [name for stage in stages for name in commands_of(stage)]
-    for stage in stages:
-        expect(run(ROOT, stage.name), f"usage: python -m {stage.name}.COMMAND")
+    packages = [ROOT / package for package in PACKAGES[:3]]
+    commands = [name for package in packages for name in commands_of(package)]
+    for package in packages:
+        expect(run(ROOT, package.name), f"usage: python -m {package.name}.COMMAND")
     for name in commands:
         expect(run(ROOT, name, "--help"), f"usage: python -m {name}")
     with tempfile.TemporaryDirectory(prefix="smoke-run-") as folder:

@@ -13,12 +13,12 @@ from extract.base.command_list import commands_of
 from extract.base.help import command_parser
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("extract", "train", "evaluate")
+PACKAGES = ("extract", "train", "evaluate")
 # Found by another mark than the list's own: who ends as a command does.
 COMMANDS = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__").replace(".catalogs", "")
-    for stage in (*STAGES, "benchmarks")
-    for path in (ROOT / stage).rglob("*.py")
+    for package in (*PACKAGES, "benchmarks")
+    for path in (ROOT / package).rglob("*.py")
     if "    command.run(main)" in path.read_text(encoding="utf-8")
 )
 
@@ -77,34 +77,34 @@ def test_a_default_is_spelled_as_it_would_be_typed() -> None:
     assert "And more" not in text
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_lists_every_command_once_and_imports_none(stage: str) -> None:
-    done = subprocess.run([sys.executable, "-m", stage], cwd=ROOT, capture_output=True, text=True, check=True)
-    listed = re.findall(rf"^  ({stage}\.\S+)  +\S", done.stdout, re.MULTILINE)
-    assert sorted(listed) == [name for name in COMMANDS if name.split(".")[0] == stage]
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_lists_every_command_once_and_imports_none(package: str) -> None:
+    done = subprocess.run([sys.executable, "-m", package], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = re.findall(rf"^  ({package}\.\S+)  +\S", done.stdout, re.MULTILINE)
+    assert sorted(listed) == [name for name in COMMANDS if name.split(".")[0] == package]
     assert done.stdout.index("For people") < done.stdout.index("Called by the rules")
     assert "``" not in done.stdout
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_what_a_rule_never_calls_is_listed_for_people(stage: str) -> None:
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_a_rule_never_calls_is_listed_for_people(package: str) -> None:
     rules = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.rglob("*.smk") if ".venv" not in path.parts)
-    people = importlib.import_module(f"{stage}.__main__").FOR_PEOPLE
-    uncalled = [name for name in commands_of(ROOT / stage) if not re.search(rf"\b{re.escape(name)}\b", rules)]
-    assert {name.removeprefix(f"{stage}.") for name in uncalled} <= set(people)
+    people = importlib.import_module(f"{package}.__main__").FOR_PEOPLE
+    uncalled = [name for name in commands_of(ROOT / package) if not re.search(rf"\b{re.escape(name)}\b", rules)]
+    assert {name.removeprefix(f"{package}.") for name in uncalled} <= set(people)
 
 
 def test_commands_in_folders_are_found_by_the_name_they_are_called_by(tmp_path: Path) -> None:
     guard = 'if __name__ == "__main__":\n    main()\n'
     for name, content in {
-        "stage/__main__.py": '"""The list."""\n',
-        "stage/detect/__main__.py": '"""``python -m stage.detect``: finds ``it``.\n\nMore."""\n',
-        "stage/report/page.py": '"""``python -m stage.report.page``: makes it."""\n' + guard,
-        "stage/report/words.py": '"""No command."""\n',
+        "package/__main__.py": '"""The list."""\n',
+        "package/detect/__main__.py": '"""``python -m package.detect``: finds ``it``.\n\nMore."""\n',
+        "package/report/page.py": '"""``python -m package.report.page``: makes it."""\n' + guard,
+        "package/report/words.py": '"""No command."""\n',
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content, encoding="utf-8")
-    assert commands_of(tmp_path / "stage") == {"stage.detect": "Finds it.", "stage.report.page": "Makes it."}
+    assert commands_of(tmp_path / "package") == {"package.detect": "Finds it.", "package.report.page": "Makes it."}
 
 
 def test_a_command_written_with_a_space_is_refused_with_the_right_spelling() -> None:

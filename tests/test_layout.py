@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("config", "extract", "train", "evaluate")
+PACKAGES = ("config", "extract", "train", "evaluate")
 MOST_MODULES = 25
-# What a room may import from beside itself. A stage's root holds its commands, and formats that its rooms may read.
+# What a room may import from beside itself. A package's root holds its commands, and formats that its rooms may read.
 BELOW = {
     "extract.base": set(),
     "extract.media": {"extract.base"},
@@ -52,11 +52,11 @@ BELOW = {
 
 
 def modules() -> dict[str, Path]:
-    """Name the modules of the stages; a package's ``__init__`` bears the package's name."""
+    """Name the modules of the packages; a package's ``__init__`` bears the package's name."""
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-        for stage in STAGES
-        for path in (ROOT / stage).rglob("*.py")
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
     }
 
 

@@ -1,4 +1,4 @@
-"""``python -m train``: the commands of this stage."""
+"""``python -m train``: the commands of this package."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ from extract.base.errors import InputError
 from extract.base.files import replaced_path
 from extract.base.progress import say, track
 from extract.encoders.weights import UNREADABLE
-from train.baselines.interface import OwnOptimiser, OwnRates, Staged
+from train.baselines.interface import OwnOptimiser, OwnRates, Phased
 from train.checkpoint import Checkpoint
 from train.learner import BaselineLearner, Learner
 from train.optimisers import recipe_optimiser
@@ -97,7 +97,7 @@ def train(
     steps = len(_epoch_order(samples, recipe, torch.Generator())) if recipe.epochs else 1
     optimizer = build_optimizer(learner, recipe, steps)
     progress = _resume(partial / STATE_FILE, identity, learner, optimizer)
-    staged = learner.network if isinstance(learner.network, Staged) else None
+    phased = learner.network if isinstance(learner.network, Phased) else None
 
     epochs = range(progress.epoch, recipe.epochs)
     with SummaryWriter(str(curves), purge_step=progress.epoch + 1) as writer:
@@ -113,8 +113,8 @@ def train(
                     f"{label}: an epoch has no step, so nothing would be trained: the shards hold "
                     f"{len(samples.entries)} videos with {len(samples.pairs)} crops in all"
                 )
-            if staged:
-                staged.start_epoch(epoch, recipe.epochs)
+            if phased:
+                phased.start_epoch(epoch, recipe.epochs)
             sums: dict[str, Tensor] = {}
             scores: list[float] = []
             for step, batch in enumerate(batches(samples, order)):
@@ -126,8 +126,8 @@ def train(
                     _refuse_broken_parameters(where, progress, learner)
                     scores.append(_judge(learner, judge))
                     _keep_if_best(progress, epoch + 1, scores[-1], learner)
-            if staged:
-                staged.end_epoch()
+            if phased:
+                phased.end_epoch()
             _refuse_broken_parameters(where, progress, learner)
 
             # The released code that judges within an epoch never looks at its end.

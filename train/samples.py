@@ -16,7 +16,7 @@ from torch import Tensor
 from extract.base.errors import InputError
 from extract.catalog import check_labels
 from extract.shard import Shard, ShardHeader, ShardVideo, shard_paths
-from train.windows import average_segments
+from train.windows import average_pieces
 
 # Batches in memory beside the one in use, each read by a thread of its own. HDF5 lets one thread in at a time; the
 # averaging of long videos is what they share out.
@@ -144,9 +144,9 @@ class TrainingSamples:
 def _fill(sample: NDArray[np.float32], rows: NDArray[Any]) -> None:
     """Put a video's rows [T, D] into its zeroed place in a batch [max_snippets, D]."""
     if len(rows) > len(sample):
-        sample[:] = average_segments(rows.astype(np.float32, copy=False), len(sample))
+        sample[:] = average_pieces(rows.astype(np.float32, copy=False), len(sample))
     else:
-        # As `average_segments` would, but float16 is widened on its way into the batch.
+        # As `average_pieces` would, but float16 is widened on its way into the batch.
         sample[: len(rows)] = rows
 
 

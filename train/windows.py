@@ -1,6 +1,6 @@
 """Videos of any length to the fixed number of snippets a network reads, and back.
 
-To train, a long video is averaged into ``max_snippets`` segments; to score, it is cut into consecutive
+To train, a long video is averaged into ``max_snippets`` pieces; to score, it is cut into consecutive
 windows (VadCLIP's released ``process_feat`` and ``process_split``, kept by AVadCLIP).
 """
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def average_segments(rows: NDArray[np.float32], max_snippets: int) -> NDArray[np.float32]:
+def average_pieces(rows: NDArray[np.float32], max_snippets: int) -> NDArray[np.float32]:
     """Fit a video's features to ``max_snippets`` rows for training.
 
     Args:
@@ -25,7 +25,7 @@ def average_segments(rows: NDArray[np.float32], max_snippets: int) -> NDArray[np
         return np.concatenate([rows, np.zeros((max_snippets - total, rows.shape[1]), np.float32)])
     bounds = np.linspace(0, total, max_snippets + 1).astype(np.int64)
     starts, counts = bounds[:-1], np.diff(bounds)
-    # The first row of every segment, then the second of those that have one, and so on: an eighth of reduceat's time.
+    # The first row of every piece, then the second of those that have one, and so on: an eighth of reduceat's time.
     sums = rows[starts]
     for rank in range(1, counts.max()):
         has = counts > rank

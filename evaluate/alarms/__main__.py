@@ -30,7 +30,7 @@ VERSION = 1
 # Seconds; runs less than that apart are one alarm.
 MERGES = (0.0, 2.0)
 OVERLAPS = (0.1, 0.2, 0.3, 0.4, 0.5)
-CHOSEN = "read off the curve of these test videos, whose labels chose them; for a threshold to use see operating_point"
+CHOSEN = "read off these test videos, whose labels chose them; for a threshold to use see operating_point"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -195,7 +195,7 @@ def _events(videos: "Sequence[Footage]", threshold: float) -> dict[str, Any]:
 def _alarms(watched: "Watch", threshold: float) -> dict[str, Any]:
     import numpy as np
 
-    from evaluate.alarms.budget import BUDGETS, curve, points_at, points_of_budgets
+    from evaluate.alarms.budget import BUDGETS, points_at, points_of_budgets, points_of_every_budget
 
     at = points_of_budgets(watched)
     (fixed,) = points_at(watched, np.array([threshold], np.float32))
@@ -204,7 +204,7 @@ def _alarms(watched: "Watch", threshold: float) -> dict[str, Any]:
         if at is None
         else [{"budget": budget, **point_as_json(point)} for budget, point in zip(BUDGETS, at, strict=True)],
         "at_threshold": point_as_json(fixed),
-        "curve": [point_as_json(point) for point in curve(watched)],
+        "curve": [point_as_json(point) for point in points_of_every_budget(watched)],
     }
 
 

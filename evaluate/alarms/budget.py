@@ -122,7 +122,7 @@ def points_of_budgets(watched: Watch, budgets: Sequence[float] = BUDGETS) -> lis
     return points_at(watched, least_thresholds(watched.quiet_steps, allowed))
 
 
-def curve(watched: Watch) -> list[Point]:
+def points_of_every_budget(watched: Watch) -> list[Point]:
     """Say what is to be expected at every budget, from no false alarm to the most that there can be.
 
     Returns:

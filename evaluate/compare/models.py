@@ -24,7 +24,7 @@ class Run:
 
     Attributes:
         frames: The frames of each video.
-        matched: Its segments, ``None`` if it tells no classes.
+        matched: Its predictions, ``None`` if it tells no classes.
         prepared: Both, sorted.
     """
 

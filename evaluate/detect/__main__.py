@@ -1,13 +1,13 @@
-"""``python -m evaluate.detect``: your own videos, from the file to the segments in which something happened.
+"""``python -m evaluate.detect``: your own videos, from the file to what happened in them and when.
 
 A video is decoded, embedded and scored in one go, by the same functions as the data sets and with the checkpoint's own
 stride and crop. For ``VIDEO`` the folder ``--out`` then holds ``<id>.csv`` (a line a snippet), ``<id>.json`` (the
-detected segments and how they came about) and the figure ``<id>.png`` and ``<id>.svg``. Of a folder every video below
-it is done: ``detections.csv`` lists the segments of all, ``failures.csv`` the videos that failed. Nothing is
+detections and how they came about) and the figure ``<id>.png`` and ``<id>.svg``. Of a folder every video below
+it is done: ``detections.csv`` lists the detections of all, ``failures.csv`` the videos that failed. Nothing is
 downloaded.
 
-The anomaly says whether something happens: a segment is where either branch reaches ``--threshold``. The classes say
-what it is: where none reaches ``--class-threshold``, the segment is called "anomaly" and the likeliest are named.
+The anomaly says whether something happens: a detection is where either branch reaches ``--threshold``. The classes say
+what it is: where none reaches ``--class-threshold``, the detection is called "anomaly" and the likeliest are named.
 With ``--classes`` these are others than the checkpoint was trained with; all that is written says "not trained" behind
 the name of a class of which the training had no examples.
 """
@@ -52,8 +52,8 @@ class Thresholds(NamedTuple):
     """From where on something is said.
 
     Attributes:
-        anomaly: Least anomaly of a segment.
-        named: Least probability of a class for a segment to have its name.
+        anomaly: Least anomaly of a detection.
+        named: Least probability of a class for a detection to have its name.
         says: How the least anomaly was chosen; empty if the user said it.
     """
 
@@ -74,8 +74,8 @@ def parser() -> argparse.ArgumentParser:
     add_models(parser, "videos without an audio stream")
     add_given_classes(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    add_level(parser, "a segment")
-    add_class_level(parser, "a segment")
+    add_level(parser, "a detection")
+    add_class_level(parser, "a detection")
     add_cut(parser)
     add_computing(parser, "the result will say so")
     return parser
@@ -134,10 +134,10 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
 def _detect(
     video_id: str, paths: Sequence[Path], tools: Tools, thresholds: Thresholds, out: Path
 ) -> Failure | list[dict[str, Any]]:
-    """Do one video and write its files; give its segments, or the reason if it failed."""
-    from evaluate.detect.files import anomaly_of, compose, detections_json, scores_csv, segments_of
+    """Do one video and write its files; give its detections, or the reason if it failed."""
+    from evaluate.detect.detections import detect_events
+    from evaluate.detect.files import anomaly_of, compose, detections_json, detections_of, scores_csv
     from evaluate.detect.scoring import score_video
-    from evaluate.detect.segments import detect_events
     from evaluate.report.thumbnails import glimpse
     from evaluate.report.timeline import draw
     from extract.media.audio_track import UnreadableAudio
@@ -159,17 +159,17 @@ def _detect(
             scored.notes.append(f"that threshold is the {tools.model.name}'s, not the {scored.model.name}'s")
     anomaly, columns = anomaly_of(scored), range(1, len(scored.model.codes))
     found = detect_events(anomaly, scored.scores.classes, columns, thresholds.anomaly, thresholds.named)
-    segments = segments_of(scored, found)
-    if not segments:
+    detections = detections_of(scored, found)
+    if not detections:
         print(
-            f"{STAGE}: {video_id}: no segment; its anomaly reaches {anomaly.max():.3f}, and --threshold is "
+            f"{STAGE}: {video_id}: no detection; its anomaly reaches {anomaly.max():.3f}, and --threshold is "
             f"{thresholds.anomaly:g}",
             file=sys.stderr,
         )
     draw(compose(scored, found, seen, thresholds.anomaly), out / f"{video_id}.png", out / f"{video_id}.svg")
     write_text(out / f"{video_id}.csv", scores_csv(scored))
-    write_text(out / f"{video_id}.json", detections_json(scored, segments, thresholds.anomaly, thresholds.named))
-    return segments
+    write_text(out / f"{video_id}.json", detections_json(scored, detections, thresholds.anomaly, thresholds.named))
+    return detections
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What ``evaluate.detect`` writes of a video: scores as CSV, detected segments as JSON, and the figure.
+"""What ``evaluate.detect`` writes of a video: scores as CSV, detections as JSON, and the figure.
 
 CSV, a line a snippet: ``snippet``, ``start_seconds``, ``end_seconds``, ``start_frame``, ``anomaly`` (classification
 branch), ``anomaly_alignment`` (1 - p(normal) of the alignment branch) and a column a class, named by its prompt, with
@@ -6,13 +6,13 @@ branch), ``anomaly_alignment`` (1 - p(normal) of the alignment branch) and a col
 
 JSON: ``format`` = "avadclip-detections", ``version`` = 1, ``video_id``, ``video`` (its path as given), ``frames``,
 ``fps`` (``null`` if undefined), ``seconds``, ``stride``, ``model``, ``checkpoint_sha256``, ``notes``, ``threshold`` (of
-the anomaly), ``class_threshold``, ``segments`` and ``provenance`` as in scores files. A segment has ``class``,
-``label``, ``confidence`` (the class's highest probability in it), ``anomaly`` (the highest anomaly in it, of either
-branch), ``likeliest`` (the two classes of the highest mean probability in it, ``class`` and ``probability``),
+the anomaly), ``class_threshold``, ``segments`` (the detections) and ``provenance`` as in scores files. A detection has
+``class``, ``label``, ``confidence`` (the class's highest probability in it), ``anomaly`` (the highest anomaly in it, of
+either branch), ``likeliest`` (the two classes of the highest mean probability in it, ``class`` and ``probability``),
 ``start_seconds``, ``end_seconds``, ``start_frame`` and ``end_frame``. Where no class is clear, ``class`` is "anomaly",
 ``label`` ``null`` and ``confidence`` the anomaly. Seconds count from the first frame; intervals are half open.
 
-``detections.csv``, a line a segment of all videos of a folder: ``video_id`` and what a segment has.
+``detections.csv``, a line a detection of all videos of a folder: ``video_id`` and what a detection has.
 """
 
 import csv
@@ -26,12 +26,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluate.detect.detections import Detection
 from evaluate.detect.models import RANDOM_WEIGHTS
 from evaluate.detect.scoring import Scored
-from evaluate.detect.segments import Detection
 from evaluate.report.heard import hear
 from evaluate.report.thumbnails import Glimpse
-from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark
+from evaluate.report.timeline import ClassMap, Drawing, Mark, ScoreLine
 from extract.base.printable import cell
 
 FORMAT = "avadclip-detections"
@@ -69,16 +69,16 @@ def anomaly_of(scored: Scored) -> NDArray[np.float32]:
     return surer
 
 
-def segments_of(scored: Scored, found: Sequence[Detection]) -> list[dict[str, Any]]:
-    """Spell the segments of a video as the JSON file has them."""
+def detections_of(scored: Scored, found: Sequence[Detection]) -> list[dict[str, Any]]:
+    """Spell the detections of a video as the JSON file has them."""
     names, stride = scored.model.names, scored.model.checkpoint.header.trained_on.stride
     anomaly = anomaly_of(scored)
-    segments = []
+    detections = []
     for one in found:
         rows = slice(one.first, one.after)
         mean = scored.scores.classes[rows].mean(axis=0)
         likeliest = sorted(range(1, len(names)), key=lambda column: -mean[column])[:LIKELIEST]
-        segments.append(
+        detections.append(
             {
                 "class": ANOMALY if one.column is None else names[one.column],
                 "label": None if one.column is None else scored.model.codes[one.column],
@@ -91,31 +91,31 @@ def segments_of(scored: Scored, found: Sequence[Detection]) -> list[dict[str, An
                 "end_frame": min(one.after * stride, scored.scores.frames),
             }
         )
-    return segments
+    return detections
 
 
 def detections_csv(videos: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Spell the segments of several videos, by id, as CSV, one line a segment."""
+    """Spell the detections of several videos, by id, as CSV, one line a detection."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for video_id, segments in videos.items():
-        for segment in segments:
-            likeliest = "; ".join(f"{one['class']} {one['probability']:.2f}" for one in segment["likeliest"])
+    for video_id, detections in videos.items():
+        for detection in detections:
+            likeliest = "; ".join(f"{one['class']} {one['probability']:.2f}" for one in detection["likeliest"])
             texts = {
                 "video_id": video_id,
-                "class": segment["class"],
-                "label": segment["label"] or "",
+                "class": detection["class"],
+                "label": detection["label"] or "",
                 "likeliest": likeliest,
             }
-            writer.writerow({**segment, **{name: cell(text) for name, text in texts.items()}})
+            writer.writerow({**detection, **{name: cell(text) for name, text in texts.items()}})
     return text.getvalue()
 
 
 def detections_json(
-    scored: Scored, segments: Sequence[Mapping[str, Any]], threshold: float, class_threshold: float
+    scored: Scored, detections: Sequence[Mapping[str, Any]], threshold: float, class_threshold: float
 ) -> str:
-    """Spell the detected segments, as ``segments_of`` gives them, and how they came about as JSON."""
+    """Spell the detections, as ``detections_of`` gives them, and how they came about as JSON."""
     header = scored.model.checkpoint.header
     values: dict[str, Any] = {
         "format": FORMAT,
@@ -131,18 +131,18 @@ def detections_json(
         "notes": [*scored.notes, *scored.model.remarks],
         "threshold": threshold,
         "class_threshold": class_threshold,
-        "segments": list(segments),
+        "segments": list(detections),
         "provenance": asdict(scored.model.provenance),
     }
     return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
 
 
 def compose(scored: Scored, found: Sequence[Detection], seen: Glimpse | None, threshold: float) -> Drawing:
-    """Gather what the figure shows: both branches' anomaly, with the detected segments marked.
+    """Gather what the figure shows: both branches' anomaly, with the detections marked.
 
     Args:
         scored: The video.
-        found: Its segments.
+        found: Its detections.
         seen: Pictures of it, evenly spaced, and when they begin; ``None`` where they cannot be had.
         threshold: Anomaly from which on something happens.
     """
@@ -155,9 +155,9 @@ def compose(scored: Scored, found: Sequence[Detection], seen: Glimpse | None, th
         title=scored.path.stem,
         unit=unit,
         end=float(times[-1]),
-        curves=[
-            Curve(f"{scored.model.name}, classification branch", times, scored.scores.anomaly),
-            Curve(f"{scored.model.name}, alignment branch", times, scored.scores.anomaly_alignment),
+        lines=[
+            ScoreLine(f"{scored.model.name}, classification branch", times, scored.scores.anomaly),
+            ScoreLine(f"{scored.model.name}, alignment branch", times, scored.scores.anomaly_alignment),
         ],
         class_map=ClassMap(scored.model.names, times, scored.scores.classes),
         marks=[Mark(float(times[one.first]), float(times[one.after]), one.column) for one in found],

@@ -58,14 +58,14 @@ def given_level(path: Path | None, threshold: float | None) -> tuple[float, Oper
     return point.threshold, point
 
 
-def said_of(point: OperatingPoint, arguments: argparse.Namespace, model: Model, stage: str) -> str:
+def said_of(point: OperatingPoint, arguments: argparse.Namespace, model: Model, label: str) -> str:
     """Give what is to be said of an operating point, after it has been seen to be this checkpoint's.
 
     Args:
         point: As ``given_level`` gives it.
         arguments: Of the command: ``operating_point``, ``checkpoint`` and ``allow_mismatch``.
         model: The checkpoint.
-        stage: The command, for the line that says it.
+        label: What begins the line that says it.
 
     Raises:
         InputError: If it was chosen by scores of another checkpoint, and no mismatch is allowed.
@@ -78,5 +78,5 @@ def said_of(point: OperatingPoint, arguments: argparse.Namespace, model: Model, 
         )
     if not of_this:
         says += "; by scores of another checkpoint" if point.checkpoint_sha256 else "; of which checkpoint is not said"
-    say(f"{stage}: {says}")
+    say(f"{label}: {says}")
     return says

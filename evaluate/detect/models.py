@@ -161,7 +161,7 @@ def _load_checkpoint(path: Path, device: torch.device, classes: GivenClasses | N
     if not checkpoint.header.architecture.tells_classes:
         raise InputError(
             f"{path}: a {checkpoint.header.architecture.model} scores how anomalous a snippet is and tells no classes, "
-            "so there is nothing to name a detected segment by; give the checkpoint of a method that does, as a teacher"
+            "so there is nothing to name a detection by; give the checkpoint of a method that does, as a teacher"
         )
     return checkpoint
 

@@ -91,12 +91,12 @@ def check_class_level(arguments: argparse.Namespace) -> None:
         raise InputError(f"--class-threshold: {arguments.class_threshold} must be above 0 and at most 1")
 
 
-def ready_tools(arguments: argparse.Namespace, stage: str, **more: Any) -> Tools:
+def ready_tools(arguments: argparse.Namespace, label: str, **more: Any) -> Tools:
     """Load what was chosen, and say what is remarkable about the checkpoint.
 
     Args:
         arguments: Of the command, with what the functions above add.
-        stage: The command, for those lines.
+        label: What begins those lines.
         more: Of `evaluate.detect.models.Choice`, what only this command says.
 
     Raises:
@@ -121,5 +121,5 @@ def ready_tools(arguments: argparse.Namespace, stage: str, **more: Any) -> Tools
     )
     tools = load_tools(choice, take_device(arguments.device, arguments.threads))
     for remark in tools.model.remarks:
-        print(f"{stage}: {arguments.checkpoint}: {remark}", file=sys.stderr)
+        print(f"{label}: {arguments.checkpoint}: {remark}", file=sys.stderr)
     return tools

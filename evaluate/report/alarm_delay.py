@@ -40,22 +40,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser().parse_args(argv)
     methods = runs_by_method(arguments.scores, "--scores")
 
-    from evaluate.alarms.budget import curve, points_of_budgets, watch
+    from evaluate.alarms.budget import points_of_budgets, points_of_every_budget, watch
     from evaluate.alarms.footage import footage
     from evaluate.annotated import read_annotated
     from extract.catalog import read_test_videos
 
     tests = read_test_videos(arguments.catalog)
     for method, files in methods.items():
-        curves: dict[str, list[Point]] = {}
+        lines: dict[str, list[Point]] = {}
         hours = 0.0
         for run, path in files.items():
             videos = footage(read_annotated(path, tests, arguments.catalog), arguments.branch, arguments.protocol)
             watched = watch(videos)
             hours = watched.quiet
             at = points_of_budgets(watched, [ONE_AN_HOUR])
-            curves[run if at is None else f"{run}: {spelled(at[0])}"] = curve(watched)
-        draw(arguments.out / f"{method}.svg", f"{method}: {arguments.branch} branch", curves, hours)
+            lines[run if at is None else f"{run}: {spelled(at[0])}"] = points_of_every_budget(watched)
+        draw(arguments.out / f"{method}.svg", f"{method}: {arguments.branch} branch", lines, hours)
 
 
 def spelled(point: Point) -> str:
@@ -64,13 +64,13 @@ def spelled(point: Point) -> str:
     return f"{100 * point.found:.0f} % found, {late}"
 
 
-def draw(path: Path, title: str, curves: Mapping[str, Sequence[Point]], hours: float) -> None:
+def draw(path: Path, title: str, lines: Mapping[str, Sequence[Point]], hours: float) -> None:
     """Draw one method as SVG.
 
     Args:
         path: The SVG file.
         title: Above everything.
-        curves: Points of each run, budgets rising; none where they cannot be told.
+        lines: Points of each run, budgets rising; none where they cannot be told.
         hours: How long the normal videos last together.
     """
     from evaluate.report.drawing import QUIET, colour, drawn, open_frame
@@ -80,7 +80,7 @@ def draw(path: Path, title: str, curves: Mapping[str, Sequence[Point]], hours: f
         for axes in (found, late):
             open_frame(axes)
             axes.axvline(ONE_AN_HOUR, color=QUIET, linestyle="dotted")
-        for number, (run, points) in enumerate(curves.items()):
+        for number, (run, points) in enumerate(lines.items()):
             budgets = [max(point.alarms_per_hour, LEAST) for point in points]
             _line(found, budgets, [100 * point.found for point in points], colour(number), run)
             delays = [math.nan if math.isinf(point.delay) else point.delay for point in points]
@@ -90,7 +90,7 @@ def draw(path: Path, title: str, curves: Mapping[str, Sequence[Point]], hours: f
         late.set_ylim(bottom=0)
         late.set_xscale("log")
         late.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        if any(curves.values()):
+        if any(lines.values()):
             figure.legend(loc="outside lower center", ncols=1, frameon=False, title="at one false alarm an hour")
         else:
             why = "no normal video or no event\nwhose frame rate is known"

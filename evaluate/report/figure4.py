@@ -1,6 +1,6 @@
 """``python -m evaluate.report.figure4``: Figure 4, what one or two methods say of a test video over time.
 
-From top to bottom: pictures of the video where its file is at hand, the methods' anomaly curves with the ground
+From top to bottom: pictures of the video where its file is at hand, the methods' anomaly scores with the ground
 truth shaded, a mel spectrogram of its sound if it has any, and the probability of every class as the last method sees
 it, annotated events framed.
 """
@@ -89,7 +89,7 @@ def compose(methods: Mapping[str, tuple[ScoresHeader, Annotated]], score: str, t
         threads: Decoding threads.
     """
     from evaluate.report.heard import hear
-    from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark
+    from evaluate.report.timeline import ClassMap, Drawing, Mark, ScoreLine
 
     header, last = list(methods.values())[-1]
     video, codes = last.video, header.classes
@@ -97,16 +97,16 @@ def compose(methods: Mapping[str, tuple[ScoresHeader, Annotated]], score: str, t
     seen = _glimpse(video, threads)
     known_fps = video.fps or (seen and seen.fps)
     fps = known_fps or 1.0
-    curves = [
-        Curve(name, edges(head.stride, len(one.scores.anomaly), frames) / fps, getattr(one.scores, score))
+    lines = [
+        ScoreLine(name, edges(head.stride, len(one.scores.anomaly), frames) / fps, getattr(one.scores, score))
         for name, (head, one) in methods.items()
     ]
     return Drawing(
         title=video.video_id,
         unit="seconds" if known_fps else "frames",
         end=frames / fps,
-        curves=curves,
-        class_map=ClassMap(header.names, curves[-1].edges, last.scores.classes),
+        lines=lines,
+        class_map=ClassMap(header.names, lines[-1].edges, last.scores.classes),
         # An annotation may begin after the last frame, as published ones do.
         marks=[
             Mark(one.start / fps, min(one.end, frames) / fps, codes.index(one.label))

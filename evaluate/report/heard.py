@@ -1,4 +1,4 @@
-"""The sound of a video as a figure shows it: a mel spectrogram over the same time as the curves."""
+"""The sound of a video as a figure shows it: a mel spectrogram over the same time as the scores."""
 
 import sys
 from dataclasses import dataclass

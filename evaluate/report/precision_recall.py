@@ -27,7 +27,7 @@ HEIGHT = 5.2
 
 @dataclass(frozen=True, eq=False)
 class PrecisionRecall:
-    """A run's curve.
+    """A run's precision-recall curve.
 
     Attributes:
         recall: [n] float64 from 1 down to 0, one point for each distinct score and the end (0, 1).
@@ -60,14 +60,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     tests = read_test_videos(arguments.catalog)
     for method, files in methods.items():
-        curves = {}
+        lines = {}
         for run, path in files.items():
             scored = read_annotated(path, tests, arguments.catalog)
             try:
-                curves[run] = compute(joined_frames(scored, BRANCHES[arguments.branch], arguments.protocol))
+                lines[run] = compute(joined_frames(scored, BRANCHES[arguments.branch], arguments.protocol))
             except InputError as error:
                 raise InputError(f"{arguments.catalog}: {error}") from None
-        draw(arguments.out / f"{method}.svg", f"{method}: {arguments.branch} branch", curves)
+        draw(arguments.out / f"{method}.svg", f"{method}: {arguments.branch} branch", lines)
 
 
 def compute(joined: JoinedFrames) -> PrecisionRecall:
@@ -87,7 +87,7 @@ def compute(joined: JoinedFrames) -> PrecisionRecall:
     return PrecisionRecall(recall, precision, average_precision(*joined), float(chance))
 
 
-def thinned(curve: PrecisionRecall, points: int = POINTS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def thinned(full: PrecisionRecall, points: int = POINTS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Choose the points to draw: the first of each of ``points`` equal steps of recall, and both ends.
 
     Returns:
@@ -95,24 +95,24 @@ def thinned(curve: PrecisionRecall, points: int = POINTS) -> tuple[NDArray[np.fl
     """
     import numpy as np
 
-    steps: NDArray[Any] = np.floor(curve.recall * points)
+    steps: NDArray[Any] = np.floor(full.recall * points)
     kept = np.unique(steps, return_index=True)[1]
     chosen = np.union1d(kept, [0, len(steps) - 1])
-    return curve.recall[chosen], curve.precision[chosen]
+    return full.recall[chosen], full.precision[chosen]
 
 
-def draw(path: Path, title: str, curves: Mapping[str, PrecisionRecall]) -> None:
+def draw(path: Path, title: str, lines: Mapping[str, PrecisionRecall]) -> None:
     """Draw one method as SVG."""
     from evaluate.report.drawing import QUIET, colour, drawn, open_frame
 
     with drawn(path, WIDTH, HEIGHT, title) as figure:
         axes = figure.subplots()
         open_frame(axes)
-        for number, (run, curve) in enumerate(curves.items()):
-            recall, precision = thinned(curve)
-            label = f"{run}: AP {100 * curve.ap:.2f}"
+        for number, (run, line) in enumerate(lines.items()):
+            recall, precision = thinned(line)
+            label = f"{run}: AP {100 * line.ap:.2f}"
             axes.step(recall, precision, where="post", color=colour(number), linewidth=1.4, label=label)
-        chance = next(iter(curves.values())).chance
+        chance = next(iter(lines.values())).chance
         axes.axhline(chance, color=QUIET, linestyle="dotted", label=f"chance: {100 * chance:.2f}")
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall (abnormal frames found)", ylabel="precision")
         figure.legend(loc="outside lower center", ncols=3, frameon=False)

@@ -1,4 +1,4 @@
-"""A few pictures of a video, evenly spaced, to draw above its curves."""
+"""A few pictures of a video, evenly spaced, to draw above its scores."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Draws what a model says of one video: pictures, anomaly curves, sound, a map of its classes, over one time axis."""
+"""Draws what a model says of one video: pictures, anomaly scores, sound, a map of its classes, over one time axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ CHARACTER = 0.08
 RIGHT = 0.95
 TOP = 0.45
 WARNING = 0.25
-CURVE = 1.9
+LINES = 1.9
 LEGEND = 0.36
 GAP = 0.14
 ROW = 0.27
@@ -56,8 +56,8 @@ BAR = 0.14
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
-    """An anomaly curve.
+class ScoreLine:
+    """One line of anomaly scores.
 
     Attributes:
         name: As the legend has it.
@@ -76,7 +76,7 @@ class ClassMap:
 
     Attributes:
         names: What each of the C rows is called; the first row is drawn on top.
-        edges: [T + 1] float64, as a curve's.
+        edges: [T + 1] float64, as a score line's.
         values: [T, C] in 0..1.
     """
 
@@ -87,7 +87,7 @@ class ClassMap:
 
 @dataclass(frozen=True)
 class Mark:
-    """A stretch of time: shaded under the curves and framed in its class's row.
+    """A stretch of time: shaded under the lines and framed in its class's row.
 
     Attributes:
         start: Begin in the figure's unit.
@@ -108,13 +108,13 @@ class Drawing:
         title: Name of the video.
         unit: What the time axis counts, ``seconds`` or ``frames``.
         end: Where the axis ends; it begins at 0.
-        curves: One or two.
+        lines: One or two.
         class_map: The map below them.
         marks: Stretches to mark.
         marks_are: What they are, for the legend, for example ``ground truth``.
         thumbnails: RGB pictures [H, W, 3] uint8, each from the middle of one of as many equal parts of the time;
             may be empty.
-        threshold: Height of a line across the curves, from which on the marks begin; ``None`` for none.
+        threshold: Height of a line across the plot, from which on the marks begin; ``None`` for none.
         warning: What a reader must know before believing it, below the title; empty for nothing.
         sound: Of the whole time, from 0 to the end; ``None`` for no panel.
     """
@@ -122,7 +122,7 @@ class Drawing:
     title: str
     unit: str
     end: float
-    curves: Sequence[Curve]
+    lines: Sequence[ScoreLine]
     class_map: ClassMap
     marks: Sequence[Mark]
     marks_are: str
@@ -157,7 +157,7 @@ def _figure(drawing: Drawing) -> Figure:
     strip = _strip_height(drawing.thumbnails, wide)
     top = TOP + (WARNING if drawing.warning else 0)
     sound = SOUND + GAP if drawing.sound else 0.0
-    height = BOTTOM + map_height + GAP + sound + CURVE + LEGEND + strip + top
+    height = BOTTOM + map_height + GAP + sound + LINES + LEGEND + strip + top
     figure = Figure(figsize=(WIDTH, height))
 
     def box(x: float, y: float, width: float, tall: float) -> Axes:
@@ -165,16 +165,16 @@ def _figure(drawing: Drawing) -> Figure:
 
     map_axes = box(left, BOTTOM, wide, map_height)
     mesh = _draw_map(map_axes, drawing)
-    curve_bottom = BOTTOM + map_height + GAP + sound
+    lines_bottom = BOTTOM + map_height + GAP + sound
     if drawing.sound is not None:
         _draw_sound(box(left, BOTTOM + map_height + GAP, wide, SOUND), drawing.sound, drawing.end)
-    _draw_curves(box(left, curve_bottom, wide, CURVE), drawing)
+    _draw_lines(box(left, lines_bottom, wide, LINES), drawing)
     bar = figure.colorbar(mesh, cax=box(left + wide + GAP, BOTTOM, BAR, map_height), ticks=[0, 0.5, 1])
     bar.set_label("probability")
 
     tile = (wide + BETWEEN_PICTURES) / max(1, len(drawing.thumbnails))
     for index, picture in enumerate(drawing.thumbnails):
-        axes = box(left + index * tile, curve_bottom + CURVE + LEGEND, tile - BETWEEN_PICTURES, strip)
+        axes = box(left + index * tile, lines_bottom + LINES + LEGEND, tile - BETWEEN_PICTURES, strip)
         axes.imshow(picture)
         axes.set_axis_off()
     title = figure.text(left / WIDTH, 1 - 0.15 / height, _shortened(drawing.title), va="top", parse_math=False)
@@ -202,11 +202,11 @@ def _draw_sound(axes: Axes, sound: Spectrogram, end: float) -> None:
     axes.set_ylabel("kHz")
 
 
-def _draw_curves(axes: Axes, drawing: Drawing) -> None:
+def _draw_lines(axes: Axes, drawing: Drawing) -> None:
     for start, end in _united(drawing.marks):
         axes.axvspan(start, end, color=MARK, alpha=SHADE, linewidth=0)
-    for curve, colour, dashes in zip(drawing.curves, COLOURS, DASHES, strict=False):
-        axes.stairs(curve.values, curve.edges, baseline=None, color=colour, linestyle=dashes, linewidth=1.6)
+    for line, colour, dashes in zip(drawing.lines, COLOURS, DASHES, strict=False):
+        axes.stairs(line.values, line.edges, baseline=None, color=colour, linestyle=dashes, linewidth=1.6)
     if drawing.threshold is not None:
         axes.axhline(drawing.threshold, color="black", linestyle="dotted", linewidth=1)
     axes.set_xlim(0, drawing.end)
@@ -223,20 +223,20 @@ def _draw_curves(axes: Axes, drawing: Drawing) -> None:
 
 
 def _add_legend(axes: Axes, drawing: Drawing, size: float) -> Legend:
-    """Put the legend above the curves, in one line; a second call replaces the first one's."""
-    lines: list[Artist] = [
+    """Put the legend above the lines, in one line; a second call replaces the first one's."""
+    handles: list[Artist] = [
         Line2D([], [], color=colour, linestyle=dashes, linewidth=1.6)
-        for _, colour, dashes in zip(drawing.curves, COLOURS, DASHES, strict=False)
+        for _, colour, dashes in zip(drawing.lines, COLOURS, DASHES, strict=False)
     ]
-    names = [curve.name for curve in drawing.curves]
+    names = [line.name for line in drawing.lines]
     if drawing.threshold is not None:
-        lines.append(Line2D([], [], color="black", linestyle="dotted", linewidth=1))
+        handles.append(Line2D([], [], color="black", linestyle="dotted", linewidth=1))
         names.append(f"threshold {drawing.threshold:g}")
     if drawing.marks:
-        lines.append(Patch(facecolor=MARK, alpha=SHADE))
+        handles.append(Patch(facecolor=MARK, alpha=SHADE))
         names.append(drawing.marks_are)
     legend = axes.legend(
-        lines, names, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(names), frameon=False, fontsize=size,
+        handles, names, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(names), frameon=False, fontsize=size,
         borderaxespad=0.2, borderpad=0.1,
     )  # fmt: skip
     for text in legend.get_texts():

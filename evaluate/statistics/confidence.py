@@ -15,7 +15,7 @@ from evaluate.statistics.intervals import bca, percentile
 from evaluate.statistics.resampling import Multiplicities, is_normal, leave_one_out, resample
 from evaluate.statistics.settings import HOW, LEVEL, MUCH, Resampling
 
-# Fields of a metrics file that come from detected segments.
+# Fields of a metrics file that come from predicted events.
 INSTANCE_LEVEL = ("map", "per_class")
 
 
@@ -24,7 +24,7 @@ def intervals(scored: ScoredSet, matched: Matched | None, settings: Resampling) 
 
     Args:
         scored: A scored test set.
-        matched: Its segments, ``None`` of a method that tells no classes.
+        matched: Its predictions, ``None`` of a method that tells no classes.
         settings: How intervals are made.
 
     Returns:

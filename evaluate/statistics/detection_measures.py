@@ -1,6 +1,6 @@
 """Instance-level AP of many resamples at once, by how often each holds each video.
 
-Segments of different videos never compete for an annotation, so the matching is that of the test set and is done once.
+Predictions in different videos never compete for an annotation, so the matching is that of the test set, done once.
 The copies of a video in a resample enter together, as equal scores do in AP over frames: so a set of which every video
 is there twice has the value of the plain one. (A program that ranks the copies one after another finds slightly less.)
 """
@@ -28,15 +28,15 @@ class _Threshold(NamedTuple):
 
 
 class SortedDetections(NamedTuple):
-    """Predicted and annotated segments of V videos, as ``Matched`` has them, ready for any weights.
+    """Predictions and annotated segments of V videos, as ``Matched`` has them, ready for any weights.
 
     Attributes:
         upto: [u, V] sparse, the predictions of each video from one true positive (at any threshold) of a class to the
             next, the latter included.
         first: [u], the row of the first true positive of the same class.
         thresholds: What is found at each of the K thresholds.
-        predictions: [C, V] sparse, the predicted segments.
-        annotations: [C, V] sparse, the annotated ones.
+        predictions: [C, V] sparse, the predictions.
+        annotations: [C, V] sparse, the annotated segments.
     """
 
     upto: csr_array
@@ -47,7 +47,7 @@ class SortedDetections(NamedTuple):
 
 
 def sort_detections(matched: Matched, videos: int, classes: int) -> SortedDetections:
-    """Prepare the matched segments of V videos and C classes."""
+    """Prepare the matched predictions of V videos and C classes."""
     used = np.unique(np.concatenate([np.empty(0, np.int64), *matched.found]))
     column = matched.column[used]
     row = np.searchsorted(used, np.arange(len(matched.column)))

@@ -39,7 +39,7 @@ def prepare(scored: ScoredSet, matched: Matched | None) -> Prepared:
 
     Args:
         scored: The test set.
-        matched: Its segments as ``match`` gives them.
+        matched: Its predictions as ``match`` gives them.
     """
     protocols = ("released", "exact") if scored.knows_frames else ("released",)
     keys = [(branch, protocol) for branch in BRANCHES for protocol in protocols]
@@ -56,11 +56,11 @@ def frames_of_each(scored: ScoredSet, branch: str, protocol: str) -> list[Joined
 
 
 def match(scored: ScoredSet) -> Matched | None:
-    """Match predicted with annotated segments; ``None`` if the method tells no classes."""
+    """Match predicted events with annotated segments; ``None`` if the method tells no classes."""
     if not scored.header.tells_classes:
         return None
-    curves, segments = [one.scores.classes for one in scored.videos], [one.segments for one in scored.videos]
-    return match_detections(curves, segments, scored.header.classes, scored.header.stride)
+    classes, segments = [one.scores.classes for one in scored.videos], [one.segments for one in scored.videos]
+    return match_detections(classes, segments, scored.header.classes, scored.header.stride)
 
 
 def measure(prepared: Prepared, multiplicities: Multiplicities) -> dict[Key, Floats]:

@@ -1,6 +1,6 @@
 """Paired randomisation test of two models: would their difference be as large if it did not matter which is which?
 
-For each video the two models' whole curves are swapped or not, as by a coin. Before that each model's scores become
+For each video the two models' whole scores are swapped or not, as by a coin. Before that each model's scores become
 mid-ranks over its own frames (of detections: within its own class), which changes no figure of either but puts both on
 one scale; else a swap would mix two calibrations. Then both models' videos are sorted together once, and a swap only
 chooses which of each pair counts: the same sums as for resamples.

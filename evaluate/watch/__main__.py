@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from evaluate.watch.watcher import Watcher
 
-STAGE = "watch"
+LABEL = "watch"
 GAP_SECONDS = 2.0
 GOES_ON_SECONDS = 10.0
 
@@ -93,11 +93,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     from extract.base.progress import say
 
     def tell(text: str) -> None:
-        say(f"{STAGE}: {text}")
+        say(f"{LABEL}: {text}")
 
-    with sole_run(arguments.out / STAGE):
-        tools = ready_tools(arguments, STAGE, audio_batch=1)
-        says = said_of(point, arguments, tools.model, STAGE) if point else ""
+    with sole_run(arguments.out / LABEL):
+        tools = ready_tools(arguments, LABEL, audio_batch=1)
+        says = said_of(point, arguments, tools.model, LABEL) if point else ""
         settings = partial(
             Settings,
             tools.settings.stride,

@@ -1,4 +1,4 @@
-"""How every ``python -m <stage>.<step>`` ends: quietly, or with one line that says what to mend."""
+"""How every ``python -m <package>.<command>`` ends: quietly, or with one line that says what to mend."""
 
 import argparse
 import io

@@ -1,4 +1,4 @@
-"""The list of a stage's commands, which ``python -m extract`` and its like print."""
+"""The list of a package's commands, which ``python -m extract`` and its like print."""
 
 import ast
 import re
@@ -14,51 +14,51 @@ UNNAMED = ("catalogs",)
 GUARD = re.compile(r"^if __name__ == ['\"]__main__['\"]:", re.MULTILINE)
 
 
-def commands_of(stage: Path) -> dict[str, str]:
-    """Find a stage's commands without importing them.
+def commands_of(package: Path) -> dict[str, str]:
+    """Find a package's commands without importing them.
 
     Args:
-        stage: The stage's folder.
+        package: The package's folder.
 
     Returns:
         What follows ``python -m`` and what it does in a line, in order of the names.
     """
     found = {}
-    for path in stage.rglob("*.py"):
+    for path in package.rglob("*.py"):
         content = path.read_text(encoding="utf-8")
         is_package = path.name == "__main__.py"
-        if path == stage / "__main__.py" or not (is_package or GUARD.search(content)):
+        if path == package / "__main__.py" or not (is_package or GUARD.search(content)):
             continue
-        parts = [part for part in path.relative_to(stage.parent).with_suffix("").parts if part not in UNNAMED]
+        parts = [part for part in path.relative_to(package.parent).with_suffix("").parts if part not in UNNAMED]
         docstring = ast.get_docstring(ast.parse(content)) or ""
         found[".".join(parts[:-1] if is_package else parts)] = summary_of(docstring)
     return dict(sorted(found.items()))
 
 
-def list_commands(stage: Path, for_people: Sequence[str]) -> None:
-    """Print a stage's commands, a line each: those for people first, then those that only rules call.
+def list_commands(package: Path, for_people: Sequence[str]) -> None:
+    """Print a package's commands, a line each: those for people first, then those that only rules call.
 
     Args:
-        stage: The stage's folder.
-        for_people: Commands for people, without the stage's name, in the order in which they are shown.
+        package: The package's folder.
+        for_people: Commands for people, without the package's name, in the order in which they are shown.
 
     Raises:
         SystemExit: With status 2 and one line if the command line has words; a command has a dot. Else as
             ``command.run`` does.
     """
-    command.run(lambda: _list_commands(stage, for_people))
+    command.run(lambda: _list_commands(package, for_people))
 
 
-def _list_commands(stage: Path, for_people: Sequence[str]) -> None:
+def _list_commands(package: Path, for_people: Sequence[str]) -> None:
     words = [word for word in sys.argv[1:] if word not in ("-h", "--help")]
     if words:
-        print(f"error: write python -m {stage.name}.COMMAND; python -m {stage.name} lists them", file=sys.stderr)
+        print(f"error: write python -m {package.name}.COMMAND; python -m {package.name} lists them", file=sys.stderr)
         raise SystemExit(2)
-    commands = commands_of(stage)
-    people = [f"{stage.name}.{name}" for name in for_people]
+    commands = commands_of(package)
+    people = [f"{package.name}.{name}" for name in for_people]
     rules = [name for name in commands if name not in people]
     width = max(map(len, commands))
-    print(f"usage: python -m {stage.name}.COMMAND ...\n")
+    print(f"usage: python -m {package.name}.COMMAND ...\n")
     for title, names in (("For people:", people), ("Called by the rules of the workflow:", rules)):
         print(title)
         for name in names:

@@ -48,34 +48,34 @@ def test_a_false_alarm_ahead_of_the_true_positives_costs_precision() -> None:
 def test_of_two_equal_overlaps_the_first_annotated_segment_is_taken() -> None:
     # [48, 80) overlaps both by 8 of 64 frames; if it took the second, nothing would be left for [96, 112).
     first, second = Segment("B1", 16, 56), Segment("B1", 72, 112)
-    found = curve(0, 0, 0, 0.9, 0.9, 0, 0.8, 0)
+    found = one_class(0, 0, 0, 0.9, 0.9, 0, 0.8, 0)
     assert detection_ap(found, [[first, second]], ("A", "B1"), stride=16).ap[0, 1] == 1
     assert detection_ap(found, [[second, first]], ("A", "B1"), stride=16).ap[0, 1] == 0.5
 
 
-def curve(*probabilities: float) -> list[NDArray[np.float32]]:
+def one_class(*probabilities: float) -> list[NDArray[np.float32]]:
     return [np.array([[1 - p, p] for p in probabilities], dtype=np.float32)]
 
 
-def test_under_sixteen_frames_a_video_contributes_no_segment() -> None:
-    assert detection_ap(curve(0.1, 0.9, 0.1), [[]], ("A", "B1"), stride=5).predictions.tolist() == [0, 0]
-    assert detection_ap(curve(0.1, 0.9, 0.1), [[]], ("A", "B1"), stride=6).predictions.tolist() == [2, 1]
+def test_under_sixteen_frames_a_video_contributes_no_prediction() -> None:
+    assert detection_ap(one_class(0.1, 0.9, 0.1), [[]], ("A", "B1"), stride=5).predictions.tolist() == [0, 0]
+    assert detection_ap(one_class(0.1, 0.9, 0.1), [[]], ("A", "B1"), stride=6).predictions.tolist() == [2, 1]
 
 
-def test_a_run_of_one_frame_is_no_segment() -> None:
+def test_a_run_of_one_frame_is_no_prediction() -> None:
     probabilities = [0.0] * 16
     probabilities[4] = probabilities[8] = probabilities[9] = 1.0
-    assert detection_ap(curve(*probabilities), [[]], ("A", "B1"), stride=1).predictions[1] == 1
-    assert detection_ap(curve(*probabilities), [[]], ("A", "B1"), stride=2).predictions[1] == 2
+    assert detection_ap(one_class(*probabilities), [[]], ("A", "B1"), stride=1).predictions[1] == 1
+    assert detection_ap(one_class(*probabilities), [[]], ("A", "B1"), stride=2).predictions[1] == 2
 
 
-def test_a_constant_curve_and_a_curve_of_zeros_have_no_segment() -> None:
-    assert detection_ap(curve(*[0.5] * 4), [[]], ("A", "B1"), stride=16).predictions.tolist() == [0, 0]
-    assert detection_ap(curve(*[0.0] * 4), [[]], ("A", "B1"), stride=16).predictions.tolist() == [0, 0]
+def test_a_constant_probability_and_one_of_zeros_have_no_prediction() -> None:
+    assert detection_ap(one_class(*[0.5] * 4), [[]], ("A", "B1"), stride=16).predictions.tolist() == [0, 0]
+    assert detection_ap(one_class(*[0.0] * 4), [[]], ("A", "B1"), stride=16).predictions.tolist() == [0, 0]
 
 
 def test_runs_at_the_end_of_one_video_and_the_start_of_the_next_stay_apart() -> None:
-    videos = curve(0.0, 1.0) + curve(1.0, 0.0)
+    videos = one_class(0.0, 1.0) + one_class(1.0, 0.0)
     segments = [[Segment("B1", 16, 32)], [Segment("B1", 0, 16)]]
     result = detection_ap(videos, segments, ("A", "B1"), stride=16)
     assert result.predictions[1] == 2
@@ -140,10 +140,10 @@ def test_map_equals_a_plain_frame_by_frame_version(
             assert result.ap[row, column] == pytest.approx(plain_ap(predicted, segments, code, threshold), abs=1e-12)
 
 
-def plain_predictions(curves: list[NDArray[np.float32]], stride: int) -> list[tuple[int, range, np.float32]]:
+def plain_predictions(classes: list[NDArray[np.float32]], stride: int) -> list[tuple[int, range, np.float32]]:
     predicted = []
-    for video, snippet_curve in enumerate(curves):
-        frames = [value for value in snippet_curve for _ in range(stride)]
+    for video, probabilities in enumerate(classes):
+        frames = [value for value in probabilities for _ in range(stride)]
         top = sorted(frames, reverse=True)[: len(frames) // 16]
         if not top or not sum(top) > 0:
             continue

@@ -56,7 +56,7 @@ def save(path: Path, values: NDArray[np.float64]) -> Path:
     return path
 
 
-def curves(seed: int = 0) -> dict[str, NDArray[np.float64]]:
+def some_scores(seed: int = 0) -> dict[str, NDArray[np.float64]]:
     """A score a snippet."""
     random = np.random.default_rng(seed)
     return {name: random.random(-(-frames // 16)).round(4) for name, frames in FRAMES.items()}
@@ -74,15 +74,15 @@ def test_an_array_in_the_list_s_order_gives_the_ap_and_auc_of_its_frames(
     tmp_path: Path, catalog: Path, imported: Import
 ) -> None:
     order = ["riot", "fight", "quiet"]
-    frames = {name: np.repeat(curve, 16)[: FRAMES[name]] for name, curve in curves().items()}
+    frames = {name: np.repeat(values, 16)[: FRAMES[name]] for name, values in some_scores().items()}
     joined = np.concatenate([frames[name] for name in order])
     (tmp_path / "test.list").write_text("".join(f"/somewhere/{name}__0.npy\n" for name in order))
     path = imported(save(tmp_path / "all.npy", joined), list=tmp_path / "test.list")
     header, videos = read_scores(path)
     assert check(path)[1] == []
     assert (header.stride, header.tells_classes, [*videos]) == (16, False, [*FRAMES])
-    for name, curve in curves().items():
-        np.testing.assert_array_equal(videos[name].anomaly, curve.astype(np.float32))
+    for name, values in some_scores().items():
+        np.testing.assert_array_equal(videos[name].anomaly, values.astype(np.float32))
         assert videos[name].frames == FRAMES[name]
     found = metrics.measure(path, catalog)["classification"]["exact"]
     truth = np.concatenate([labels()[name] for name in order])
@@ -105,22 +105,22 @@ def test_scores_that_differ_from_frame_to_frame_lose_nothing(tmp_path: Path, cat
 
 @pytest.mark.parametrize("suffix", [".npy", ".csv"])
 def test_a_file_a_video_is_found_by_its_name(tmp_path: Path, imported: Import, suffix: str) -> None:
-    for name, curve in curves().items():
+    for name, values in some_scores().items():
         path = tmp_path / "folder" / f"{name}_pred{suffix}"
         if suffix == ".npy":
-            save(path, curve)
+            save(path, values)
         else:
             path.parent.mkdir(exist_ok=True)
-            path.write_text("".join(f"0,{value}\n" for value in curve.tolist()))
+            path.write_text("".join(f"0,{value}\n" for value in values.tolist()))
     columns = ["--columns", "-", "anomaly"] if suffix == ".csv" else []
     _, videos = read_scores(imported(tmp_path / "folder", *columns, suffix="_pred"))
-    for name, curve in curves().items():
-        np.testing.assert_array_equal(videos[name].anomaly, curve.astype(np.float32))
+    for name, values in some_scores().items():
+        np.testing.assert_array_equal(videos[name].anomaly, values.astype(np.float32))
 
 
 def test_columns_of_classes_give_an_map(tmp_path: Path, catalog: Path, imported: Import) -> None:
     random = np.random.default_rng(2)
-    classes = {name: random.dirichlet(np.ones(7), len(curve)) for name, curve in curves().items()}
+    classes = {name: random.dirichlet(np.ones(7), len(values)) for name, values in some_scores().items()}
     order = ["G", "A", "B1", "B2", "B4", "B5", "B6"]
     columns = [CODES.index(code) for code in order]
     (tmp_path / "folder").mkdir()
@@ -159,7 +159,7 @@ def test_lengths_may_come_from_a_file_and_videos_may_be_left_out(
 def test_a_list_in_another_order_is_suspected_though_the_sum_fits(
     tmp_path: Path, imported: Import, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frames = [np.repeat(curve, 16)[: FRAMES[name]] for name, curve in curves().items()]
+    frames = [np.repeat(values, 16)[: FRAMES[name]] for name, values in some_scores().items()]
     (tmp_path / "list").write_text("riot\nquiet\nfight\n")
     imported(save(tmp_path / "all.npy", np.concatenate(frames)), list=tmp_path / "list")
     assert "is the list in the array's order?" in capsys.readouterr().err
@@ -196,12 +196,15 @@ def test_no_pickle_is_opened(tmp_path: Path, imported: Import, name: str) -> Non
 
 
 def test_what_a_user_unpickles_himself_can_be_imported(tmp_path: Path, imported: Import) -> None:
-    pickled = {"Abuse": {"fight": curves()["fight"]}, **{name: curves()[name].tolist() for name in ("quiet", "riot")}}
+    pickled = {
+        "Abuse": {"fight": some_scores()["fight"]},
+        **{name: some_scores()[name].tolist() for name in ("quiet", "riot")},
+    }
     np.save(tmp_path / "pre_dict.npy", np.array(pickled, dtype=object), allow_pickle=True)
     script = ROOT / "docs/unpickle_scores.py"
     subprocess.run([sys.executable, script, "pre_dict.npy", "--out", "folder"], cwd=tmp_path, check=True)
     _, videos = read_scores(imported(tmp_path / "folder"))
-    np.testing.assert_array_equal(videos["riot"].anomaly, curves()["riot"].astype(np.float32))
+    np.testing.assert_array_equal(videos["riot"].anomaly, some_scores()["riot"].astype(np.float32))
 
 
 @pytest.mark.parametrize(
@@ -242,7 +245,7 @@ def test_classes_of_one_s_own_are_named_by_their_file(tmp_path: Path) -> None:
 def test_alarms_are_counted_and_a_threshold_is_chosen_by_imported_scores(
     tmp_path: Path, catalog: Path, imported: Import
 ) -> None:
-    scores = imported(save(tmp_path / "all.npy", np.concatenate([*curves().values()])))
+    scores = imported(save(tmp_path / "all.npy", np.concatenate([*some_scores().values()])))
     given = ["--scores", str(scores), "--catalog", str(catalog)]
     alarms.main([*given, "--out", str(tmp_path / "alarms.json")])
     operating_point.main([*given, "--alarms-per-hour", "5000", "--out", str(tmp_path / "point.json")])
@@ -253,7 +256,7 @@ def test_alarms_are_counted_and_a_threshold_is_chosen_by_imported_scores(
 
 
 def test_a_table_is_made_of_imported_scores(tmp_path: Path, catalog: Path, imported: Import) -> None:
-    scores = imported(save(tmp_path / "all.npy", np.concatenate([*curves().values()])), method="theirs")
+    scores = imported(save(tmp_path / "all.npy", np.concatenate([*some_scores().values()])), method="theirs")
     metrics.main(["--scores", str(scores), "--catalog", str(catalog), "--out", str(tmp_path / "m.json")])
     reported = ["--reported", str(ROOT / "evaluate/reported/xd_table1.csv"), "--row", "theirs=RTFM"]
     measured = ["--measured", f"theirs={tmp_path / 'm.json'}", "--modality", "theirs=RGB"]

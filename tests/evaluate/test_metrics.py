@@ -92,7 +92,7 @@ def test_values_are_percentages_worked_out_by_hand(tmp_path: Path) -> None:
     # The other way round: 48 normal frames at 0.9, 16 at 0.8 with 12 abnormal, 16 normal at 0.7, 32 abnormal at 0.1.
     classification = found["classification"]["released"]
     assert classification["ap"] == pytest.approx(100 * (12 * 12 / 64 + 32 * 44 / 112) / 44)
-    # The fight is found with overlap 32/44. The quiet video's whole length [0, 48) is normal; its curve 0.9, 0.7,
+    # The fight is found with overlap 32/44. The quiet video's whole length [0, 48) is normal; its values 0.9, 0.7,
     # 0.9 finds a third of it, after the fight's own 0.9, which ties and comes first in the catalog.
     assert found["per_class"]["B1"]["0.5"] == 100
     assert found["per_class"]["A"] == {"0.1": 50, "0.2": 50, "0.3": 50, "0.4": 0, "0.5": 0, "avg": 30}

@@ -61,8 +61,8 @@ def forked_commands(modules: Sequence[str]) -> Iterator[Callable[[str, Sequence[
 
 def _serve(modules: Sequence[str]) -> None:
     # All that the commands import, most of them only when they run.
-    for stage in ("extract", "train", "evaluate"):
-        for path in sorted((ROOT / stage).rglob("*.py")):
+    for package in ("extract", "train", "evaluate"):
+        for path in sorted((ROOT / package).rglob("*.py")):
             importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
     mains = {module: _main_of(module) for module in modules}
     _spare_random_weights()

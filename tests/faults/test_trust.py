@@ -9,11 +9,11 @@ import pytest
 from tests.faults.places import ROOT
 
 SOURCES = sorted(
-    path for stage in ("extract", "train", "evaluate", "benchmarks") for path in (ROOT / stage).rglob("*.py")
+    path for package in ("extract", "train", "evaluate", "benchmarks") for path in (ROOT / package).rglob("*.py")
 )
 RULES = [
     ROOT / "Snakefile",
-    *sorted(path for stage in ("config", "extract", "train", "evaluate") for path in (ROOT / stage).glob("*.smk")),
+    *sorted(path for package in ("config", "extract", "train", "evaluate") for path in (ROOT / package).glob("*.smk")),
 ]
 # Readers that run what they read unless told otherwise, and what tells them.
 TOLD = {

@@ -151,7 +151,7 @@ def judge_that_kills(scores: list[float]) -> Judge:
 
 
 @pytest.mark.parametrize("selection", ["validation", "released"])
-def test_a_killed_run_resumes_its_rates_its_stage_and_its_mixing(
+def test_a_killed_run_resumes_its_rates_its_phase_and_its_mixing(
     samples: TrainingSamples, tmp_path: Path, selection: str
 ) -> None:
     """MACIL-SD, which has all three: two rates along a cosine, a weight that grows with the epochs, and mixing."""

@@ -9,7 +9,7 @@ from extract.datasets import DATA_SETS
 from extract.shard import Encoding
 from tests.shards import Made, make_shard
 from train.samples import Split, TrainingSamples, batches, paired_order, shuffled_labels, shuffled_order
-from train.windows import average_segments
+from train.windows import average_pieces
 
 CODES = DATA_SETS["xd"].codes
 VIDEOS = [
@@ -32,8 +32,8 @@ def test_a_batch_holds_what_the_shards_hold(folder: Path) -> None:
         samples = TrainingSamples(split.entries, CODES, 8)
         batch = samples.batch(np.array([3, 0]))  # video 1 crop 5, video 0 crop 0
         long, short = split.entries[1], split.entries[0]
-        np.testing.assert_array_equal(batch.visual[0], average_segments(long.shard.visual(long.video, 1), 8))
-        np.testing.assert_array_equal(batch.audio[0], average_segments(long.shard.audio(long.video), 8))
+        np.testing.assert_array_equal(batch.visual[0], average_pieces(long.shard.visual(long.video, 1), 8))
+        np.testing.assert_array_equal(batch.audio[0], average_pieces(long.shard.audio(long.video), 8))
         np.testing.assert_array_equal(batch.visual[1, :5], short.shard.visual(short.video, 0))
         assert batch.length.tolist() == [8, 5]
         assert batch.labels.tolist() == [[1, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 1]]

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.windows import average_segments, cut_windows, window_lengths
+from train.windows import average_pieces, cut_windows, window_lengths
 
 
 def rows_of(total: int) -> np.ndarray:
@@ -14,7 +14,7 @@ def rows_of(total: int) -> np.ndarray:
 @given(st.integers(1, 700), st.sampled_from([4, 64, 256]))
 def test_long_videos_are_averaged_and_short_ones_padded(total: int, size: int) -> None:
     rows = rows_of(total)
-    result = average_segments(rows, size)
+    result = average_pieces(rows, size)
     assert result.shape == (size, 3)
     if total <= size:
         np.testing.assert_array_equal(result, np.vstack([rows, np.zeros((size - total, 3))]))
@@ -46,5 +46,5 @@ def test_audio_with_other_row_counts_is_cut_and_padded_on_its_own() -> None:
 
 
 def test_a_set_without_audio_gives_silence() -> None:
-    assert (average_segments(rows_of(0), 4) == 0).all()
+    assert (average_pieces(rows_of(0), 4) == 0).all()
     assert (cut_windows(rows_of(0), 4, 2) == 0).all()

@@ -9,12 +9,14 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("config", "extract", "train", "evaluate", "profiles", "envs")
+# A seventh of the work of ViT-B/16 and a third of its start, for runs that are not about the encoder; as wide.
+SMALL_ENCODER = "ViT-M-32"
+COPIED = ("config", "extract", "train", "evaluate", "profiles", "envs")
 
 
 def copy_project(folder: Path) -> Path:
     """Copy what Snakemake reads into ``folder``."""
-    for name in STAGES:
+    for name in COPIED:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "Snakefile", folder)
     return folder

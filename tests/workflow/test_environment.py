@@ -11,7 +11,7 @@ import yaml
 from extract.base.command_list import commands_of
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = [name for stage in ("extract", "train", "evaluate") for name in commands_of(ROOT / stage)]
+COMMANDS = [name for package in ("extract", "train", "evaluate") for name in commands_of(ROOT / package)]
 
 
 def pins(lines: list[str]) -> dict[str, str]:
@@ -64,7 +64,7 @@ def test_imports_run_one_way() -> None:
         "evaluate": {"extract", "train", "evaluate"},
         "config": {"extract", "train", "evaluate", "config"},
     }
-    for stage, may in allowed.items():
-        for path in (ROOT / stage).rglob("*.py"):
+    for package, may in allowed.items():
+        for path in (ROOT / package).rglob("*.py"):
             found = re.findall(r"^\s*(?:from|import) (extract|train|evaluate|config)\b", path.read_text(), re.MULTILINE)
             assert set(found) <= may, path

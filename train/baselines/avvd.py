@@ -10,7 +10,7 @@ Loss terms          ``classification``, ``approximator``, ``distillation``: HL-N
                     k = floor(length / 16) + 1, with the video's labels divided by their sum, weight 1
 Optimiser           Adam, learning rate 1e-4 (the approximator's half of it), divided by 10 after 10 epochs
 Batch               128 videos, shuffled
-Segments            at most 200 rows, padded
+Pieces              at most 200 rows, padded
 Epochs              50
 Source              what VadCLIP (arXiv 2308.11681) and OVVAD say of it: coarse and fine labels, learned as two tasks
                     at once; HL-Net's released code, by the same first author
@@ -36,7 +36,7 @@ from train.model.branches import Output
 from train.model.losses import AlignmentLoss
 from train.samples import Batch
 
-SEGMENTS = hl_net.SEGMENTS
+PIECES = hl_net.PIECES
 CLASSES_WEIGHT = 1.0
 
 

@@ -9,7 +9,7 @@ Parameters          1,678,722 (D = 512)
 Loss terms          RTFM's four, with RTFM's weights (`train.baselines.rtfm`)
 Optimiser           Adam, learning rate 0.001, weight decay 0.005 (in the gradient, not decoupled)
 Batch               16 normal and 16 abnormal videos
-Segments            32, top 3
+Pieces              32, top 3
 Steps               4,000 in the released code; 7 epochs of XD-Violence's 5 crops are about as many
 Source              paper, method section; the authors' ``model.py``, ``utils/hard_attention.py``, ``train.py``,
                     ``main.py``
@@ -20,7 +20,7 @@ the mean over noisy scores of membership times noise times the gradient along th
 
 Left out or changed:
 
-* Videos longer than the reader's window are averaged into its rows first, and those into the 32 segments.
+* Videos longer than the reader's window are averaged into its rows first, and those into the 32 pieces.
 * The rows' shares are added up over ranks before they are used: the released code multiplies ranks by rows and adds up
   after, which is the same number.
 * To score, the noise is the same in every run and for every video; the released code draws it anew, so that its scores
@@ -37,10 +37,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from train.baselines.pieces import valid_rows, xavier_weights_zero_biases
 from train.baselines.rtfm import RTFM
-from train.baselines.segments import valid_rows, xavier_weights_zero_biases
 
-SEGMENTS = 32
+PIECES = 32
 SHARE = 0.95
 DRAWS = 100
 DEVIATION = 0.05
@@ -87,11 +87,11 @@ class CLIPTSA(RTFM):
 
     Args:
         dim: Width D of the features, a multiple of 16.
-        segments: Segments of a training video; a tenth of them is chosen by magnitude.
+        pieces: Pieces of a training video; a tenth of them is chosen by magnitude.
     """
 
-    def __init__(self, dim: int = 512, segments: int = SEGMENTS) -> None:
-        super().__init__(dim, segments, hidden=(dim // 4, dim // 16))
+    def __init__(self, dim: int = 512, pieces: int = PIECES) -> None:
+        super().__init__(dim, pieces, hidden=(dim // 4, dim // 16))
         self.scorer = nn.Sequential(nn.Linear(dim, 256), nn.ReLU(), nn.Linear(256, 1), nn.Sigmoid())
         self.scorer.apply(xavier_weights_zero_biases)
 

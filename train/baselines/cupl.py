@@ -1,41 +1,41 @@
 """CUPL: complete and certain pseudo labels (Zhang et al., CVPR 2023, arXiv 2212.04090), audio-visual.
 
 ==================  ===================================================================================================
-Layers              first stage, over each row (visual and audio joined, D): linear D -> 512, ReLU, dropout 0.6; linear
+Layers              first phase, over each row (visual and audio joined, D): linear D -> 512, ReLU, dropout 0.6; linear
                     512 -> 32, dropout 0.6; 3 heads, linear 32 -> 1, sigmoid; the score is the mean of the heads
-                    second stage, over each row beside the mean of the up to 5 rows before it (the first row's is
+                    second phase, over each row beside the mean of the up to 5 rows before it (the first row's is
                     itself), 2D: linear 2D -> 512, ReLU, dropout 0.8; linear 512 -> 32, dropout 0.8; linear 32 -> 2;
                     softmax. There are three, one a round; each learns from what the one before it scores
-Parameters          3,738,025 (D = 512 + 512): 541,315 of the first stage and 1,065,570 of each round
-Loss terms          first stage: ``ranking``: mean over pairs of max(0, 1 - score of the abnormal video + score of
-                    the normal one), a video's score being the mean of its highest 7 of 224 segments, weight 1;
+Parameters          3,738,025 (D = 512 + 512): 541,315 of the first phase and 1,065,570 of each round
+Loss terms          first phase: ``ranking``: mean over pairs of max(0, 1 - score of the abnormal video + score of
+                    the normal one), a video's score being the mean of its highest 7 of 224 pieces, weight 1;
                     ``diversity``: mean over pairs of heads of the cosine of their softmax over time, 0.2;
                     ``norm``: mean distance of each head's mean score from the heads' average, 0.2;
                     ``sparsity``: mean score of abnormal videos, 0.01
                     rounds: ``certain``: binary cross entropy of p(class 1) to the pseudo label over the rows chosen,
-                    1. Pseudo labels: the scores of the stage before, from 0 to 1 in each abnormal video, 0 in normal
+                    1. Pseudo labels: the scores of the phase before, from 0 to 1 in each abnormal video, 0 in normal
                     ones; chosen are the half of a video's rows whose score varies least over 20 passes with
                     dropout, the earlier of equals
-Optimiser           first stage Adagrad, learning rate 0.01, weight decay 0.001, gradient norm at most 10; rounds Adam,
+Optimiser           first phase Adagrad, learning rate 0.01, weight decay 0.001, gradient norm at most 10; rounds Adam,
                     a hundredth of that rate (1e-4)
 Batch               40 normal and 40 abnormal videos
-Segments            224 in the first stage, the rows themselves in the rounds
-Epochs              20, a quarter of them for the first stage and for each of three rounds
-Source              second stage: the authors' released test code (its network, window and dropout option); all else:
+Pieces              224 in the first phase, the rows themselves in the rounds
+Epochs              20, a quarter of them for the first phase and for each of three rounds
+Source              second phase: the authors' released test code (its network, window and dropout option); all else:
                     the paper's abstract, introduction and a figure's caption. Layers, optimiser, batch and sparsity of
-                    the first stage are those of MIST's released code, diversity and norm those of CMCS's, which the
+                    the first phase are those of MIST's released code, diversity and norm those of CMCS's, which the
                     idea comes from
 ==================  ===================================================================================================
 
-Unknown, and most of what the method is about: the number and width of heads, the first stage for XD-Violence, all
+Unknown, and most of what the method is about: the number and width of heads, the first phase for XD-Violence, all
 weights, how many passes, which rows are chosen and how many, how many rounds, every optimiser and length, whether
 labels are sharpened, how sound is joined.
 
 Ours: all of these, as above; a softmax over time is taken of the heads' logits; pseudo labels and choices are made
 for a batch when it comes, by weights that no longer change, so that they are those of one pass over all videos but for
-the noise of dropout; every round has weights of its own, so that it starts afresh. Which stage scores is kept with
+the noise of dropout; every round has weights of its own, so that it starts afresh. Which phase scores is kept with
 the weights. Selection ``released`` sets weights back after every epoch, so that a round which does not at once score
-better than the stage before it learns little: ``last`` and ``validation`` are for this method.
+better than the phase before it learns little: ``last`` and ``validation`` are for this method.
 
 Left out or changed:
 
@@ -52,13 +52,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import paired_halves, resample, valid_rows
+from train.baselines.pieces import paired_halves, resample, valid_rows
 from train.model.branches import Output, no_class_logits
 from train.optimisers import Several, recipe_optimiser
 from train.samples import Batch
 from train.settings import Recipe
 
-SEGMENTS = 224
+PIECES = 224
 HIGHEST = 7
 
 HEADS = 3
@@ -75,7 +75,7 @@ SPARSITY_WEIGHT = 0.01
 LEAST_SCORE = 1e-6
 
 
-class Stage(nn.Module):
+class RowClassifier(nn.Module):
     """Three linear layers that score every row by itself, with dropout when asked for.
 
     Args:
@@ -106,12 +106,12 @@ class Stage(nn.Module):
 
 
 class CUPL(nn.Module):
-    """A first stage and three rounds, each a classifier of rows.
+    """A first phase and three rounds, each a classifier of rows.
 
     Args:
         dim: Width of the visual rows.
         audio_dim: Width of the audio rows.
-        dropout: Of the first stage and of the rounds.
+        dropout: Of the first phase and of the rounds.
     """
 
     stage: Tensor
@@ -121,13 +121,14 @@ class CUPL(nn.Module):
     ) -> None:
         super().__init__()
         joined = dim + audio_dim
-        self.complete = Stage(joined, HEADS, dropout[0])
-        self.rounds = nn.ModuleList(Stage(2 * joined, 2, dropout[1]) for _ in range(ROUNDS))
-        # Which scores: 0 the first stage, then the rounds. With the weights, for a checkpoint tells no epochs.
+        self.complete = RowClassifier(joined, HEADS, dropout[0])
+        self.rounds = nn.ModuleList(RowClassifier(2 * joined, 2, dropout[1]) for _ in range(ROUNDS))
+        # Which scores: 0 the first phase, then the rounds. With the weights, for a checkpoint tells no epochs,
+        # under the name that checkpoints have for it.
         self.register_buffer("stage", torch.zeros((), dtype=torch.int64))
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
-        """Be told how many epochs of how many are done; each stage takes an equal share of them, no stage none."""
+        """Be told how many epochs of how many are done; each phase takes an equal share of them, no phase none."""
         self.stage.fill_(min(epoch, epoch * (1 + ROUNDS) // epochs))
 
     def end_epoch(self) -> None:
@@ -136,7 +137,7 @@ class CUPL(nn.Module):
     def optimiser(
         self, text_side: Sequence[nn.Parameter], recipe: Recipe, steps_an_epoch: int
     ) -> torch.optim.Optimizer:
-        """Build the recipe's optimiser of the first stage, and Adam for the rounds."""
+        """Build the recipe's optimiser of the first phase, and Adam for the rounds."""
         first = recipe_optimiser([{"params": [*self.complete.parameters()]}], recipe)
 
         def clip(*_: Any) -> None:
@@ -146,7 +147,7 @@ class CUPL(nn.Module):
         return Several([first, torch.optim.Adam(self.rounds.parameters(), lr=recipe.learning_rate * ROUND_RATE)])
 
     def forward(self, visual: Tensor, audio: Tensor, length: Tensor, text: Tensor | None = None) -> Output:
-        """Score rows by the stage that was trained last.
+        """Score rows by the phase that was trained last.
 
         Args:
             visual: ``[B, T, D]``.
@@ -158,13 +159,13 @@ class CUPL(nn.Module):
             Anomaly logits ``[B, T]`` and what the last layer reads as features ``[B, T, 32]``.
         """
         number = int(self.stage)
-        part, hidden = self._stage(number, torch.cat([visual, audio], dim=-1))
+        part, hidden = self._phase(number, torch.cat([visual, audio], dim=-1))
         outputs = part.logits(hidden, drop=self.training)
         logits = _evidence(outputs) if number else torch.logit(_scores(number, outputs), eps=LEAST_SCORE)
         return Output(logits, no_class_logits(logits), part.features(hidden, drop=False), None)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Compute the loss terms of a paired batch in the stage at hand, unweighted, and their weighted ``total``.
+        """Compute the loss terms of a paired batch in the phase at hand, unweighted, and their weighted ``total``.
 
         Raises:
             InputError: If the batch does not hold as many normal as abnormal videos.
@@ -173,20 +174,20 @@ class CUPL(nn.Module):
         normal, abnormal = paired_halves(batch.labels)
         number = int(self.stage)
         if number == 0:
-            hidden = self.complete.hidden(resample(rows, batch.length, SEGMENTS))
+            hidden = self.complete.hidden(resample(rows, batch.length, PIECES))
             return completeness_losses(self.complete.logits(hidden, drop=self.training), normal, abnormal)
         labels, chosen = self.pseudo_labels(number - 1, rows, batch.length, abnormal)
-        part, hidden = self._stage(number, rows)
+        part, hidden = self._phase(number, rows)
         evidence = _evidence(part.logits(hidden, drop=self.training))
         loss = F.binary_cross_entropy_with_logits(evidence[chosen], labels[chosen])
         return {"certain": loss, "total": loss}
 
     @torch.no_grad()
     def pseudo_labels(self, number: int, rows: Tensor, length: Tensor, abnormal: Tensor) -> tuple[Tensor, Tensor]:
-        """Label rows by a stage that is trained, and choose those that it is certain of.
+        """Label rows by a phase that is trained, and choose those that it is certain of.
 
         Args:
-            number: Of the stage.
+            number: Of the phase.
             rows: ``[B, T, D]``.
             length: Valid rows ``[B]``.
             abnormal: Numbers of the abnormal videos ``[n]``.
@@ -194,7 +195,7 @@ class CUPL(nn.Module):
         Returns:
             Labels in 0..1 ``[B, T]``, and which rows are chosen ``[B, T]`` bool.
         """
-        part, hidden = self._stage(number, rows)
+        part, hidden = self._phase(number, rows)
         valid = valid_rows(rows, length)
         scores = _scores(number, part.logits(hidden, drop=False))
         labels = torch.zeros_like(scores)
@@ -206,9 +207,9 @@ class CUPL(nn.Module):
             squares += deviation.square() * (done - 1) / done
         return labels, most_certain(squares / PASSES, valid)
 
-    def _stage(self, number: int, rows: Tensor) -> tuple[Stage, Tensor]:
-        """Give a stage and what its first layer makes of rows ``[B, T, D]``: ``[B, T, 512]``."""
-        part: Stage = self.rounds[number - 1] if number else self.complete  # type: ignore[assignment]
+    def _phase(self, number: int, rows: Tensor) -> tuple[RowClassifier, Tensor]:
+        """Give a phase and what its first layer makes of rows ``[B, T, D]``: ``[B, T, 512]``."""
+        part: RowClassifier = self.rounds[number - 1] if number else self.complete  # type: ignore[assignment]
         return part, part.hidden(with_context(rows) if number else rows)
 
 
@@ -224,10 +225,10 @@ def with_context(rows: Tensor) -> Tensor:
 
 
 def completeness_losses(logits: Tensor, normal: Tensor, abnormal: Tensor) -> dict[str, Tensor]:
-    """The first stage's terms, unweighted, and their weighted ``total``.
+    """The first phase's terms, unweighted, and their weighted ``total``.
 
     Args:
-        logits: Of every segment and head ``[2n, S, M]``.
+        logits: Of every piece and head ``[2n, S, M]``.
         normal: Numbers of the normal videos ``[n]``.
         abnormal: Of the abnormal ones ``[n]``.
     """
@@ -250,10 +251,10 @@ def completeness_losses(logits: Tensor, normal: Tensor, abnormal: Tensor) -> dic
 
 def diversity(logits: Tensor) -> Tensor:
     """Mean over videos and pairs of heads of the cosine of their softmax over time, for logits ``[B, S, M]``."""
-    curves = logits.softmax(dim=1)
+    attentions = logits.softmax(dim=1)
     pairs = [
-        F.cosine_similarity(curves[..., one], curves[..., other], dim=1)
-        for one, other in combinations(range(curves.shape[-1]), 2)
+        F.cosine_similarity(attentions[..., one], attentions[..., other], dim=1)
+        for one, other in combinations(range(attentions.shape[-1]), 2)
     ]
     return torch.stack(pairs).mean()
 
@@ -276,7 +277,7 @@ def most_certain(variance: Tensor, valid: Tensor) -> Tensor:
 
 
 def _scores(number: int, logits: Tensor) -> Tensor:
-    """Score a stage's logits: ``[B, T]``, in 0..1."""
+    """Score a phase's logits: ``[B, T]``, in 0..1."""
     return logits.softmax(dim=-1)[..., 1] if number else logits.sigmoid().mean(dim=-1)
 
 

@@ -6,12 +6,12 @@ Layers              rows to unit length; linear D -> 512, ReLU, dropout 0.6; lin
 Parameters          279,105 (D = 512)
 Loss terms          ``ranking``: sum over abnormal, mean over normal videos of max(0, 1 - max score of the abnormal one
                     + max score of the normal one), weight 1 (every pair, as released)
-                    ``smoothness``: sum over abnormal videos of squared steps between neighbouring segments, 8e-5
+                    ``smoothness``: sum over abnormal videos of squared steps between neighbouring pieces, 8e-5
                     ``sparsity``: sum of the abnormal videos' scores, 8e-5
                     ``weights``: sum of squared weights of the three layers, 0.001 (as released)
 Optimiser           Adagrad, learning rate 0.01 (as released)
 Batch               30 normal and 30 abnormal videos
-Segments            32
+Pieces              32
 Steps               20,000 in the released code; 63 epochs of XD-Violence's 5 crops are as many
 Source              paper, deep MIL ranking model and implementation details; the authors'
                     ``TrainingAnomalyDetector_public.py`` and ``Save_C3DFeatures_32Segments.m``
@@ -24,10 +24,10 @@ Left out or changed:
 
 * In the paper's tables features are CLIP's of width 512, not C3D's of width 4096, or I3D's, as published
   (``config/ucf_i3d.yaml``).
-* Segments are cut at ``floor(i * length / 32)``, where the released script rounds ``linspace(1, length, 33)``.
-* Videos longer than the reader's window are averaged into its rows first, and those into the 32 segments.
+* Pieces are cut at ``floor(i * length / 32)``, where the released script rounds ``linspace(1, length, 33)``.
+* Videos longer than the reader's window are averaged into its rows first, and those into the 32 pieces.
 * Each epoch shuffles the videos; the released code draws 30 of each kind anew every step.
-* Every snippet is scored by itself. The released test code scores 32 segments and spreads them over the video; no layer
+* Every snippet is scored by itself. The released test code scores 32 pieces and spreads them over the video; no layer
   reads more than one row, so the scores of equal rows are equal.
 * Every crop is a video of its own.
 """
@@ -35,11 +35,11 @@ Left out or changed:
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import paired_halves, resample
+from train.baselines.pieces import paired_halves, resample
 from train.model.branches import Output, no_class_logits
 from train.samples import Batch
 
-SEGMENTS = 32
+PIECES = 32
 SMOOTHNESS_WEIGHT = 8e-5
 SPARSITY_WEIGHT = 8e-5
 SQUARED_WEIGHTS_WEIGHT = 0.001
@@ -50,12 +50,12 @@ class DeepMIL(nn.Module):
 
     Args:
         dim: Width D of the features.
-        segments: Segments of a training video; more show shorter events and cost as much more memory.
+        pieces: Pieces of a training video; more show shorter events and cost as much more memory.
     """
 
-    def __init__(self, dim: int = 512, segments: int = SEGMENTS) -> None:
+    def __init__(self, dim: int = 512, pieces: int = PIECES) -> None:
         super().__init__()
-        self.segments = segments
+        self.pieces = pieces
         self.first = nn.Linear(dim, 512)
         self.second = nn.Linear(512, 32)
         self.third = nn.Linear(32, 1)
@@ -86,7 +86,7 @@ class DeepMIL(nn.Module):
         Raises:
             InputError: If the batch does not hold as many normal as abnormal videos.
         """
-        rows = resample(batch.visual, batch.length, self.segments)
+        rows = resample(batch.visual, batch.length, self.pieces)
         scores = self(rows, batch.audio, batch.length).anomaly_logits.sigmoid()  # [2n, S]
         normal, abnormal = paired_halves(batch.labels)
         highest = scores.max(dim=1).values

@@ -4,10 +4,10 @@
 Layers              those of `train.baselines.deep_mil`, but the last is linear 32 -> C without a sigmoid
 Parameters          279,303 (D = 512, C = 7)
 Loss terms          ``classes``: cross entropy of the softmax over classes of each class's mean top-k logit,
-                    k = floor(segments / 16) + 1, with the video's labels divided by their sum, weight 1
+                    k = floor(pieces / 16) + 1, with the video's labels divided by their sum, weight 1
 Optimiser           Adagrad, learning rate 0.01
 Batch               30 normal and 30 abnormal videos
-Segments            32
+Pieces              32
 Steps               63 epochs of XD-Violence's 5 crops are the 20,000 steps of DeepMIL's released code
 Source              VadCLIP says that DeepMIL was fine-tuned in AVVD's setting, and no more; DeepMIL's network
 ==================  ===================================================================================================
@@ -18,7 +18,7 @@ After VadCLIP's one sentence; the details are ours:
 * DeepMIL's ranking, smoothness, sparsity and squared weights are left out, ours; they belong to its one score.
 * The recipe, ours: DeepMIL's own. AVVD's setting may have meant AVVD's.
 * The anomaly score is 1 - p(normal), ours.
-* What stands in `train.baselines.deep_mil` of features, segments and crops holds here too.
+* What stands in `train.baselines.deep_mil` of features, pieces and crops holds here too.
 
 Unknown: whether the ranking loss stayed, the head, k, the weights of the losses and the recipe.
 """
@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from train.baselines import deep_mil
 from train.baselines.class_logits import anomaly_logits
-from train.baselines.segments import resample
+from train.baselines.pieces import resample
 from train.model.branches import Output
 from train.model.losses import AlignmentLoss
 from train.samples import Batch
@@ -41,11 +41,11 @@ class DeepMILClasses(deep_mil.DeepMIL):
     Args:
         dim: Width D of the features.
         classes: Classes C, the normal one first.
-        segments: Segments of a training video.
+        pieces: Pieces of a training video.
     """
 
-    def __init__(self, dim: int = 512, classes: int = 7, segments: int = deep_mil.SEGMENTS) -> None:
-        super().__init__(dim, segments)
+    def __init__(self, dim: int = 512, classes: int = 7, pieces: int = deep_mil.PIECES) -> None:
+        super().__init__(dim, pieces)
         self.third = nn.Linear(32, classes)
         nn.init.xavier_normal_(self.third.weight)
         nn.init.zeros_(self.third.bias)
@@ -70,7 +70,7 @@ class DeepMILClasses(deep_mil.DeepMIL):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Compute the one loss term of any batch, and it once more as ``total``."""
-        rows = resample(batch.visual, batch.length, self.segments)
-        length = torch.full_like(batch.length, self.segments)
+        rows = resample(batch.visual, batch.length, self.pieces)
+        length = torch.full_like(batch.length, self.pieces)
         loss = self.class_loss(self(rows, batch.audio, length).class_logits, batch.labels, length)
         return {"classes": loss, "total": loss}

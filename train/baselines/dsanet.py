@@ -33,7 +33,7 @@ Optimiser           AdamW, learning rate 1e-5 (UCF-Crime 7e-5), weight decay 0.0
                     same highest rate after 100 steps, then down along half a cosine to a tenth (UCF-Crime's is planned
                     for 2,510 steps of which 1,250 are taken)
 Batch               96 videos, shuffled; UCF-Crime 64 normal and 64 abnormal
-Segments            256, padded
+Pieces              256, padded
 Epochs              10, seed 234
 Source              the authors' released training code (model, adapters, normality branch, losses, options of both
                     sets); the paper's abstract and introduction
@@ -70,13 +70,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from train.baselines.segments import valid_rows
+from train.baselines.pieces import valid_rows
 from train.model.branches import TEMPERATURE, DualBranch, Output
 from train.model.clip_text import ClipTextEncoder, prompt_tokens
-from train.model.graph_branches import similarity_adjacency
 from train.model.layers import QuickGeluMLP
 from train.model.losses import AlignmentLoss, classification_loss, mil_align, text_separation_loss
-from train.model.temporal_adapter import BlockLocalLayer, TemporalAdapter
+from train.model.temporal_adapter import BlockLocalLayer, TemporalAdapter, similarity_adjacency
 from train.optimisers import Several, StableAdamW, recipe_optimiser
 from train.samples import Batch
 from train.settings import Recipe

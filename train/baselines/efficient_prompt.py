@@ -10,7 +10,7 @@ Loss terms          ``classes``: cross entropy of the softmax over classes of ea
                     k = floor(length / 16) + 1, with the video's labels divided by their sum, weight 1
 Optimiser           AdamW, learning rate 1e-4, weight decay 0.01; the released schedule is constant in practice
 Batch               64 videos, shuffled
-Segments            at most 256 rows, padded
+Pieces              at most 256 rows, padded
 Epochs              10
 Source              the authors' ``src/model.py``, ``src/main.py`` and the command of their ``README.md``
                     (``ju-chen/Efficient-Prompt``)
@@ -36,7 +36,7 @@ import torch
 from torch import Tensor, nn
 
 from train.baselines.class_logits import anomaly_logits
-from train.baselines.segments import valid_rows
+from train.baselines.pieces import valid_rows
 from train.model.branches import Output, alignment_logits
 from train.model.layers import QuickGeluMLP
 from train.model.losses import AlignmentLoss

@@ -18,7 +18,7 @@ Loss terms          ``master``: mean squared distance of a video's k highest sco
                     1
 Optimiser           Adam, learning rate 1e-4, divided by 10 after 10 epochs (HL-Net's, ours)
 Batch               128 videos, shuffled (ours)
-Segments            at most 200 rows, padded (ours)
+Pieces              at most 200 rows, padded (ours)
 Epochs              50 (ours)
 Source              the abstract, and formulas from one reading note by others; neither full text nor code could be had
 ==================  ===================================================================================================
@@ -34,7 +34,7 @@ the figure reported is the authors' own or a run on CLIP's features.
 
 Ours: all of these, as above. The root is taken of abs(z) + 1e-8, as its slope is infinite at 0. Rows past a video's
 length are read by no attention and are zero before every convolution. Every crop is a video of its own; long videos
-are averaged into segments to train and scored in windows.
+are averaged into pieces to train and scored in windows.
 """
 
 import math
@@ -43,13 +43,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import valid_rows
+from train.baselines.pieces import valid_rows
 from train.model.branches import Output, no_class_logits
 from train.model.layers import convolve
 from train.model.losses import top_k_mean
 from train.samples import Batch
 
-SEGMENTS = 200
+PIECES = 200
 
 WIDTH = 128
 DROPOUT = 0.6

@@ -17,7 +17,7 @@ Loss terms          ``classification``: binary cross entropy of the sigmoid of e
 Optimiser           Adam, learning rate 1e-4 (the approximator's half of it: ``parameter_groups``), divided by 10 after
                     10 epochs
 Batch               128 videos, shuffled
-Segments            at most 200 rows, padded
+Pieces              at most 200 rows, padded
 Epochs              50
 Source              paper, method section; the authors' ``model.py``, ``layers.py``, ``train.py``, ``main.py``,
                     ``option.py``
@@ -32,7 +32,7 @@ Left out or changed:
   128, as published (``config/xd_i3d.yaml``). On the latter the networks have 677,954 and 743,490 parameters.
 * Rows past a video's length are zero before every layer that looks at other rows; the released code lets them take part
   in the distance branch and the residual convolutions while training.
-* Long videos are averaged into segments to train, where the released code picks 200 rows evenly, and scored in windows,
+* Long videos are averaged into pieces to train, where the released code picks 200 rows evenly, and scored in windows,
   where the released code scores them as a whole.
 * Every crop is scored by itself; the released test code averages five, as ``scoring_crop: all`` does.
 * Weights that no output depends on (``simAdj``, ``disAdj.sigma``) do not exist.
@@ -45,13 +45,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import valid_rows
+from train.baselines.pieces import valid_rows
 from train.model.branches import Output, no_class_logits
-from train.model.graph_branches import distance_adjacency, similarity_adjacency
 from train.model.losses import top_k_mean
+from train.model.temporal_adapter import distance_adjacency, similarity_adjacency
 from train.samples import Batch
 
-SEGMENTS = 200
+PIECES = 200
 DISTILLATION_WEIGHT = 5.0
 LOOK_BACK = 5
 DROPOUT = 0.6

@@ -3,7 +3,7 @@
 Every method is a ``torch.nn.Module`` that is called as ``network(visual, audio, length, text) -> Output`` like the
 networks with classes, and has ``losses``. More is asked only of the methods that have it: class texts (`ReadsText`),
 parts that learn at rates of their own (`OwnRates`) or by rules of their own (`OwnOptimiser`), and work at the bounds of
-an epoch (`Staged`). How the recipe's rate falls over the epochs is no method's own (`train.schedule`).
+an epoch (`Phased`). How the recipe's rate falls over the epochs is no method's own (`train.schedule`).
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ class OwnOptimiser(Protocol):
 
 
 @runtime_checkable
-class Staged(Protocol):
+class Phased(Protocol):
     """A method that does something once an epoch.
 
     Nothing about the epoch is kept with the weights: ``start_epoch`` tells it anew, so that a resumed run, and one

@@ -18,7 +18,7 @@ Optimiser           Adam, learning rate 4e-4, the visual network's a fifth of it
 Every epoch         the visual network's layers are mixed into the audio-visual ones (``end_epoch``), of which
                     1 - 0.09 * (1 + cos(pi * epochs done / 50)) / 2 is kept; then it is judged
 Batch               128 videos, shuffled
-Segments            at most 200 rows, padded
+Pieces              at most 200 rows, padded
 Epochs              50
 Source              paper, method section; the authors' ``avce_network.py``, ``Transformer.py``, ``CMA_MIL.py``,
                     ``InfoNCE.py``, ``train.py``, ``main.py``, ``option.py``
@@ -34,7 +34,7 @@ Left out or changed:
 * In the paper's tables features are CLIP's and Wav2CLIP's of width 512, not I3D's of width 1024 and VGGish's of width
   128, as published (``config/xd_i3d.yaml``).
 * No row attends to rows past a video's length; the released code lets them take part while training.
-* Long videos are averaged into segments to train, where the released code picks 200 rows evenly, and scored in windows,
+* Long videos are averaged into pieces to train, where the released code picks 200 rows evenly, and scored in windows,
   where the released code scores them as a whole.
 * Every crop is scored by itself; the released test code averages five, as ``scoring_crop: all`` does.
 * Weights that no output depends on (``multiheadattn``, ``feedforward``, the attention's ``layer_norm``) do not exist.
@@ -52,12 +52,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import valid_rows
+from train.baselines.pieces import valid_rows
 from train.model.branches import Output, no_class_logits
 from train.model.losses import SNIPPETS_PER_INSTANCE, top_k_mean
 from train.samples import Batch
 
-SEGMENTS = 200
+PIECES = 200
 WIDTH = 128
 HEADS = 4
 DROPOUT = 0.1

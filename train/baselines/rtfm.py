@@ -7,14 +7,14 @@ Layers              pyramid: three convolutions over time (kernel 3, dilations 1
                     bias), ReLU, batch norm; plus the input; dropout 0.7
                     head: linear D -> 512, ReLU, dropout 0.7; 512 -> 128, ReLU, dropout 0.7; 128 -> 1; sigmoid
 Parameters          1,805,761 (D = 512)
-Loss terms          ``classification``: binary cross entropy of the mean score of the 3 segments of largest magnitude, 1
+Loss terms          ``classification``: binary cross entropy of the mean score of the 3 pieces of largest magnitude, 1
                     ``magnitude``: mean over pairs of (abs(100 - norm of the abnormal video's mean top-3 feature)
                     + norm of the normal video's)^2, weight 1e-4
                     ``smoothness``: squared steps between neighbouring scores of the abnormal half, 8e-4
                     ``sparsity``: norm of all scores of the abnormal half, 8e-3
 Optimiser           Adam, learning rate 0.001, weight decay 0.005 (in the gradient, not decoupled)
 Batch               32 normal and 32 abnormal videos
-Segments            32, top 3
+Pieces              32, top 3
 Steps               15,000 in the released code; 50 epochs of XD-Violence's 5 crops are as many
 Source              paper, "The Proposed Method: RTFM"; the authors' ``model.py``, ``train.py``, ``main.py``,
                     ``option.py``
@@ -22,13 +22,13 @@ Source              paper, "The Proposed Method: RTFM"; the authors' ``model.py`
 
 The magnitude terms are the released code's, not the paper's hinge. So are smoothness and sparsity: the half's
 scores stand in one row, so that a step also counts between one video's end and the next one's start, and sparsity is
-one norm, not a sum. Dropout 0.7 of magnitudes decides which segments may be chosen, as released.
+one norm, not a sum. Dropout 0.7 of magnitudes decides which pieces may be chosen, as released.
 
 Left out or changed:
 
 * In the paper's tables features are CLIP's of width 512, not I3D's of width 2048, as published
   (``config/ucf_i3d.yaml``): the pyramid's branches are D/4 wide, as 512 is of 2048.
-* Videos longer than the reader's window are averaged into its rows first, and those into the 32 segments.
+* Videos longer than the reader's window are averaged into its rows first, and those into the 32 pieces.
 * Every crop is a video of its own in training; the released code averages scores and magnitudes over a video's crops.
   Scores are averaged as there with ``scoring_crop: all``.
 * Long videos are scored in windows, the released code's as a whole. Rows past a window's length are zero before every
@@ -39,17 +39,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import paired_halves, resample, valid_rows, xavier_weights_zero_biases
+from train.baselines.pieces import paired_halves, resample, valid_rows, xavier_weights_zero_biases
 from train.model.branches import Output, no_class_logits
 from train.model.losses import probability_loss
 from train.samples import Batch
 
-SEGMENTS = 32
+PIECES = 32
 MARGIN = 100.0
 MAGNITUDE_WEIGHT = 1e-4
 SMOOTHNESS_WEIGHT = 8e-4
 SPARSITY_WEIGHT = 8e-3
-SEGMENTS_PER_CHOSEN = 10
+PIECES_PER_CHOSEN = 10
 
 
 class NonLocal(nn.Module):
@@ -111,13 +111,13 @@ class RTFM(nn.Module):
 
     Args:
         dim: Width D of the features, a multiple of 8.
-        segments: Segments of a training video; a tenth of them is chosen by magnitude.
+        pieces: Pieces of a training video; a tenth of them is chosen by magnitude.
         hidden: Widths of the head's two hidden layers.
     """
 
-    def __init__(self, dim: int = 512, segments: int = SEGMENTS, hidden: tuple[int, int] = (512, 128)) -> None:
+    def __init__(self, dim: int = 512, pieces: int = PIECES, hidden: tuple[int, int] = (512, 128)) -> None:
         super().__init__()
-        self.segments = segments
+        self.pieces = pieces
         self.pyramid = TemporalPyramid(dim)
         self.dropout = nn.Dropout(0.7)
         self.head = nn.Sequential(
@@ -153,8 +153,8 @@ class RTFM(nn.Module):
         Raises:
             InputError: If the batch does not hold as many normal as abnormal videos.
         """
-        rows = resample(batch.visual, batch.length, self.segments)
-        output = self(rows, batch.audio, torch.full_like(batch.length, self.segments))
+        rows = resample(batch.visual, batch.length, self.pieces)
+        output = self(rows, batch.audio, torch.full_like(batch.length, self.pieces))
         return magnitude_losses(output.features, output.anomaly_logits.sigmoid(), batch.labels, self.dropout)
 
     def _rows(self, visual: Tensor, length: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ def magnitude_losses(features: Tensor, scores: Tensor, labels: Tensor, dropout: 
     """
     normal, abnormal = paired_halves(labels)
     magnitude = features.norm(dim=2)
-    chosen = (magnitude * dropout(torch.ones_like(magnitude))).topk(features.shape[1] // SEGMENTS_PER_CHOSEN).indices
+    chosen = (magnitude * dropout(torch.ones_like(magnitude))).topk(features.shape[1] // PIECES_PER_CHOSEN).indices
     video_score = scores.gather(1, chosen).mean(dim=1)  # [2n]
     video_feature = features.gather(1, chosen[:, :, None].expand(-1, -1, features.shape[2])).mean(dim=1)  # [2n, D]
     video_magnitude = video_feature.norm(dim=1)

@@ -14,15 +14,15 @@ Parameters          15,767,569 (D = 512); the texts' vectors and projection add 
 Loss terms          ``normal_rank``: max(0, 1 - highest S of a normal video with its text + highest with any other), 1
                     ``abnormal_rank``: max(0, 1 - highest S of an abnormal video with its class + highest with any
                     class that is neither its own nor normal) plus the same with the normal text in its class's place, 1
-                    ``divergence``: cosine of an abnormal video's curves of S with its class and the normal text, 1
+                    ``divergence``: cosine of an abnormal video's columns of S for its class and the normal text, 1
                     ``smoothness``: sum over an abnormal video of squared steps of S with its class, from 0 to 1, 0.1
-                    ``sparsity``: sum over it of that curve, 0.01
+                    ``sparsity``: sum over it of that column, 0.01
                     ``classification``: binary cross entropy of scores to pseudo labels, 1; these are 0 in normal
                     videos and elsewhere 1 where psi < 0.35 (UCF-Crime 0.55), psi from 0 to 1 in each video, being
                     0.2 S with the normal text + 0.8 (1 - S with the class), each S from 0 to 1; no gradient
 Optimiser           Adam, weight decay 0.005 (in the gradient); learning rate 1e-4 (UCF-Crime 1e-3)
 Batch               32 normal and 32 abnormal videos
-Segments            256, padded
+Pieces              256, padded
 Epochs              20 (UCF-Crime 50)
 Source              paper, main text; depth, heads, optimiser, rates, epochs, batch and rows only from others' accounts
                     of its supplement (two reimplementations); there is no official code
@@ -57,7 +57,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import paired_halves, valid_rows
+from train.baselines.pieces import paired_halves, valid_rows
 from train.model.branches import TEMPERATURE, Output
 from train.model.clip_text import ClipTextEncoder, prompt_tokens
 from train.samples import Batch
@@ -209,7 +209,7 @@ class TPWNG(nn.Module):
         of_class = to_texts[abnormal].masked_fill(batch.labels[abnormal, None] == 0, -math.inf).amax(dim=-1)  # [n, T]
         of_normal = cosines(batch.visual[abnormal], guide[None]).squeeze(-1)  # [n, T]
         held = valid[abnormal]
-        curve = zero_to_one(of_class, held)
+        scaled = zero_to_one(of_class, held)
         labels = torch.zeros_like(to_texts[..., 0])
         labels[abnormal] = pseudo_labels(of_class.detach(), of_normal.detach(), held, self.threshold)
         logits = self.classifier(self._encode(batch.visual, batch.length)).squeeze(-1)
@@ -217,8 +217,8 @@ class TPWNG(nn.Module):
             "normal_rank": normal_rank(to_texts[normal], valid[normal]),
             "abnormal_rank": abnormal_rank(to_texts[abnormal], of_class, of_normal, batch.labels[abnormal], held),
             "divergence": divergence(of_class, of_normal, held),
-            "smoothness": _steps(curve, held).square().sum(dim=1).mean(),
-            "sparsity": curve.sum(dim=1).mean(),
+            "smoothness": _steps(scaled, held).square().sum(dim=1).mean(),
+            "sparsity": scaled.sum(dim=1).mean(),
             "classification": F.binary_cross_entropy_with_logits(logits[valid], labels[valid]),
         }
         total = (
@@ -306,8 +306,8 @@ def abnormal_rank(to_texts: Tensor, of_class: Tensor, of_normal: Tensor, labels:
 
 
 def divergence(of_class: Tensor, of_normal: Tensor, valid: Tensor) -> Tensor:
-    """Mean cosine of two curves ``[n, T]`` over the ``valid`` rows ``[n, T]`` of each video."""
-    one, other = (curve.masked_fill(~valid, 0.0) for curve in (of_class, of_normal))
+    """Mean cosine of two similarities ``[n, T]`` over the ``valid`` rows ``[n, T]`` of each video."""
+    one, other = (rows.masked_fill(~valid, 0.0) for rows in (of_class, of_normal))
     return F.cosine_similarity(one, other, dim=1).mean()
 
 
@@ -326,5 +326,5 @@ def log_class_map(anomaly_logits: Tensor, to_texts: Tensor) -> Tensor:
     return torch.cat([torch.logaddexp(harmless, score + shares[..., :1]), score + shares[..., 1:]], dim=-1)
 
 
-def _steps(curve: Tensor, valid: Tensor) -> Tensor:
-    return curve.diff(dim=1).masked_fill(~valid[:, 1:], 0.0)
+def _steps(values: Tensor, valid: Tensor) -> Tensor:
+    return values.diff(dim=1).masked_fill(~valid[:, 1:], 0.0)

@@ -19,7 +19,7 @@ Loss terms          ``classification``: binary cross entropy of each video's mea
                     ``distance``: max(0, 100 - norm of the abnormal code + norm of the normal code), 1e-4
 Optimiser           Adam, learning rate 1e-4, weight decay 5e-5 (in the gradient, not decoupled)
 Batch               64 normal and 64 abnormal videos
-Segments            200
+Pieces              200
 Steps               3,000 in the released code; 20 epochs of XD-Violence's 5 crops are as many
 Source              paper, section "Method", loss weights in "Implementation Details"; the authors' ``model.py``,
                     ``memory.py``, ``translayer.py``, ``train.py``, ``xd_main.py``
@@ -32,7 +32,7 @@ Left out or changed:
 
 * In the paper's tables features are CLIP's of width 512, not I3D's of width 1024, as published
   (``config/xd_i3d.yaml``).
-* Videos longer than the reader's window are averaged into its rows first, and those into the 200 segments.
+* Videos longer than the reader's window are averaged into its rows first, and those into the 200 pieces.
 * Every crop is a video of its own; the released code, given several crops, averages over them, as ``scoring_crop: all``
   does to score.
 * Long videos are scored in windows, the released code's as a whole. Rows past a window's length are zero before the
@@ -45,13 +45,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.segments import paired_halves, resample, valid_rows
+from train.baselines.pieces import paired_halves, resample, valid_rows
 from train.model.branches import Output, no_class_logits
-from train.model.graph_branches import distance_adjacency
 from train.model.losses import probability_loss
+from train.model.temporal_adapter import distance_adjacency
 from train.samples import Batch
 
-SEGMENTS = 200
+PIECES = 200
 WIDTH = 512
 SLOTS = 60
 ROWS_PER_CHOSEN = 16
@@ -152,12 +152,12 @@ class URDMU(nn.Module):
 
     Args:
         dim: Width D of the features.
-        segments: Segments of a training video; attention costs grow with their square.
+        pieces: Pieces of a training video; attention costs grow with their square.
     """
 
-    def __init__(self, dim: int = 512, segments: int = SEGMENTS) -> None:
+    def __init__(self, dim: int = 512, pieces: int = PIECES) -> None:
         super().__init__()
-        self.segments = segments
+        self.pieces = pieces
         self.embedding = nn.Conv1d(dim, WIDTH, kernel_size=3, padding=1)
         self.blocks = nn.ModuleList([Block(WIDTH), Block(WIDTH)])
         self.abnormal_memory = Memory(SLOTS, WIDTH)
@@ -189,8 +189,8 @@ class URDMU(nn.Module):
         Raises:
             InputError: If the batch does not hold as many normal as abnormal videos.
         """
-        rows = resample(batch.visual, batch.length, self.segments)
-        features = self._encode(rows, torch.full_like(batch.length, self.segments))
+        rows = resample(batch.visual, batch.length, self.pieces)
+        features = self._encode(rows, torch.full_like(batch.length, self.pieces))
         normal, abnormal = paired_halves(batch.labels)
 
         abnormal_fit, from_abnormal = self.abnormal_memory(features)  # [2n, S], [2n, S, 512]

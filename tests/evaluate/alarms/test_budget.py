@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluate.alarms.budget import Point, curve, points_at, points_of_budgets, watch
+from evaluate.alarms.budget import Point, points_at, points_of_budgets, points_of_every_budget, watch
 from evaluate.alarms.footage import Footage
 from tests.evaluate.alarms.made import drawn_videos, video
 
@@ -52,11 +52,11 @@ def test_a_video_of_unknown_frame_rate_counts_nowhere_and_is_counted() -> None:
 def test_without_a_normal_hour_or_an_event_there_is_no_budget() -> None:
     assert points_of_budgets(watch([quiet(1, 0.5)])) is None
     assert points_of_budgets(watch([fight(0.5, 1)])) is None
-    assert curve(watch([fight(0.5, 1)])) == []
+    assert points_of_every_budget(watch([fight(0.5, 1)])) == []
 
 
 def test_the_curve_runs_from_no_false_alarm_to_the_most_and_never_loses_an_event_on_the_way() -> None:
-    points = curve(watch(VIDEOS))
+    points = points_of_every_budget(watch(VIDEOS))
     assert (points[0].alarms_per_hour, points[-1].alarms_per_hour) == (0, 11)
     assert all(one.found <= other.found and one.delay >= other.delay for one, other in itertools.pairwise(points))
 

@@ -71,9 +71,9 @@ def test_a_clear_difference_is_told_apart_and_its_numbers_are_those_of_the_metri
     values = []
     for name in ("good", "bad"):
         _, scored = read_scores(folder / f"{name}0.h5")
-        curves = [video.anomaly for video in scored.values()]
+        anomalies = [video.anomaly for video in scored.values()]
         events = [[EVENT] if number % 2 else [] for number in range(VIDEOS)]
-        values.append(100 * average_precision(*join_frames(curves, events, normal="A", stride=16)))
+        values.append(100 * average_precision(*join_frames(anomalies, events, normal="A", stride=16)))
     assert (float(row["first_mean"]), float(row["second_mean"])) == pytest.approx(values, abs=0.01)
     assert float(row["difference_mean"]) == pytest.approx(values[0] - values[1], abs=0.011)
     assert 0 < float(row["difference_low"]) < float(row["difference_mean"]) < float(row["difference_high"])

@@ -17,7 +17,6 @@ from extract import align, audio, visual
 from extract.base.errors import InputError
 from extract.catalog import Video, write_catalog
 from extract.datasets import DATA_SETS
-from extract.encoders.clip import load_clip
 from extract.encoders.preprocessing import PREPROCESSING
 from extract.encoders.wav2clip import ENCODER as AUDIO_ENCODER
 from extract.encoders.wav2clip import PREPROCESSING as AUDIO_PREPROCESSING
@@ -26,6 +25,7 @@ from extract.failures import read_failures
 from extract.image_models import ENCODER
 from extract.shard import Encoding
 from tests.extract.made_videos import FPS, click_track, cut_short, to_front, write_numbered
+from tests.extract.narrow_clip import narrow_clip
 from tests.machine import QUICK
 from train.checkpoint import Header, TrainedOn, save_checkpoint
 from train.methods import METHODS
@@ -48,8 +48,8 @@ SMALL = ["--device", "cpu", "--batch", "3"]
 
 @pytest.fixture(scope="module")
 def encoders() -> Iterator[None]:
-    """Make the random encoders once; other seeds than 0 are the same networks under another name."""
-    clip, wav2clip = load_clip("random:0")[0], load_wav2clip("random:0")[0]
+    """Make a small CLIP and Wav2CLIP once; other seeds than 0 are the same networks under another name."""
+    clip, wav2clip = narrow_clip("random:0")[0], load_wav2clip("random:0")[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("extract.encoders.clip.load_clip", lambda weights, encoder=ENCODER: (clip, weights))
         patch.setattr("extract.encoders.wav2clip.load_wav2clip", lambda weights: (wav2clip, weights))
@@ -136,7 +136,7 @@ def test_scores_are_those_of_the_pipeline(tmp_path: Path) -> None:
     assert np.ptp(expected.anomaly) > 0.02
 
 
-def test_seconds_frames_and_segments_end_with_the_video(tmp_path: Path) -> None:
+def test_seconds_frames_and_detections_end_with_the_video(tmp_path: Path) -> None:
     video, checkpoint = write_own(tmp_path), save_model(tmp_path / "teacher.safetensors")
     detect(video, checkpoint, tmp_path / "out", "--threshold", "0.001", "--class-threshold", "0.001")
     rows = read_rows(tmp_path / "out" / "own.csv")
@@ -145,13 +145,13 @@ def test_seconds_frames_and_segments_end_with_the_video(tmp_path: Path) -> None:
     assert column(rows, "end_seconds").tolist() == [0.64, 1.28, 1.48]
     found = json.loads((tmp_path / "out" / "own.json").read_text())
     assert (found["frames"], found["seconds"], found["model"], found["threshold"]) == (37, 1.48, "teacher", 0.001)
-    assert {segment["class"] for segment in found["segments"]} == set(DATA_SETS["xd"].prompts[1:])
-    for segment in found["segments"]:
-        first, after = segment["start_frame"] // STRIDE, -(-segment["end_frame"] // STRIDE)
-        assert segment["confidence"] == pytest.approx(column(rows, segment["class"])[first:after].max(), abs=1e-6)
-        assert segment["start_seconds"] == pytest.approx(segment["start_frame"] / FPS)
-        assert segment["end_seconds"] == pytest.approx(segment["end_frame"] / FPS)
-        assert segment["end_frame"] <= FRAMES
+    assert {detection["class"] for detection in found["segments"]} == set(DATA_SETS["xd"].prompts[1:])
+    for detection in found["segments"]:
+        first, after = detection["start_frame"] // STRIDE, -(-detection["end_frame"] // STRIDE)
+        assert detection["confidence"] == pytest.approx(column(rows, detection["class"])[first:after].max(), abs=1e-6)
+        assert detection["start_seconds"] == pytest.approx(detection["start_frame"] / FPS)
+        assert detection["end_seconds"] == pytest.approx(detection["end_frame"] / FPS)
+        assert detection["end_frame"] <= FRAMES
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["own.csv", "own.json", "own.png", "own.svg"]
 
 
@@ -169,11 +169,11 @@ def test_an_anomaly_that_no_class_explains_is_found_and_its_likeliest_classes_ar
     )
     write_own(tmp_path / "videos", "=own.mp4")
     detect(tmp_path / "videos", save_model(tmp_path / "teacher"), tmp_path / "out")
-    (segment,) = json.loads((tmp_path / "out" / "=own.json").read_text())["segments"]
-    assert (segment["class"], segment["label"]) == ("anomaly", None)
-    assert (segment["start_frame"], segment["end_frame"], segment["end_seconds"]) == (0, FRAMES, 1.48)
-    assert segment["anomaly"] == segment["confidence"] == pytest.approx(0.99)
-    assert segment["likeliest"] == [
+    (detection,) = json.loads((tmp_path / "out" / "=own.json").read_text())["segments"]
+    assert (detection["class"], detection["label"]) == ("anomaly", None)
+    assert (detection["start_frame"], detection["end_frame"], detection["end_seconds"]) == (0, FRAMES, 1.48)
+    assert detection["anomaly"] == detection["confidence"] == pytest.approx(0.99)
+    assert detection["likeliest"] == [
         {"class": "shooting", "probability": pytest.approx(0.3)},
         {"class": "riot", "probability": pytest.approx(0.25)},
     ]
@@ -192,7 +192,7 @@ def test_an_anomaly_that_no_class_explains_is_found_and_its_likeliest_classes_ar
     }
 
 
-def test_a_video_without_a_segment_says_so_on_the_screen(
+def test_a_video_without_a_detection_says_so_on_the_screen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(
@@ -204,7 +204,7 @@ def test_a_video_without_a_segment_says_so_on_the_screen(
     )
     write_own(tmp_path / "videos")
     detect(tmp_path / "videos", save_model(tmp_path / "vadclip", "vadclip"), tmp_path / "out")
-    assert "own: no segment; its anomaly reaches 0.300, and --threshold is 0.5" in capsys.readouterr().err
+    assert "own: no detection; its anomaly reaches 0.300, and --threshold is 0.5" in capsys.readouterr().err
     assert read_rows(tmp_path / "out" / "detections.csv") == []
 
 
@@ -353,7 +353,7 @@ def test_another_author_s_method_that_tells_classes_detects_as_the_paper_s_do(tm
     found = json.loads((tmp_path / "out/own.json").read_text())
     assert found["model"] == model
     assert METHODS[model].faithfulness in " ".join(found["notes"])
-    named = {segment["class"] for segment in found["segments"]}
+    named = {detection["class"] for detection in found["segments"]}
     assert named <= {*DATA_SETS["xd"].prompts[1:], "anomaly"}
 
 

@@ -6,7 +6,7 @@ from matplotlib import font_manager
 
 from evaluate.report import confusion, per_class
 from evaluate.report.class_names import FONT, LONGEST, fonts_for, short
-from evaluate.report.timeline import ClassMap, Curve, Drawing, draw
+from evaluate.report.timeline import ClassMap, Drawing, ScoreLine, draw
 
 NAMES = ["normal", "a very long prompt that says in many words what happens when something falls", "火", "$a_{"]
 
@@ -34,7 +34,7 @@ def test_long_names_are_cut() -> None:
 def test_every_drawing_takes_names_of_any_script_and_length(tmp_path: Path) -> None:
     edges, values = np.arange(5.0), np.full((4, 4), 0.25, np.float32)
     drawing = Drawing(
-        "火事", "seconds", 4.0, [Curve("a", edges, values[:, 0])], ClassMap(NAMES, edges, values), [], "", []
+        "火事", "seconds", 4.0, [ScoreLine("a", edges, values[:, 0])], ClassMap(NAMES, edges, values), [], "", []
     )
     draw(drawing, tmp_path / "a.png", tmp_path / "a.svg")
     confusion.draw(tmp_path / "b.svg", "m", NAMES, np.ones((4, 4), np.int64))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from evaluate.report.timeline import ClassMap, Curve, Drawing, Mark, draw
+from evaluate.report.timeline import ClassMap, Drawing, Mark, ScoreLine, draw
 
 EDGES = np.arange(5) * 2.0
 VALUES = np.array([0.1, 0.9, 0.8, 0.2], np.float32)
@@ -18,9 +18,9 @@ GREY = np.full((60, 80, 3), 128, np.uint8)
 def drawing(
     title: str = "video", marks: Sequence[Mark] = (Mark(2, 6, 1),), thumbnails: Sequence[np.ndarray] = ()
 ) -> Drawing:
-    curves = [Curve("one", EDGES, VALUES), Curve("two", EDGES, 1 - VALUES)]
+    lines = [ScoreLine("one", EDGES, VALUES), ScoreLine("two", EDGES, 1 - VALUES)]
     class_map = ClassMap(["normal", "fighting"], EDGES, CLASSES)
-    return Drawing(title, "seconds", 8.0, curves, class_map, marks, "ground truth", thumbnails)
+    return Drawing(title, "seconds", 8.0, lines, class_map, marks, "ground truth", thumbnails)
 
 
 def drawn(folder: Path, shown: Drawing) -> np.ndarray:
@@ -53,7 +53,7 @@ def test_no_title_reaches_the_edge(tmp_path: Path, title: str) -> None:
 
 def test_long_names_of_methods_stay_inside_the_curves_width(tmp_path: Path) -> None:
     shown = drawing()
-    shown = replace(shown, curves=[replace(curve, name=f"_${curve.name} " * 20) for curve in shown.curves])
+    shown = replace(shown, lines=[replace(line, name=f"_${line.name} " * 20) for line in shown.lines])
     assert (drawn(tmp_path, shown)[:, -20:] == 1).all()
 
 
@@ -86,7 +86,7 @@ def test_thumbnails_make_the_figure_higher_and_are_shown(tmp_path: Path) -> None
 def test_one_snippet_is_drawn(tmp_path: Path) -> None:
     edges = np.array([0.0, 0.5])
     shown = Drawing(
-        "one", "frames", 0.5, [Curve("a", edges, VALUES[:1])], ClassMap(["a", "b"], edges, CLASSES[:1]), [], "x", []
+        "one", "frames", 0.5, [ScoreLine("a", edges, VALUES[:1])], ClassMap(["a", "b"], edges, CLASSES[:1]), [], "x", []
     )
     assert drawn(tmp_path, shown).size > 0
 

@@ -42,8 +42,8 @@ def test_what_is_drawn_of_a_long_curve_keeps_its_ends_and_its_area() -> None:
     random = np.random.default_rng(0)
     labels = random.random(50_000) < 0.3
     precision, recall, _ = precision_recall_curve(labels, labels * 0.3 + random.random(50_000))
-    curve = PrecisionRecall(recall, precision, 0.0, 0.3)
-    drawn_recall, drawn_precision = thinned(curve)
+    found = PrecisionRecall(recall, precision, 0.0, 0.3)
+    drawn_recall, drawn_precision = thinned(found)
     assert len(drawn_recall) <= 403
     assert (drawn_recall[0], drawn_recall[-1], drawn_precision[-1]) == (1, 0, 1)
     assert (np.diff(drawn_recall) <= 0).all()
@@ -52,8 +52,8 @@ def test_what_is_drawn_of_a_long_curve_keeps_its_ends_and_its_area() -> None:
 
 
 def test_a_short_curve_is_drawn_as_it_is() -> None:
-    curve = curve_of(video([0.9, 0.2, 0.4], 6, (0, 3)))
-    np.testing.assert_array_equal(np.unique(thinned(curve)[0]), np.unique(curve.recall))
+    found = curve_of(video([0.9, 0.2, 0.4], 6, (0, 3)))
+    np.testing.assert_array_equal(np.unique(thinned(found)[0]), np.unique(found.recall))
 
 
 def test_videos_without_an_abnormal_frame_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Does a method that reads texts or trains in stages learn from simulated features?"""
+"""Does a method that reads texts or trains in rounds learn from simulated features?"""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.baselines.interface import Staged
+from train.baselines.interface import Phased
 from train.learner import BaselineLearner
 from train.loop import build_optimizer
 from train.samples import Batch
@@ -83,14 +83,14 @@ def trained_frame_ap(
     optimizer = build_optimizer(learner, recipe, steps // epochs)
     for epoch in range(epochs):
         set_learning_rates(optimizer, recipe, epoch)
-        if isinstance(network, Staged):
+        if isinstance(network, Phased):
             network.start_epoch(epoch, epochs)
         learner.train()
         for _ in range(steps // epochs):
             optimizer.zero_grad()
             learner.losses(training)["total"].backward()
             optimizer.step()
-        if isinstance(network, Staged):
+        if isinstance(network, Phased):
             network.end_epoch()
     held_out, event = videos(24, seed=2)
     learner.eval()

@@ -8,7 +8,7 @@ from torch import nn
 
 from train.baselines.cupl import (
     CUPL,
-    Stage,
+    RowClassifier,
     completeness_losses,
     diversity,
     head_norm,
@@ -48,7 +48,7 @@ def test_it_has_the_weights_of_its_description() -> None:
     assert count(network.complete) == 541_249 + 2 * 33
     assert [count(part) for part in network.rounds] == [1_065_570] * 3
     assert count(network) == 3_738_025
-    assert [count(Stage(2 * dim, 2, 0.8)) for dim in (512, 2048)] == [541_282, 2_114_146]
+    assert [count(RowClassifier(2 * dim, 2, 0.8)) for dim in (512, 2048)] == [541_282, 2_114_146]
 
 
 def test_a_row_is_read_beside_the_mean_of_the_five_before_it() -> None:
@@ -81,21 +81,21 @@ def test_the_rows_that_vary_least_are_chosen_and_the_earlier_of_equals() -> None
     ]
 
 
-def test_the_first_stages_terms_by_a_plain_computation() -> None:
+def test_the_first_phases_terms_by_a_plain_computation() -> None:
     logits = torch.randn(4, 30, 3, dtype=torch.float64)
     z = logits.numpy()
     score = 1 / (1 + np.exp(-z))
     best = []
     for video in range(4):
-        means = sorted((sum(score[video, segment]) / 3 for segment in range(30)), reverse=True)
+        means = sorted((sum(score[video, piece]) / 3 for piece in range(30)), reverse=True)
         best.append(sum(means[:7]) / 7)
     ranking = [max(0.0, 1 - best[a] + best[n]) for a in (1, 3) for n in (0, 2)]
     cosines, distances = [], []
     for video in range(4):
-        curves = [np.exp(z[video, :, head]) / np.exp(z[video, :, head]).sum() for head in range(3)]
+        attentions = [np.exp(z[video, :, head]) / np.exp(z[video, :, head]).sum() for head in range(3)]
         for one, other in ((0, 1), (0, 2), (1, 2)):
-            norms = math.sqrt(sum(curves[one] ** 2)) * math.sqrt(sum(curves[other] ** 2))
-            cosines.append(sum(curves[one] * curves[other]) / norms)
+            norms = math.sqrt(sum(attentions[one] ** 2)) * math.sqrt(sum(attentions[other] ** 2))
+            cosines.append(sum(attentions[one] * attentions[other]) / norms)
         heads = [sum(score[video, :, head]) / 30 for head in range(3)]
         distances += [abs(mean - sum(heads) / 3) for mean in heads]
     expected = {
@@ -110,7 +110,7 @@ def test_the_first_stages_terms_by_a_plain_computation() -> None:
     assert {name: loss.item() for name, loss in losses.items()} == pytest.approx(expected)
 
 
-def plain_outputs(part: Stage, row: np.ndarray) -> np.ndarray:
+def plain_outputs(part: RowClassifier, row: np.ndarray) -> np.ndarray:
     layers = [
         (layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy())
         for layer in (part.first, part.second, part.third)
@@ -133,7 +133,7 @@ def plain_scores(network: CUPL, number: int, rows: np.ndarray) -> list[float]:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_without_dropout_a_round_learns_the_first_half_of_what_the_stage_before_it_scores(number: int) -> None:
+def test_without_dropout_a_round_learns_the_first_half_of_what_the_phase_before_it_scores(number: int) -> None:
     network, batch = CUPL(DIM, AUDIO_DIM, dropout=(0.0, 0.0)), paired_batch([9, 4, 6, 9])
     network.start_epoch(number, 4)
     losses = []
@@ -176,31 +176,31 @@ def test_normal_videos_never_get_a_positive_label_and_abnormal_ones_get_one_from
 
 
 @pytest.mark.parametrize(
-    ("epochs", "stages"), [(4, [0, 1, 2, 3]), (8, [0, 0, 1, 1, 2, 2, 3, 3]), (2, [0, 1]), (3, [0, 1, 2])]
+    ("epochs", "phases"), [(4, [0, 1, 2, 3]), (8, [0, 0, 1, 1, 2, 2, 3, 3]), (2, [0, 1]), (3, [0, 1, 2])]
 )
-def test_the_stages_share_the_epochs_and_none_is_left_out(epochs: int, stages: list[int]) -> None:
+def test_the_phases_share_the_epochs_and_none_is_left_out(epochs: int, phases: list[int]) -> None:
     network, told = CUPL(DIM, AUDIO_DIM), []
     for epoch in range(epochs):
         network.start_epoch(epoch, epochs)
         told.append(int(network.stage))
-    assert told == stages
+    assert told == phases
 
 
-def test_which_stage_scores_is_kept_with_the_weights() -> None:
+def test_which_phase_scores_is_kept_with_the_weights() -> None:
     network, batch = CUPL(DIM, AUDIO_DIM).eval(), paired_batch([9, 4])
-    by_stage = []
+    by_phase = []
     for epoch in range(4):
         network.start_epoch(epoch, 4)
         loaded = CUPL(DIM, AUDIO_DIM).eval()
         loaded.load_state_dict(network.state_dict())
-        by_stage.append(network(*batch[:3]).anomaly_logits)
-        assert torch.equal(loaded(*batch[:3]).anomaly_logits, by_stage[-1])
+        by_phase.append(network(*batch[:3]).anomaly_logits)
+        assert torch.equal(loaded(*batch[:3]).anomaly_logits, by_phase[-1])
         rows = torch.cat([batch.visual, batch.audio], dim=-1)[0].double().numpy()
-        assert by_stage[-1][0].sigmoid().tolist() == pytest.approx(plain_scores(network, epoch, rows), abs=1e-5)
-    assert not any(torch.allclose(one, other) for one, other in pairwise(by_stage))
+        assert by_phase[-1][0].sigmoid().tolist() == pytest.approx(plain_scores(network, epoch, rows), abs=1e-5)
+    assert not any(torch.allclose(one, other) for one, other in pairwise(by_phase))
 
 
-def test_a_step_changes_the_stage_at_hand_alone() -> None:
+def test_a_step_changes_the_phase_at_hand_alone() -> None:
     network, batch = CUPL(DIM, AUDIO_DIM), paired_batch([9, 4, 6, 9])
     optimiser = build_optimizer(BaselineLearner(network), RECIPE)
     assert [group["lr"] for group in optimiser.param_groups] == pytest.approx([0.01, 1e-4])
@@ -215,7 +215,7 @@ def test_a_step_changes_the_stage_at_hand_alone() -> None:
         assert changed == {name for name in before if name.startswith(part)}
 
 
-def test_the_first_stages_gradient_is_held_at_10(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_phases_gradient_is_held_at_10(monkeypatch: pytest.MonkeyPatch) -> None:
     network = CUPL(DIM, AUDIO_DIM)
     optimiser = build_optimizer(BaselineLearner(network), RECIPE)
     for one in network.complete.parameters():

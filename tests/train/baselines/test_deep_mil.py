@@ -8,7 +8,7 @@ from train.samples import Batch
 
 def test_the_loss_terms_by_hand() -> None:
     torch.manual_seed(0)
-    network = DeepMIL(6, segments=4).eval()
+    network = DeepMIL(6, pieces=4).eval()
     visual = torch.randn(4, 4, 6)
     labels = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]])
     losses = network.losses(Batch(visual, torch.zeros_like(visual), torch.full((4,), 4), labels))

@@ -19,7 +19,7 @@ def test_it_has_the_parameters_of_seven_outputs() -> None:
 
 def test_the_loss_by_hand() -> None:
     network = DeepMILClasses(6, classes=3).eval()
-    # Two videos as long as there are segments, one twice as long and one half as long.
+    # Two videos as long as there are pieces, one twice as long and one half as long.
     length = [32, 32, 64, 16]
     visual = torch.randn(4, 64, 6)
     labels = torch.tensor([[1.0, 0, 0], [0, 1, 1], [0, 0, 1], [1, 0, 0]])
@@ -33,9 +33,9 @@ def test_the_loss_by_hand() -> None:
     loss = 0.0
     for video, rows in enumerate(length):
         per_class: list[list[float]] = [[], [], []]
-        for segment in range(32):
-            first = segment * rows // 32
-            last = max((segment + 1) * rows // 32, first + 1)
+        for piece in range(32):
+            first = piece * rows // 32
+            last = max((piece + 1) * rows // 32, first + 1)
             row = visual[video, first:last].double().numpy().mean(axis=0)
             hidden = layer(row / math.sqrt(sum(x * x for x in row)), "first")
             output = layer(layer(np.array([max(0.0, x) for x in hidden]), "second"), "third")

@@ -26,7 +26,7 @@ from train.baselines import (
     ur_dmu,
     ur_dmu_audio_visual,
 )
-from train.baselines.interface import ReadsText, Staged
+from train.baselines.interface import Phased, ReadsText
 from train.learner import BaselineLearner
 from train.loop import build_optimizer
 from train.methods import METHODS
@@ -65,11 +65,11 @@ def build(network_class: Callable[..., nn.Module]) -> nn.Module:
     if network_class is tpwng.TPWNG:
         return network_class(dim=DIM)
     if network_class is ur_dmu_audio_visual.URDMUAudioVisual:
-        return network_class(DIM, DIM, segments=32)
+        return network_class(DIM, DIM, pieces=32)
     if network_class in (deep_mil_classes.DeepMILClasses, avvd.AVVD):
         return network_class(DIM, CLASSES)
     if network_class is ur_dmu.URDMU:
-        return network_class(DIM, segments=32)  # its own 200 take long
+        return network_class(DIM, pieces=32)  # its own 200 take long
     return network_class(DIM)
 
 
@@ -161,9 +161,9 @@ def test_a_video_scores_the_same_alone_and_among_others(network_class: type[nn.M
 @every_network
 def test_every_parameter_is_reached_by_the_total_loss(network_class: type[nn.Module]) -> None:
     network = build(network_class)
-    # Each of four stages learns its own part.
+    # The first phase and each of three rounds learn a part of their own.
     for epoch in range(4):
-        if isinstance(network, Staged):
+        if isinstance(network, Phased):
             network.start_epoch(epoch, 4)
         losses_of(network, paired_batch([40, 33, 12, 40], 40))["total"].backward()
     unreached = [name for name, parameter in network.named_parameters() if parameter.grad is None]
@@ -222,13 +222,13 @@ def trained_frame_ap(network_class: type[nn.Module], steps: int, speed: float, *
     recipe = next(Recipe(**as_settings(one.recipe)) for one in BASELINES.values() if load(one) is network_class)
     optimizer = build_optimizer(BaselineLearner(network), replace(recipe, learning_rate=speed * recipe.learning_rate))
     for step in range(steps):
-        if isinstance(network, Staged) and step % 10 == 0:
+        if isinstance(network, Phased) and step % 10 == 0:
             network.start_epoch(step // 10, steps // 10)
         loss = losses_of(network, training)["total"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if isinstance(network, Staged) and step % 10 == 9:
+        if isinstance(network, Phased) and step % 10 == 9:
             network.end_epoch()
     held_out, event = videos(24, seed=2)
     network.eval()

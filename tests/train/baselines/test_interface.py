@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tests.shards import Made, make_shard
 from train.baselines.cupl import CUPL
-from train.baselines.interface import OwnOptimiser, ReadsText, Staged
+from train.baselines.interface import OwnOptimiser, Phased, ReadsText
 from train.learner import BaselineLearner, checkpoint_tensors
 from train.loop import train
 from train.model.branches import Output
@@ -102,14 +102,14 @@ def run(learner: BaselineLearner, samples: TrainingSamples, folder: Path, judge:
 def test_methods_are_asked_for_what_they_have() -> None:
     assert isinstance(Reader(), ReadsText)
     assert isinstance(Reader(), OwnOptimiser)
-    assert not isinstance(Reader(), Staged)
-    assert isinstance(CUPL(4, 4), Staged)
+    assert not isinstance(Reader(), Phased)
+    assert isinstance(CUPL(4, 4), Phased)
     assert not isinstance(CUPL(4, 4), ReadsText)
 
 
 @pytest.mark.parametrize("build", [reader, cupl])
 @pytest.mark.parametrize("finished", [1, 2])
-def test_a_killed_run_resumes_its_texts_its_stage_and_the_rates_that_follow_the_steps(
+def test_a_killed_run_resumes_its_texts_its_phase_and_the_rates_that_follow_the_steps(
     build: Callable[[int], BaselineLearner], finished: int, samples: TrainingSamples, tmp_path: Path
 ) -> None:
     undisturbed, resumed = build(1), build(99)

@@ -9,7 +9,7 @@ LABELS = torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1]])  # normal: videos 0 an
 
 
 def expected_terms(features: np.ndarray, scores: np.ndarray, candidates: np.ndarray) -> dict[str, float]:
-    """The loss terms, the two segments of largest magnitude among ``candidates`` chosen for each video."""
+    """The loss terms, the two pieces of largest magnitude among ``candidates`` chosen for each video."""
     video_scores, magnitudes = [], []
     for video, score, allowed in zip(features, scores, candidates, strict=True):
         order = np.argsort(np.where(allowed, np.linalg.norm(video, axis=1), -1.0))[::-1][:2]
@@ -38,7 +38,7 @@ def test_the_loss_terms_by_hand() -> None:
     assert losses["total"].item() == pytest.approx(total)
 
 
-def test_segments_whose_magnitude_is_dropped_are_not_chosen() -> None:
+def test_pieces_whose_magnitude_is_dropped_are_not_chosen() -> None:
     rng = np.random.default_rng(1)
     features, scores = 20 * rng.standard_normal((4, 20, 6)), rng.uniform(size=(4, 20))
     allowed = rng.uniform(size=(4, 20)) < 0.3

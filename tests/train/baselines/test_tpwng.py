@@ -101,7 +101,7 @@ def test_low_guidance_means_abnormal() -> None:
     assert labels.tolist() == [[0.0, 1.0]]
 
 
-def test_curves_that_are_flat_become_zeros() -> None:
+def test_similarities_that_are_flat_become_zeros() -> None:
     valid = torch.tensor([[True, True, False]])
     assert zero_to_one(torch.tensor([[0.3, 0.3, 9.0]]), valid).tolist() == [[0.0, 0.0, 0.0]]
     assert zero_to_one(torch.tensor([[0.1, 0.5, 9.0]]), valid).tolist() == [[0.0, 1.0, 0.0]]
@@ -112,16 +112,16 @@ def test_the_normal_rank_by_hand() -> None:
     assert normal_rank(to_texts, torch.tensor([[True, True, False]])).item() == pytest.approx(0.9)
 
 
-def test_curves_that_are_multiples_do_not_diverge() -> None:
-    curve = torch.rand(2, 5)
+def test_similarities_that_are_multiples_do_not_diverge() -> None:
+    similarity = torch.rand(2, 5)
     valid = torch.tensor([[True] * 5, [True, True, True, False, False]])
-    assert divergence(curve, 2 * curve, valid).item() == pytest.approx(1, rel=1e-6)
+    assert divergence(similarity, 2 * similarity, valid).item() == pytest.approx(1, rel=1e-6)
 
 
 def test_a_video_of_every_abnormal_class_has_no_rank() -> None:
-    curve = torch.rand(1, 3)
+    similarity = torch.rand(1, 3)
     value = abnormal_rank(
-        torch.rand(1, 3, 3), curve, curve, torch.tensor([[0.0, 1, 1]]), torch.ones(1, 3, dtype=torch.bool)
+        torch.rand(1, 3, 3), similarity, similarity, torch.tensor([[0.0, 1, 1]]), torch.ones(1, 3, dtype=torch.bool)
     )
     assert value.item() == 0
 
@@ -199,8 +199,8 @@ def plain_losses(network: TPWNG, batch: Batch, text: Tensor) -> dict[str, float]
     def cosine(a: np.ndarray, b: np.ndarray) -> float:
         return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
 
-    def stretch(curve: list[float]) -> list[float]:
-        return [(value - min(curve)) / (max(curve) - min(curve)) for value in curve]
+    def stretch(similarity: list[float]) -> list[float]:
+        return [(value - min(similarity)) / (max(similarity) - min(similarity)) for value in similarity]
 
     guides = []
     for rows in videos[:half]:
@@ -225,13 +225,13 @@ def plain_losses(network: TPWNG, batch: Batch, text: Tensor) -> dict[str, float]
             of_class = [max(cosine(row, t[c]) for c in own) for row in rows]
             of_normal = [cosine(row, guide) for row in rows]
             wrong = max(cosine(row, t[c]) for row in rows for c in others)
-            ranks = [max(0.0, 1 - max(curve) + wrong) for curve in (of_class, of_normal)]
+            ranks = [max(0.0, 1 - max(similarity) + wrong) for similarity in (of_class, of_normal)]
             terms["abnormal_rank"].append(sum(ranks))
             terms["divergence"].append(cosine(np.array(of_class), np.array(of_normal)))
-            curve = stretch(of_class)
-            terms["smoothness"].append(sum((a - b) ** 2 for a, b in itertools.pairwise(curve)))
-            terms["sparsity"].append(sum(curve))
-            mixed = [0.2 * n + 0.8 * (1 - c) for n, c in zip(stretch(of_normal), curve, strict=True)]
+            similarity = stretch(of_class)
+            terms["smoothness"].append(sum((a - b) ** 2 for a, b in itertools.pairwise(similarity)))
+            terms["sparsity"].append(sum(similarity))
+            mixed = [0.2 * n + 0.8 * (1 - c) for n, c in zip(stretch(of_normal), similarity, strict=True)]
             abnormal = [float(value < 0.35) for value in stretch(mixed)]
         x = rows
         for block in network.blocks:

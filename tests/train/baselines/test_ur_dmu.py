@@ -68,7 +68,7 @@ def test_the_divergence_by_hand() -> None:
 
 def test_scores_and_distance_use_a_sampled_normal_code_for_normal_videos_and_means_elsewhere() -> None:
     torch.manual_seed(0)
-    network = URDMU(8, segments=20).eval()
+    network = URDMU(8, pieces=20).eval()
     visual, length = torch.randn(4, 20, 8), torch.full((4,), 20)
     labels = torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1]])
     normal, abnormal = [0, 2], [1, 3]

@@ -20,7 +20,7 @@ def batch_of(length: list[int], rows: int) -> Batch:
 
 def deaf_pair() -> tuple[URDMU, URDMUAudioVisual]:
     """The visual form, and an audio-visual one with its weights that gives the sound none."""
-    visual, both = URDMU(8, segments=20).eval(), URDMUAudioVisual(8, 8, segments=20).eval()
+    visual, both = URDMU(8, pieces=20).eval(), URDMUAudioVisual(8, 8, pieces=20).eval()
     weights = visual.state_dict()
     kernel = weights["embedding.weight"]
     both.load_state_dict(weights | {"embedding.weight": torch.cat([kernel, torch.zeros_like(kernel)], dim=1)})
@@ -45,11 +45,11 @@ def test_without_weights_for_the_sound_it_scores_and_learns_as_the_visual_form()
     torch.testing.assert_close(losses[0], losses[1])
 
 
-def test_both_streams_are_cut_at_the_same_segments() -> None:
-    network = URDMUAudioVisual(8, 8, segments=4).eval()
+def test_both_streams_are_cut_at_the_same_pieces() -> None:
+    network = URDMUAudioVisual(8, 8, pieces=4).eval()
     kernel = network.embedding.weight.data
     kernel[:, 8:] = -kernel[:, :8]
-    # Sound that equals the frames takes all from them, in every segment, only if its segments are theirs.
+    # Sound that equals the frames takes all from them, in every piece, only if its pieces are theirs.
     batch = batch_of([20, 13], 20)
     batch = batch._replace(audio=batch.visual)
     silent = batch._replace(visual=0 * batch.visual, audio=0 * batch.audio)
@@ -62,7 +62,7 @@ def test_both_streams_are_cut_at_the_same_segments() -> None:
 
 def test_silence_gives_finite_losses() -> None:
     batch = batch_of([20, 13], 20)
-    network = URDMUAudioVisual(8, 8, segments=20)
+    network = URDMUAudioVisual(8, 8, pieces=20)
     losses = network.losses(batch._replace(audio=0 * batch.audio))
     losses["total"].backward()
     assert all(loss.isfinite() for loss in losses.values())
@@ -70,7 +70,7 @@ def test_silence_gives_finite_losses() -> None:
 
 
 def test_sound_that_comes_a_row_later_changes_the_score() -> None:
-    network = URDMUAudioVisual(8, 8, segments=20).eval()
+    network = URDMUAudioVisual(8, 8, pieces=20).eval()
     batch = batch_of([20, 20], 20)
     scores = [
         network(batch.visual, audio, batch.length).anomaly_logits

@@ -5,8 +5,13 @@ import torch
 from torch import Tensor
 
 from extract.base.errors import InputError
-from train.model.graph_branches import GraphLayer, distance_adjacency, similarity_adjacency
-from train.model.temporal_adapter import BlockLocalLayer, TemporalAdapter
+from train.model.temporal_adapter import (
+    BlockLocalLayer,
+    GraphLayer,
+    TemporalAdapter,
+    distance_adjacency,
+    similarity_adjacency,
+)
 
 
 @pytest.fixture(autouse=True)

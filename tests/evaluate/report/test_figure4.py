@@ -65,7 +65,7 @@ def test_equal_scores_give_equal_figures(tmp_path: Path) -> None:
 def test_time_is_in_seconds_where_the_rate_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     drawing = compose(said(listed(fps=20.0), only=scored(0)), "anomaly", 1)
     assert (drawing.unit, drawing.end) == ("seconds", 5.0)
-    np.testing.assert_allclose(drawing.curves[0].edges, [0, 0.8, 1.6, 2.4, 3.2, 4.0, 4.8, 5.0])
+    np.testing.assert_allclose(drawing.lines[0].edges, [0, 0.8, 1.6, 2.4, 3.2, 4.0, 4.8, 5.0])
     # The second event ends after the video, and is cut there.
     assert [(mark.start, mark.end, mark.row) for mark in drawing.marks] == [(1.0, 2.0, 1), (1.5, 5.0, 6)]
     assert "fight: drawn without pictures: the catalog names no file" in capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_time_is_in_seconds_where_the_rate_is_known(capsys: pytest.CaptureFixtur
 def test_time_is_in_frames_where_the_rate_is_unknown() -> None:
     drawing = compose(said(listed(), only=scored(0)), "anomaly", 1)
     assert (drawing.unit, drawing.end) == ("frames", 100.0)
-    assert drawing.curves[0].edges.tolist() == [0, 16, 32, 48, 64, 80, 96, 100]
+    assert drawing.lines[0].edges.tolist() == [0, 16, 32, 48, 64, 80, 96, 100]
 
 
 def test_the_videos_file_gives_pictures_and_the_rate(tmp_path: Path) -> None:
@@ -96,10 +96,10 @@ def test_the_branch_chooses_the_curve_and_the_last_method_gives_the_map() -> Non
     first, last = scored(0), scored(1)
     for score in ("anomaly", "anomaly_alignment"):
         drawing = compose(said(listed(), first=first, last=last), score, 1)
-        np.testing.assert_array_equal(drawing.curves[0].values, getattr(first, score))
-        np.testing.assert_array_equal(drawing.curves[1].values, getattr(last, score))
+        np.testing.assert_array_equal(drawing.lines[0].values, getattr(first, score))
+        np.testing.assert_array_equal(drawing.lines[1].values, getattr(last, score))
         np.testing.assert_array_equal(drawing.class_map.values, last.classes)
-    assert [curve.name for curve in drawing.curves] == ["first", "last"]
+    assert [line.name for line in drawing.lines] == ["first", "last"]
 
 
 def test_classes_are_named_by_their_prompts() -> None:
@@ -111,8 +111,8 @@ def test_methods_of_other_strides_share_one_time_axis() -> None:
     video = listed(fps=25.0)
     both = said(video, coarse=scored(0)) | said(video, stride=4, fine=scored(1, 25))
     drawing = compose(both, "anomaly", 1)
-    assert [curve.edges[-1] for curve in drawing.curves] == [4.0, 4.0]
-    assert [len(curve.edges) for curve in drawing.curves] == [8, 26]
+    assert [line.edges[-1] for line in drawing.lines] == [4.0, 4.0]
+    assert [len(line.edges) for line in drawing.lines] == [8, 26]
 
 
 def test_unknown_lengths_count_whole_snippets() -> None:

@@ -1,4 +1,4 @@
-"""What the baselines share: fixed segments, masks, and the two halves of a paired batch."""
+"""What the baselines share: a video in a fixed number of pieces, masks, and the two halves of a paired batch."""
 
 import torch
 from torch import Tensor, nn
@@ -6,21 +6,21 @@ from torch import Tensor, nn
 from extract.base.errors import InputError
 
 
-def resample(rows: Tensor, length: Tensor, segments: int) -> Tensor:
-    """Turn videos of any length into a fixed number of segments, as most of these methods train.
+def resample(rows: Tensor, length: Tensor, pieces: int) -> Tensor:
+    """Turn videos of any length into a fixed number of pieces, as most of these methods train.
 
-    Segment ``i`` is the mean of the rows from ``floor(i * length / segments)`` up to the next segment's first; where
-    a video has fewer rows than segments, it is that one row, so that short videos are stretched and nothing is padded.
+    Piece ``i`` is the mean of the rows from ``floor(i * length / pieces)`` up to the next piece's first; where
+    a video has fewer rows than pieces, it is that one row, so that short videos are stretched and nothing is padded.
 
     Args:
         rows: ``[B, T, D]``; rows past the length do not enter.
         length: Valid rows ``[B]`` int64, at least 1.
-        segments: Segments wanted, S.
+        pieces: Pieces wanted, S.
 
     Returns:
         ``[B, S, D]``.
     """
-    bounds = torch.arange(segments + 1, device=rows.device) * length[:, None] // segments  # [B, S + 1]
+    bounds = torch.arange(pieces + 1, device=rows.device) * length[:, None] // pieces  # [B, S + 1]
     start = bounds[:, :-1, None]
     end = torch.maximum(bounds[:, 1:, None], start + 1)
     row = torch.arange(rows.shape[1], device=rows.device)

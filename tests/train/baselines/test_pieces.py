@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from extract.base.errors import InputError
-from train.baselines.segments import paired_halves, resample
-from train.windows import average_segments
+from train.baselines.pieces import paired_halves, resample
+from train.windows import average_pieces
 
 
 @pytest.mark.parametrize("length", [1, 3, 31, 32, 33, 100, 256])
-def test_segments_are_the_released_ones(length: int) -> None:
+def test_pieces_are_the_released_ones(length: int) -> None:
     rows = torch.randn(1, 256, 5)
     bounds = np.linspace(0, length, 33, dtype=int)
     video = rows[0].numpy()
@@ -18,14 +18,14 @@ def test_segments_are_the_released_ones(length: int) -> None:
         video[first:following].mean(axis=0) if first != following else video[first]
         for first, following in pairwise(bounds)
     ]
-    segments = resample(rows, torch.tensor([length]), 32)
-    np.testing.assert_allclose(segments[0].numpy(), np.stack(expected), rtol=1e-5, atol=1e-6)
+    pieces = resample(rows, torch.tensor([length]), 32)
+    np.testing.assert_allclose(pieces[0].numpy(), np.stack(expected), rtol=1e-5, atol=1e-6)
 
 
-def test_segments_cut_for_the_batch_are_kept_as_they_are() -> None:
-    averaged = average_segments(np.random.default_rng(0).standard_normal((90, 4), dtype=np.float32), 32)
-    segments = resample(torch.from_numpy(averaged)[None], torch.tensor([32]), 32)
-    assert torch.equal(segments[0], torch.from_numpy(averaged))
+def test_pieces_cut_for_the_batch_are_kept_as_they_are() -> None:
+    averaged = average_pieces(np.random.default_rng(0).standard_normal((90, 4), dtype=np.float32), 32)
+    pieces = resample(torch.from_numpy(averaged)[None], torch.tensor([32]), 32)
+    assert torch.equal(pieces[0], torch.from_numpy(averaged))
 
 
 def test_normal_and_abnormal_videos_are_found_wherever_they_stand() -> None:

@@ -1,4 +1,4 @@
-"""From curves to segments: when something happened, what it was, and how sure the model is."""
+"""From scores to detections: when something happened, what it was, and how sure the model is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from evaluate.detection_map import DEPTH
 
 @dataclass(frozen=True)
 class Detection:
-    """A detected segment.
+    """A stretch in which something was found to happen.
 
     Attributes:
         column: Column of its class; ``None`` where something happens and no class is clear.
@@ -36,20 +36,20 @@ def detect_events(
     """Find when something happens by the anomaly, and what it is by the classes.
 
     Something happens in every run of snippets whose anomaly reaches ``threshold``. Within it a class is clear where
-    ``detect_segments`` finds it; what no clear class covers is a segment without one. So every snippet from
-    ``threshold`` on is in a segment, and no other.
+    ``detect_classes`` finds it; what no clear class covers is a detection without one. So every snippet from
+    ``threshold`` on is in a detection, and no other.
 
     Args:
         anomaly: Anomaly scores, [T] in 0..1.
         classes: Class probabilities, [T, C].
         columns: Columns that can be what happened, usually all but the normal class.
-        threshold: Least anomaly of a segment, above 0 and at most 1. Lower finds more, and more that is wrong.
-        class_threshold: Least probability at which a segment is named by a class, likewise.
+        threshold: Least anomaly of a detection, above 0 and at most 1. Lower finds more, and more that is wrong.
+        class_threshold: Least probability at which a detection is named by a class, likewise.
 
     Returns:
-        The segments by time, the surer first where two begin together.
+        The detections by time, the surer first where two begin together.
     """
-    clear = detect_segments(classes, columns, class_threshold)
+    clear = detect_classes(classes, columns, class_threshold)
     found = []
     for begin, end in _runs(anomaly >= threshold):
         unnamed = np.ones(end - begin, np.bool_)
@@ -67,13 +67,13 @@ def detect_events(
     return sorted(found, key=lambda one: (one.first, -one.confidence, -1 if one.column is None else one.column))
 
 
-def detect_segments(classes: NDArray[np.float32], columns: Sequence[int], threshold: float) -> list[Detection]:
-    """Find segments, class by class.
+def detect_classes(classes: NDArray[np.float32], columns: Sequence[int], threshold: float) -> list[Detection]:
+    """Find events, class by class.
 
-    The rule is that of Table 2 (``evaluate.detection_map``): a segment is a run of snippets that reach down from the
+    The rule is that of Table 2 (``evaluate.detection_map``): a detection is a run of snippets that reach down from the
     class's maximum by at most 0.6 of its range in this video. Two things differ, because Table 2 ranks what it finds
-    and a reader does not: segments that never reach ``threshold`` are left out, and a snippet at or above
-    ``threshold`` always belongs to one, so that a class that is certain all the time is one segment and not its
+    and a reader does not: detections that never reach ``threshold`` are left out, and a snippet at or above
+    ``threshold`` always belongs to one, so that a class that is certain all the time is one detection and not its
     ripples.
 
     Args:
@@ -82,14 +82,14 @@ def detect_segments(classes: NDArray[np.float32], columns: Sequence[int], thresh
         threshold: Least probability to report, above 0 and at most 1. Lower finds more, and more that is wrong.
 
     Returns:
-        The segments by time, the surer first where two begin together.
+        The detections by time, the surer first where two begin together.
     """
     found = []
     for column in columns:
-        curve = classes[:, column]
-        bound = curve.max() - DEPTH * (curve.max() - curve.min())
-        for first, after in _runs((curve > bound) | (curve >= threshold)):
-            confidence = float(curve[first:after].max())
+        probability = classes[:, column]
+        bound = probability.max() - DEPTH * (probability.max() - probability.min())
+        for first, after in _runs((probability > bound) | (probability >= threshold)):
+            confidence = float(probability[first:after].max())
             if confidence >= threshold:
                 found.append(Detection(column, first, after, confidence))
     return sorted(found, key=lambda one: (one.first, -one.confidence, one.column or 0))
