@@ -232,6 +232,15 @@ def test_an_encoder_is_named_to_the_step_that_embeds_only_where_it_is_not_the_pa
     assert (named.visual.precision, convolving.visual.precision) == ("bf16", "fp32")
 
 
+def test_a_decoder_is_named_to_the_step_that_embeds_only_where_it_is_not_the_usual_one() -> None:
+    visual = content("demo")["visual"]
+    usual = embedding(configured({}), "visual")
+    assert embedding(configured({"visual": visual | {"decoder": "libav"}}), "visual") == usual
+    assert "--decoder decord" in embedding(configured({"visual": visual | {"decoder": "decord"}}), "visual")
+    message = refusal({"visual": visual | {"decoder": "opencv"}})
+    assert "key visual.decoder: 'opencv' is not one of ['libav', 'decord']" in message
+
+
 OWN = {"dataset": None, "videos": {"videos": "data", "list": "list.csv"}, "figure4": None, "sound_study": None}
 CLASSES = {"normal": "normal", "Sturz": "ein Mensch stürzt"}
 
