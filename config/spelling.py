@@ -164,6 +164,8 @@ def no_such_table(configuration: Configuration, other: str, table: str) -> str:
 def _why_not(configuration: Configuration, table: str) -> str:
     name = configuration.name
     there = ", ".join(f"results/{name}_table{number}.csv" for number in configuration.tables)
+    if table == "transfer":
+        return f"configuration '{name}' has no key transfer, which names other data sets; it makes {there}"
     number = int(table.removeprefix("table")) if table.startswith("table") else 0
     if number in configuration.data_set.reported:
         return f"no method of configuration '{name}' has a row in table {number}; it makes {there}"

@@ -66,6 +66,10 @@ def refusal(change: dict[str, object], base: str = "demo") -> str:
             "key visual.encoder: encoder 'MobileClip-S1': open_clip has no model of this name; nearest are",
         ),
         ({"audio": content("demo")["audio"] | {"encoder": "ViT-B-16"}}, "key audio: "),
+        (
+            {"transfer": {"configurations": ["config/ucf_demo.yaml"], "methods": ["vadclap"]}},
+            "key transfer.methods: 'vadclap' is no method of this configuration that has a checkpoint; did you mean",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, object], message: str) -> None:
