@@ -42,7 +42,7 @@ BELOW = {
     "evaluate.pages": {"evaluate.report"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
-        *("train", "evaluate", "evaluate.report", "evaluate.pages", "evaluate.alarms"),
+        *("train", "train.export", "evaluate", "evaluate.report", "evaluate.pages", "evaluate.alarms"),
     },
     "evaluate.watch": {
         *("extract", "extract.base", "extract.media", "extract.encoders"),

@@ -26,7 +26,9 @@ from evaluate.detect.options import (
     add_class_level,
     add_computing,
     add_models,
+    add_runtime,
     check_class_level,
+    check_runtime,
     check_threads,
     ready_tools,
 )
@@ -107,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
     add_class_level(parser, "a detection")
     add_cut(parser)
     add_computing(parser, "the result will say so")
+    add_runtime(parser)
     return parser
 
 
@@ -114,6 +117,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Detect."""
     arguments = parser().parse_args(argv)
     check_threads(arguments)
+    check_runtime(arguments)
     threshold, point = given_level(arguments.operating_point, arguments.threshold)
     check_class_level(arguments)
     found = videos_below(arguments.videos)

@@ -13,6 +13,8 @@ from extract.base.precision import AUTO, PRECISIONS
 if TYPE_CHECKING:
     from evaluate.detect.models import Tools
 
+TORCH, ONNX = "torch", "onnx"
+
 
 def add_models(parser: argparse.ArgumentParser, deaf: str) -> None:
     """Let a command be told the checkpoints and the encoders' weights.
@@ -33,6 +35,36 @@ def add_models(parser: argparse.ArgumentParser, deaf: str) -> None:
     parser.add_argument(
         "--audio-weights", help="weights file of Wav2CLIP, or random:<seed>; needed if the checkpoint listens"
     )
+
+
+def add_runtime(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told to run the models of ``train.export``."""
+    group = parser.add_argument_group("runtime")
+    group.add_argument(
+        "--runtime", choices=(TORCH, ONNX), default=TORCH, help="what computes; onnx needs requirements-export.txt"
+    )
+    group.add_argument("--onnx", type=Path, help="model of the checkpoint, from train.export; with --runtime onnx")
+    group.add_argument("--encoder-onnx", type=Path, help="model of the image tower, likewise; without it PyTorch's")
+
+
+def check_runtime(arguments: argparse.Namespace) -> None:
+    """Refuse models without a runtime, a runtime without models, and what ONNX models cannot do.
+
+    Raises:
+        InputError: Naming the flag.
+    """
+    if (arguments.runtime == ONNX) != (arguments.onnx is not None):
+        raise InputError("--onnx: goes with --runtime onnx; give both or neither")
+    if arguments.encoder_onnx is not None and arguments.runtime != ONNX:
+        raise InputError("--encoder-onnx: goes with --runtime onnx and --onnx")
+    if arguments.runtime != ONNX:
+        return
+    if arguments.device == "cuda":
+        raise InputError("--device: the models of train.export run on the processor here; leave it out")
+    if arguments.encoder_onnx is not None and arguments.precision not in (AUTO, "fp32"):
+        raise InputError(f"--precision: {arguments.precision}, but the exported image tower computes in fp32")
+    if getattr(arguments, "classes", None) is not None:
+        raise InputError("--classes: the exported model holds the texts it was trained with; leave out --runtime onnx")
 
 
 def add_class_level(parser: argparse.ArgumentParser, found: str) -> None:
@@ -113,13 +145,18 @@ def ready_tools(arguments: argparse.Namespace, label: str, **more: Any) -> Tools
         student=arguments.student,
         visual_weights=arguments.visual_weights,
         audio_weights=arguments.audio_weights,
-        precision=arguments.precision,
+        precision="fp32" if arguments.encoder_onnx is not None else arguments.precision,
         allow_mismatch=arguments.allow_mismatch,
         batch=arguments.batch,
         threads=arguments.threads,
         **more,
     )
-    tools = load_tools(choice, take_device(arguments.device, arguments.threads))
+    device = "cpu" if arguments.runtime == ONNX else arguments.device
+    tools = load_tools(choice, take_device(device, arguments.threads))
+    if arguments.runtime == ONNX:
+        from evaluate.detect.runtime import with_onnx
+
+        tools = with_onnx(tools, arguments.onnx, arguments.encoder_onnx)
     for remark in tools.model.remarks:
         print(f"{label}: {arguments.checkpoint}: {remark}", file=sys.stderr)
     return tools

@@ -26,7 +26,9 @@ from evaluate.detect.options import (
     add_class_level,
     add_computing,
     add_models,
+    add_runtime,
     check_class_level,
+    check_runtime,
     check_threads,
     ready_tools,
 )
@@ -67,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--silence", type=float, default=10.0, help="seconds without data after which a source is lost")
     parser.add_argument("--rtsp-transport", choices=("tcp", "udp"), default="tcp", help="how RTSP sends its packets")
     add_computing(parser, "every event's notes say so")
+    add_runtime(parser)
     return parser
 
 
@@ -83,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     reader.error = error  # type: ignore[method-assign]
     arguments = reader.parse_args(argv)
     check_threads(arguments)
+    check_runtime(arguments)
     for flag in ("clip_seconds", "longest_clip", "silence"):
         value = getattr(arguments, flag)
         if not 0 < value <= 3600:

@@ -146,6 +146,12 @@ class ClipImageEncoder:
             # Whole in bfloat16: autocast converts the weights on every call.
             self._tower = copy.deepcopy(tower).to(device, self._dtype).eval()
 
+    def replace_tower(self, tower: nn.Module) -> None:
+        """Take another form of the same tower, [B, 3, side, side] float32 to [B, D], on the processor and in fp32."""
+        if self._dtype != torch.float32 or self.device.type != "cpu":
+            raise InputError("another form of the image tower computes on the processor in fp32; use these")
+        self._tower = tower
+
     def encode(self, images: Tensor) -> Tensor:
         """Encode the images of one video.
 

@@ -24,6 +24,7 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import atomic_path
 from extract.base.help import command_parser
+from train.export import METADATA
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from train.checkpoint import Checkpoint
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
-METADATA = "avadclip"
 OPSET = 20
 # Largest difference from PyTorch that is still rounding.
 MOST_DIFFERENT = 1e-4

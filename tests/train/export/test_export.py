@@ -11,7 +11,8 @@ import torch
 from extract.base.errors import InputError
 from tests.evaluate.test_score import save_model
 from train.checkpoint import load_for_scoring
-from train.export.__main__ import METADATA, NEEDED, main
+from train.export import METADATA
+from train.export.__main__ import NEEDED, main
 
 missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 needs_onnx = pytest.mark.skipif(bool(missing), reason=f"{', '.join(missing)} not installed (requirements-export.txt)")
