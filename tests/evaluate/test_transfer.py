@@ -179,5 +179,5 @@ def test_the_matrix_is_drawn_with_a_cell_for_each_pair(tmp_path: Path) -> None:
     assert picture.read_text().startswith("<?xml")
     assert len(transfer_matrix.read_cells(table, "auc")) == len(cells) == 4
     table.write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="line 2: lacks trained_on"):
+    with pytest.raises(InputError, match="lacks the columns trained_on"):
         transfer_matrix.main([str(table), "--out", str(picture)])
