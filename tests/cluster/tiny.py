@@ -11,7 +11,7 @@ import yaml
 
 from tests.extract.made_videos import click_track, numbered, write_video
 from tests.machine import QUICK
-from tests.workflow.project import copy_project, write_config
+from tests.workflow.project import SMALL_ENCODER, copy_project, write_config
 
 TABLE = "results/tiny_table1.csv"
 # Slurm's plugin slows every `snakemake -n` where no controller answers, so .ci/run installs the plugins apart.
@@ -51,7 +51,7 @@ def tiny_project(folder: Path, device: str) -> Path:
         "shards": {"train": 1, "test": 1},
         "device": device,
         # The jobs' machine may be another one than this, so that auto is refused.
-        "visual": demo["visual"] | {"precision": QUICK},
+        "visual": demo["visual"] | {"encoder": SMALL_ENCODER, "precision": QUICK},
         "figure4": None,
     }
     write_config(folder, change, name="tiny")

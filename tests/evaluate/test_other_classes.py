@@ -4,12 +4,9 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
 from evaluate.detect.__main__ import main as detect
 from evaluate.metrics import measure
@@ -23,6 +20,7 @@ from extract.labels.file import write_classes
 from extract.labels.label_set import LabelSet, one_word_each
 from extract.shard import Encoding
 from tests.extract.made_videos import write_numbered
+from tests.extract.narrow_clip import narrow_clip
 from tests.shards import Made, make_shard
 from train.run import main as train
 
@@ -31,14 +29,6 @@ RENAMED = {"calm": "normal", "Sturz": "a person falling", "漏水": "water runni
 OFFSETS = {"normal": 0.0, "fall": 1.0, "leak": -1.0}
 VISUAL = Encoding(ENCODER, "random:0", "fp32", PREPROCESSING)
 SNIPPETS, STRIDE = 6, 16
-
-
-def narrow_clip(weights: str, *_: Any) -> tuple[torch.nn.Module, str]:
-    """Make a CLIP of one narrow layer on each side; another seed gives other weights."""
-    with torch.random.fork_rng():
-        torch.manual_seed(int(weights.split(":")[1]))
-        model = CLIP(512, CLIPVisionCfg(layers=1, width=64, patch_size=112), CLIPTextCfg(layers=1, width=64, heads=2))
-    return model.eval().requires_grad_(False), weights
 
 
 @dataclass(frozen=True)

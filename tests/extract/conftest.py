@@ -6,6 +6,7 @@ import torch
 from extract.encoders.clip import ClipImageEncoder, load_clip
 from extract.encoders.wav2clip import Wav2Clip, load_wav2clip
 from extract.image_models import ENCODER
+from tests.extract.narrow_clip import narrow_clip
 from tests.machine import QUICK
 
 
@@ -15,8 +16,9 @@ def clip() -> torch.nn.Module:
 
 
 @pytest.fixture
-def ready_clip(clip: torch.nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare the visual step the seconds it takes to make random weights."""
+def ready_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the visual step the seconds it takes to make random weights, and most of the computing."""
+    clip = narrow_clip("random:0")[0]
     monkeypatch.setattr("extract.encoders.clip.load_clip", lambda weights, encoder=ENCODER: (clip, weights))
 
 

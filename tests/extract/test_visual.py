@@ -158,12 +158,11 @@ def test_packets_without_pictures_shift_nothing(tmp_path: Path, image_encoder: C
     assert len(arrays["visual"]) == len(arrays["bounds"]) == 2
 
 
-@pytest.mark.usefixtures("ready_clip")
 def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
     videos = [write_numbered(tmp_path / f"v{index}.mp4", 20 + index) for index in range(4)]
-    catalog = catalog_of(tmp_path / "killed", videos)
+    catalog, small = catalog_of(tmp_path / "killed", videos), ("--encoder", "ViT-S-32")
     partial = tmp_path / "killed" / "partial"
-    command = [sys.executable, "-m", "extract.visual", *visual_arguments(catalog)]
+    command = [sys.executable, "-m", "extract.visual", *visual_arguments(catalog, *small)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         while len(list(partial.glob("*.npz"))) < 1 and process.poll() is None:
             time.sleep(0.02)
@@ -182,10 +181,10 @@ def test_a_killed_run_goes_on_where_it_was_and_ends_with_the_same_bytes(tmp_path
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(video_features, "read_videos", counting)
-        resumed = run_visual(catalog)
+        resumed = run_visual(catalog, *small)
     assert len(extracted) == 4 - len(finished)
     assert len(list(partial.iterdir())) == 4
-    assert resumed.read_bytes() == run_visual(catalog_of(tmp_path / "whole", videos)).read_bytes()
+    assert resumed.read_bytes() == run_visual(catalog_of(tmp_path / "whole", videos), *small).read_bytes()
 
 
 def test_finished_videos_are_found_again_only_with_the_same_settings_and_file(tmp_path: Path) -> None:

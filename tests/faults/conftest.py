@@ -1,5 +1,5 @@
-"""The encoder that is slow to make, made once."""
+"""The encoder that is slow to make, in small."""
 
-from tests.extract.conftest import clip, ready_clip
+from tests.extract.conftest import ready_clip
 
-__all__ = ["clip", "ready_clip"]
+__all__ = ["ready_clip"]

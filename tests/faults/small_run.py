@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.workflow.project import copy_project, run, snakemake, write_config
+from tests.workflow.project import SMALL_ENCODER, copy_project, run, snakemake, write_config
 
 NAME = "small"
 TABLE = f"results/{NAME}_table1.csv"
@@ -30,7 +30,8 @@ def make_videos(folder: Path) -> Path:
 def make_project(folder: Path, data: Path, *, epochs: int = 4) -> Path:
     """Make a project in ``folder`` that reads the videos in ``data``."""
     copy_project(folder)
-    method = yaml.safe_load((folder / "config/demo.yaml").read_text(encoding="utf-8"))["methods"]["vadclip"]
+    demo = yaml.safe_load((folder / "config/demo.yaml").read_text(encoding="utf-8"))
+    method = demo["methods"]["vadclip"]
     method["rows"] = {"table1": "VadCLIP"}
     method["architecture"] |= {"max_snippets": 16, "window": 16}
     method["recipe"] |= {"epochs": epochs, "batch": 2}
@@ -41,6 +42,7 @@ def make_project(folder: Path, data: Path, *, epochs: int = 4) -> Path:
             "test": str(data / "test"),
             "annotations": str(data / "annotations_multiclasses.txt"),
         },
+        "visual": demo["visual"] | {"encoder": SMALL_ENCODER},
         "methods": {"vadclip": method},
         "seeds": [0],
         "shards": {"train": 1, "test": 1},

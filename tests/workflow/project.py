@@ -9,6 +9,8 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
+# A seventh of the work of ViT-B/16 and a third of its start, for runs that are not about the encoder; as wide.
+SMALL_ENCODER = "ViT-M-32"
 COPIED = ("config", "extract", "train", "evaluate", "profiles", "envs")
 
 

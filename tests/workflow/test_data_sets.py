@@ -10,7 +10,7 @@ import yaml
 from extract.catalog import read_catalog
 from extract.check import check
 from extract.shard import Shard
-from tests.workflow.project import copy_project, snakemake, write_config
+from tests.workflow.project import SMALL_ENCODER, copy_project, snakemake, write_config
 
 
 def finished_run(folder: Path, base: str, table: str) -> Path:
@@ -24,8 +24,7 @@ def finished_run(folder: Path, base: str, table: str) -> Path:
     change = {
         "methods": config["methods"],
         "videos": {"generate": {"train": 8, "test": 8, "seed": 1}},
-        # A quarter of ViT-B/16's work, which is not what these tests are about.
-        "visual": config["visual"] | {"encoder": "ViT-B-32-quickgelu"},
+        "visual": config["visual"] | {"encoder": SMALL_ENCODER},
     }
     path = write_config(folder, change, base=base)
     done = snakemake(folder, "--cores", "2", "--configfile", path, "--", table)

@@ -14,8 +14,8 @@ import pytest
 from extract.check import check
 from extract.datasets import DATA_SETS
 from extract.shard import Shard
-from tests.evaluate.test_other_classes import narrow_clip
 from tests.extract.made_videos import FPS, click_track, numbered, write_video
+from tests.extract.narrow_clip import narrow_clip
 from tests.workflow.project import ROOT, copy_project, snakemake
 
 TUTORIAL = (ROOT / "docs/own-classes.md").read_text(encoding="utf-8")

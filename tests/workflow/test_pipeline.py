@@ -10,7 +10,7 @@ import yaml
 
 from extract.catalog import read_catalog
 from extract.check import check
-from tests.workflow.project import ROOT, copy_project, run, snakemake, write_config
+from tests.workflow.project import ROOT, SMALL_ENCODER, copy_project, run, snakemake, write_config
 
 METHODS = {"vadclip": "VadCLIP", "teacher": "AVadCLIP", "student": "AVadCLIP*"}
 TABLES = ("results/mine_table1.csv", "results/mine_table2.csv")
@@ -24,14 +24,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert made.returncode == 0, made.stderr
     broken = broken_video(folder)
     broken.write_bytes(broken.read_bytes()[: broken.stat().st_size // 3])
-    methods = yaml.safe_load((folder / "config/demo.yaml").read_text(encoding="utf-8"))["methods"]
-    methods = {name: methods[name] for name in METHODS}
+    demo = yaml.safe_load((folder / "config/demo.yaml").read_text(encoding="utf-8"))
+    methods = {name: demo["methods"][name] for name in METHODS}
     for method in methods.values():
         method["architecture"] |= {"max_snippets": 16, "window": min(method["architecture"]["window"], 16)}
         method["recipe"] |= {"epochs": 1, "batch": 4}
     change = {
         "name": "mine",
         "videos": {"train": "data/train", "test": "data/test", "annotations": "data/annotations_multiclasses.txt"},
+        "visual": demo["visual"] | {"encoder": SMALL_ENCODER},
         "methods": methods,
         "seeds": [0, 1],
         "shards": {"train": 2, "test": 1},

@@ -17,7 +17,6 @@ from extract import align, audio, visual
 from extract.base.errors import InputError
 from extract.catalog import Video, write_catalog
 from extract.datasets import DATA_SETS
-from extract.encoders.clip import load_clip
 from extract.encoders.preprocessing import PREPROCESSING
 from extract.encoders.wav2clip import ENCODER as AUDIO_ENCODER
 from extract.encoders.wav2clip import PREPROCESSING as AUDIO_PREPROCESSING
@@ -26,6 +25,7 @@ from extract.failures import read_failures
 from extract.image_models import ENCODER
 from extract.shard import Encoding
 from tests.extract.made_videos import FPS, click_track, cut_short, to_front, write_numbered
+from tests.extract.narrow_clip import narrow_clip
 from tests.machine import QUICK
 from train.checkpoint import Header, TrainedOn, save_checkpoint
 from train.methods import METHODS
@@ -48,8 +48,8 @@ SMALL = ["--device", "cpu", "--batch", "3"]
 
 @pytest.fixture(scope="module")
 def encoders() -> Iterator[None]:
-    """Make the random encoders once; other seeds than 0 are the same networks under another name."""
-    clip, wav2clip = load_clip("random:0")[0], load_wav2clip("random:0")[0]
+    """Make a small CLIP and Wav2CLIP once; other seeds than 0 are the same networks under another name."""
+    clip, wav2clip = narrow_clip("random:0")[0], load_wav2clip("random:0")[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("extract.encoders.clip.load_clip", lambda weights, encoder=ENCODER: (clip, weights))
         patch.setattr("extract.encoders.wav2clip.load_wav2clip", lambda weights: (wav2clip, weights))
