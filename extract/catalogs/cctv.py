@@ -33,7 +33,7 @@ from extract.datasets import CCTV
 from extract.lists.annotation_lines import frame_span, read_lines, report
 from extract.lists.video_sources import (
     SourceVideo,
-    add_sources,
+    add_video_sources,
     codes_in_name,
     read_source,
     refuse_absent,
@@ -82,7 +82,7 @@ class Fights:
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("extract.cctv", __doc__, writes="--out (a catalog, JSON Lines)")
-    add_sources(parser)
+    add_video_sources(parser)
     parser.add_argument(
         "--annotations", type=Path, required=True, help="annotations_cctv.txt (frames) or groundtruth.json (seconds)"
     )

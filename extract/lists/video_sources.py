@@ -42,7 +42,7 @@ class SourceVideo:
     where: str
 
 
-def add_sources(parser: argparse.ArgumentParser) -> None:
+def add_video_sources(parser: argparse.ArgumentParser) -> None:
     """Let a command be told where the training and the test videos are, each as ``read_source`` takes it."""
     for flag, videos in (("--train", "training"), ("--test", "test")):
         parser.add_argument(
