@@ -10,13 +10,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Where names may have the word; all else has another one for what it means.
 HOMES = {
-    # What training reports of every epoch; the alarms' file has a field of that name.
+    # What training reports of every epoch; the last two call scikit-learn's precision_recall_curve.
     "curve": (
-        "train/curves.py",
-        "train/loop.py",
-        "train/run.py",
-        "evaluate/report/training_curves.py",
-        "extract/check.py",
+        *("train/curves.py", "train/loop.py", "train/run.py", "evaluate/report/training_curves.py"),
+        *("extract/check.py", "evaluate/alarms/frames.py", "evaluate/report/precision_recall.py"),
     ),
     # Annotated events; never what is detected, nor the pieces of a resampled video.
     "segment": ("extract/", "evaluate/", "train/frame_ap.py", "train/selection.py", "benchmarks/"),
