@@ -182,8 +182,10 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         notes.append("sound brought to the pictures' width by one linear layer, ours")
     if recipe.labels == "shuffled":
         notes.append("trained on shuffled labels")
+    if header.continued_from:
+        notes.append(f"trained further from the checkpoint {header.continued_from[:12]}")
     if header.epoch == 0:
-        notes.append("untrained")
+        notes.append("not trained further" if header.continued_from else "untrained")
     return Provenance(
         method=architecture.model,
         architecture=_spelled(header),

@@ -39,13 +39,14 @@ BELOW = {
     },
     "evaluate.compare": {"extract", "extract.base", "train", "evaluate", "evaluate.report", "evaluate.statistics"},
     "evaluate.report": {"extract", "extract.base", "extract.media", "train", "evaluate", "evaluate.alarms"},
+    "evaluate.pages": {"evaluate.report"},
     "evaluate.detect": {
         *("extract", "extract.base", "extract.media", "extract.encoders", "extract.lists"),
-        *("train", "evaluate", "evaluate.report", "evaluate.alarms"),
+        *("train", "evaluate", "evaluate.report", "evaluate.pages", "evaluate.alarms"),
     },
     "evaluate.watch": {
         *("extract", "extract.base", "extract.media", "extract.encoders"),
-        *("train", "evaluate", "evaluate.detect"),
+        *("train", "evaluate", "evaluate.detect", "evaluate.pages"),
     },
     "config": {"extract", "extract.base", "extract.labels", "train", "evaluate"},
 }

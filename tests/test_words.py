@@ -15,7 +15,7 @@ HOMES = {
         *("train/curves.py", "train/loop.py", "train/run.py", "evaluate/report/training_curves.py"),
         *("extract/check.py", "evaluate/alarms/frames.py", "evaluate/report/precision_recall.py"),
     ),
-    # Annotated events; never what is detected, nor the pieces of a resampled video.
+    # Annotated events; never the pieces into which a method cuts a video.
     "segment": ("extract/", "evaluate/", "train/frame_ap.py", "train/selection.py", "benchmarks/"),
     # The step that a video failed in, and the name that CUPL's checkpoints have for its phase.
     "stage": (
@@ -42,10 +42,6 @@ def named(word: str) -> set[str]:
 def test_a_word_stands_in_names_where_it_has_its_one_meaning(word: str) -> None:
     assert {path for path in named(word) if not path.startswith(HOMES[word])} == set()
     assert named(word)
-
-
-def test_what_is_detected_is_no_segment() -> None:
-    assert not {path for path in named("segment") if path.startswith("evaluate/detect/")}
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ Metadata: one entry, ``header``, a JSON object with ``format`` = "avadclip-check
 that was kept; -1 unknown), ``trained_on`` (stride, crops, note and the encoder, weights, precision, preprocessing and
 width of both streams of the training shards; a width that is absent is 512), ``text_weights``, ``scoring_crop``,
 ``note``, ``labels`` (``codes``, ``model_codes`` and ``prompts`` of the training shards; without it they are those of
-the built-in set ``dataset``), and, where scoring is to differ from training, ``scoring_window`` and
-``scoring_classes``.
+the built-in set ``dataset``), where scoring is to differ from training ``scoring_window`` and ``scoring_classes``, and
+``continued_from`` (SHA-256 of the checkpoint that the training began with; empty or absent if it began with none).
 
 Tensors: ``network.*``, ``text`` [prompts, D] (the class embeddings of the learnable prompt, stored so that scoring
 needs none of CLIP's weights), ``prompt.*`` (the learned context they came from) and ``focal.alpha`` where there is one.
@@ -85,6 +85,7 @@ class Header:
         scoring_classes: Label codes whose prompts scoring uses, where these are not all; the first is normal.
         labels: The label set, named by every method; unless given that of the built-in set ``dataset``, ``None`` if
             there is no such set.
+        continued_from: SHA-256 of the checkpoint whose weights the training began with; empty if it began with none.
     """
 
     architecture: Architecture
@@ -100,6 +101,7 @@ class Header:
     scoring_window: int = 0
     scoring_classes: tuple[str, ...] = ()
     labels: LabelSet | None = None
+    continued_from: str = ""
 
     def __post_init__(self) -> None:
         shape = self.architecture
@@ -235,6 +237,17 @@ def load_checkpoint(path: Path, device: torch.device) -> Checkpoint:
     return Checkpoint(header, network.to(device).eval(), text.to(device), file_sha256(path))
 
 
+def load_learned(path: Path) -> dict[str, Tensor]:
+    """Load all tensors of a checkpoint but ``text``, which is made from the others, to train it further.
+
+    Raises:
+        InputError: If the file is no checkpoint.
+    """
+    read_header(path)
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys() if name != "text"}  # noqa: SIM118, it is no dict
+
+
 def load_for_scoring(path: Path, device: torch.device) -> Checkpoint:
     """Load a checkpoint as its scores are to be made: with ``scoring_window`` and the prompts of ``scoring_classes``.
 
@@ -299,6 +312,7 @@ def _parse_header(values: dict[str, Any]) -> Header:
         scoring_window=int(values.get("scoring_window", 0)),
         scoring_classes=tuple(values.get("scoring_classes", ())),
         labels=parse_label_set(str(values["dataset"]), values["labels"]) if values.get("labels") is not None else None,
+        continued_from=str(values.get("continued_from", "")),
     )
 
 

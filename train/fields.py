@@ -54,18 +54,24 @@ def check_fields(settings: Any) -> None:
                     raise InputError(f"{name}: {number} must be {words} {bound:g}")
 
 
-def add_flags(group: argparse._ArgumentGroup, settings: type, more: dict[str, tuple[str, ...]] | None = None) -> None:
+def add_flags(
+    group: argparse._ArgumentGroup,
+    settings: type,
+    more: dict[str, tuple[str, ...]] | None = None,
+    defaults: Any = None,
+) -> None:
     """Give a command line a flag for every field of a data class.
 
     Args:
         group: Where the flags go.
         settings: The data class.
         more: Choices that the command line alone has, by field.
+        defaults: One whose values are the flags' defaults; ``None`` for those of the data class.
     """
     for name, (one, hint) in _described(settings).items():
         flag, says = f"--{name.replace('_', '-')}", one.metadata["says"]
-        required = one.default is MISSING
-        default: dict[str, Any] = {"required": True} if required else {"default": one.default}
+        usual = one.default if defaults is None else getattr(defaults, name)
+        default: dict[str, Any] = {"required": True} if usual is MISSING else {"default": usual}
         choices = _choices(one, hint)
         if hint is bool:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, help=says, **default)

@@ -169,5 +169,33 @@ def checkpoint_tensors(learner: Learner | BaselineLearner) -> dict[str, Tensor]:
     """Name a model's tensors as a checkpoint holds them: ``network.*``, ``prompt.*``, ``focal.alpha`` and ``text``."""
     with torch.inference_mode():
         text = learner.text()
-    state = {name.replace("alignment.", "focal."): tensor for name, tensor in learner.learned_state().items()}
+    state = {_of_checkpoint(name): tensor for name, tensor in learner.learned_state().items()}
     return state | {"text": text}
+
+
+def set_checkpoint_tensors(learner: Learner | BaselineLearner, tensors: dict[str, Tensor]) -> None:
+    """Take over a checkpoint's tensors, named as ``checkpoint_tensors`` does; ``text`` is not among them.
+
+    Raises:
+        InputError: If one is missing, does not belong to the model or has another shape; names it.
+    """
+    state = {_of_learner(name): tensor for name, tensor in tensors.items()}
+    expected = learner.learned_state()
+    for name in sorted(expected.keys() | state.keys()):
+        if name not in state:
+            raise InputError(f"tensor {_of_checkpoint(name)} is missing, so it cannot be trained further")
+        if name not in expected:
+            raise InputError(f"tensor {_of_checkpoint(name)} does not belong to this model")
+        if state[name].shape != expected[name].shape:
+            raise InputError(
+                f"tensor {_of_checkpoint(name)} is {list(state[name].shape)}, not {list(expected[name].shape)}"
+            )
+    learner.set_learned_state(state)
+
+
+def _of_checkpoint(name: str) -> str:
+    return name.replace("alignment.", "focal.", 1) if name.startswith("alignment.") else name
+
+
+def _of_learner(name: str) -> str:
+    return name.replace("focal.", "alignment.", 1) if name.startswith("focal.") else name

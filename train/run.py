@@ -1,8 +1,14 @@
-"""``python -m train.run``: train one model on feature shards and write its checkpoint."""
+"""``python -m train.run``: train one model on feature shards and write its checkpoint.
+
+With ``--continue FILE`` it begins with the weights of a checkpoint and a fresh optimiser. Network and recipe are then
+those of the checkpoint, but for a tenth of its learning rate and the last epoch, which is kept; what is said on the
+command line goes before. Shards, classes and CLIP's weights must be what the checkpoint was trained with.
+"""
 
 import argparse
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
@@ -28,14 +34,22 @@ if TYPE_CHECKING:
     from train.selection import Judge
 
 LAST_GOOD = "last_good.safetensors"
+# Of a checkpoint's learning rate, to train it further.
+FURTHER = 0.1
+CONTINUE = "--continue"
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the command line; the settings' defaults are AVadCLIP's on XD-Violence."""
+def parser(begun: "Header | None" = None) -> argparse.ArgumentParser:
+    """Build the command line; the settings' defaults are AVadCLIP's on XD-Violence, or those of a checkpoint.
+
+    Args:
+        begun: Header of the checkpoint that is trained further, if one is.
+    """
     parser = command_parser(
         "train.run",
         __doc__,
         writes="--out (a checkpoint, safetensors), TensorBoard events into --curves, epochs into --partial",
+        whole=True,
     )
     files = parser.add_argument_group("files")
     files.add_argument("--shards", type=Path, required=True, help="folder of train-00000.h5, ...")
@@ -51,22 +65,33 @@ def parser() -> argparse.ArgumentParser:
     )
     files.add_argument("--teacher", type=Path, help="checkpoint to distil from (student only)")
     files.add_argument("--catalog", type=Path, help="annotations of the test videos (selection 'released' only)")
-    add_flags(parser.add_argument_group("network"), Architecture)
-    add_flags(parser.add_argument_group("recipe"), Recipe, {"precision": (AUTO,)})
+    files.add_argument(CONTINUE, dest="begun", type=Path, metavar="FILE", help="checkpoint to train further")
+    shape, recipe = (None, None) if begun is None else (begun.architecture, _further(begun.recipe))
+    add_flags(parser.add_argument_group("network"), Architecture, defaults=shape)
+    add_flags(parser.add_argument_group("recipe"), Recipe, {"precision": (AUTO,)}, defaults=recipe)
     run = parser.add_argument_group("run")
     run.add_argument(
-        "--scoring-crop", type=crop_number, required=True, help="number of the crop that scoring reads, or all"
+        "--scoring-crop",
+        type=crop_number,
+        required=begun is None,
+        default=None if begun is None else begun.scoring_crop,
+        help="number of the crop that scoring reads, or all",
     )
     run.add_argument(
-        "--scoring-window", type=int, default=0, help="attention window to score with; 0: the one that is trained with"
+        "--scoring-window",
+        type=int,
+        default=0 if begun is None else begun.scoring_window,
+        help="attention window to score with; 0: the one that is trained with",
     )
     run.add_argument(
         "--scoring-classes",
         choices=get_args(ScoringClasses),
-        default="trained",
+        default="dataset" if begun is not None and begun.scoring_classes else "trained",
         help="prompts to score with: all that are trained with, or those of the data set's own classes alone",
     )
-    run.add_argument("--note", default="", help="text that follows the model into every table")
+    run.add_argument(
+        "--note", default="" if begun is None else begun.note, help="text that follows the model into every table"
+    )
     run.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
     )
@@ -76,7 +101,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train one model."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    begun = _begun(words)
+    arguments = parser(begun).parse_args(words)
     settings = vars(arguments) | {"milestones": tuple(arguments.milestones)}
     if arguments.precision == AUTO:
         best = METHODS[arguments.model].precisions[-1]
@@ -85,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     recipe = Recipe(**{name.name: settings[name.name] for name in fields(Recipe)})
     check_together(architecture, recipe)
     _check_companions(arguments, architecture, recipe)
+    if begun is not None:
+        _check_shape(arguments.begun, begun, architecture)
 
     import torch
 
@@ -111,6 +140,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             split.header.widths,
             split.header.visual.encoder,
         )
+        continued_from = ""
+        if begun is not None:
+            _check_begun(arguments.begun, begun, split, labels, text_weights)
+            continued_from = _take_over(arguments.begun, learner)
         teacher = _load_teacher(arguments.teacher, split, device)
         generator = torch.Generator().manual_seed(recipe.seed)
         if recipe.selection == "validation":
@@ -133,6 +166,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             scoring_window=arguments.scoring_window,
             scoring_classes=scoring_codes(labels, arguments.scoring_classes),
             labels=labels,
+            continued_from=continued_from,
         )
         with (
             exact_arithmetic(),
@@ -152,6 +186,69 @@ def main(argv: Sequence[str] | None = None) -> None:
                 label=f"{architecture.model} seed {recipe.seed}",
             )
     save_checkpoint(arguments.out, replace(header, epoch=progress.kept_epoch), checkpoint_tensors(learner))
+
+
+def _begun(words: Sequence[str]) -> "Header | None":
+    """Read the header of the checkpoint that is to be trained further, on which the command line's defaults depend."""
+    first = argparse.ArgumentParser(add_help=False)
+    first.add_argument(CONTINUE, dest="begun", type=Path)
+    path = first.parse_known_args(words)[0].begun
+    if path is None:
+        return None
+    from train.checkpoint import read_header
+
+    return read_header(path)
+
+
+def _further(recipe: Recipe) -> Recipe:
+    return replace(recipe, learning_rate=FURTHER * recipe.learning_rate, selection="last", judge_every=0, labels="true")
+
+
+def _check_shape(path: Path, begun: "Header", architecture: Architecture) -> None:
+    for one in fields(Architecture):
+        had, given = getattr(begun.architecture, one.name), getattr(architecture, one.name)
+        if had != given:
+            flag = f"--{one.name.replace('_', '-')}"
+            raise InputError(
+                f"{flag}: {given}, but {path}, which is to be trained further, has {had}; leave {flag} out"
+            )
+
+
+def _check_begun(path: Path, begun: "Header", split: "Split", labels: LabelSet, text_weights: str) -> None:
+    """Refuse to train a checkpoint further on features, classes or texts of another kind."""
+    from train.compatibility import mismatches, remedy
+
+    found = mismatches(begun.trained_on, split.header, reads_audio=begun.architecture.reads_audio)
+    if found:
+        way_out = remedy(begun.trained_on, split.header)
+        raise InputError(f"{path}: cannot be trained further on these shards: {'; '.join(found)}. {way_out}")
+    had = begun.label_set(path)
+    for name, before, now in (
+        ("classes", had.model_codes, labels.model_codes),
+        ("prompts", had.prompts, labels.prompts),
+    ):
+        if before != now:
+            raise InputError(
+                f"{path}: cannot be trained further on these shards: its {name} are {', '.join(before)}, theirs "
+                f"{', '.join(now)}; list the videos by the checkpoint's classes"
+            )
+    if begun.text_weights != text_weights:
+        raise InputError(
+            f"--text-weights: {text_weights}, but {path} was trained with {begun.text_weights}; give those"
+        )
+
+
+def _take_over(path: Path, learner: "Learner | BaselineLearner") -> str:
+    """Give a model the weights of a checkpoint; gives the file's SHA-256."""
+    from extract.encoders.weights import file_sha256
+    from train.checkpoint import load_learned
+    from train.learner import set_checkpoint_tensors
+
+    try:
+        set_checkpoint_tensors(learner, load_learned(path))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return file_sha256(path)
 
 
 def _check_companions(arguments: argparse.Namespace, architecture: Architecture, recipe: Recipe) -> None:

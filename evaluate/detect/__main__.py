@@ -2,9 +2,9 @@
 
 A video is decoded, embedded and scored in one go, by the same functions as the data sets and with the checkpoint's own
 stride and crop. For ``VIDEO`` the folder ``--out`` then holds ``<id>.csv`` (a line a snippet), ``<id>.json`` (the
-detections and how they came about) and the figure ``<id>.png`` and ``<id>.svg``. Of a folder every video below
-it is done: ``detections.csv`` lists the detections of all, ``failures.csv`` the videos that failed. Nothing is
-downloaded.
+detections and how they came about), the figure ``<id>.png`` and ``<id>.svg``, and ``<id>.html``, a page in which
+the video plays above its scores. Of a folder every video below it is done: ``detections.csv`` lists the detections of
+all, ``failures.csv`` the videos that failed, ``index.html`` leads to all pages. Nothing is downloaded.
 
 The anomaly says whether something happens: a detection is where either branch reaches ``--threshold``. The classes say
 what it is: where none reaches ``--class-threshold``, the detection is called "anomaly" and the likeliest are named.
@@ -35,17 +35,19 @@ from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.names import one_form
-from extract.catalog import check_video_id
+from extract.catalog import Video, check_video_id, read_catalog
 from extract.cut_videos import add_cut
 from extract.failures import Failure, describe, write_failures
 from extract.lists.video_sources import files_by_stem
 
 if TYPE_CHECKING:
     from evaluate.detect.models import Tools
+    from evaluate.pages.index_page import Entry
 
 STAGE = "detect"
 FAILURES = "failures.csv"
 DETECTIONS = "detections.csv"
+INDEX = "index.html"
 
 
 class Thresholds(NamedTuple):
@@ -67,13 +69,16 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "evaluate.detect",
         __doc__,
-        writes="ID.csv, ID.json, ID.png and ID.svg of each video into --out, and for a folder of videos detections.csv "
-        "and failures.csv",
+        writes="ID.csv, ID.json, ID.png, ID.svg and ID.html of each video into --out, and for a folder of videos "
+        "detections.csv, failures.csv and index.html",
     )
     parser.add_argument("videos", type=Path, metavar="VIDEO|FOLDER", help="a video, or a folder searched to any depth")
     add_models(parser, "videos without an audio stream")
     add_given_classes(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--catalog", type=Path, help="catalog whose annotated events the pages show beside what is found"
+    )
     add_level(parser, "a detection")
     add_class_level(parser, "a detection")
     add_cut(parser)
@@ -88,25 +93,30 @@ def main(argv: Sequence[str] | None = None) -> None:
     threshold, point = given_level(arguments.operating_point, arguments.threshold)
     check_class_level(arguments)
     found = videos_below(arguments.videos)
+    truth = {} if arguments.catalog is None else {one.video_id: one for one in read_catalog(arguments.catalog)}
 
     from evaluate.detect.files import detections_csv
+    from evaluate.pages.index_page import spell
     from extract.base.progress import track
 
     tools = ready_tools(arguments, STAGE, classes=given_classes(arguments), cut=arguments.cut)
     says = said_of(point, arguments, tools.model, STAGE) if point else ""
     thresholds = Thresholds(threshold, arguments.class_threshold, says)
     detections: dict[str, list[dict[str, Any]]] = {}
+    entries: list[Entry] = []
     failures: list[Failure] = []
     for video_id, paths in track(found.items(), label=STAGE, total=len(found), unit="videos"):
-        result = _detect(video_id, paths, tools, thresholds, arguments.out)
+        result = _detect(video_id, paths, tools, thresholds, arguments.out, truth.get(video_id))
         if isinstance(result, Failure):
             failures.append(result)
             print(f"{STAGE}: {video_id}: {result.reason}", file=sys.stderr)
         else:
-            detections[video_id] = result
+            detections[video_id], entry = result
+            entries.append(entry)
     if arguments.videos.is_dir():
         write_text(arguments.out / DETECTIONS, detections_csv(detections))
         write_failures(arguments.out / FAILURES, failures)
+        write_text(arguments.out / INDEX, spell(entries, [(one.video_id, one.reason) for one in failures]))
     if failures:
         raise InputError(f"{len(failures)} of {len(found)} videos failed: {describe(failures)}")
 
@@ -119,7 +129,7 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
     """
     if path.is_dir():
         found = files_by_stem(path)
-        for name in (FAILURES, DETECTIONS):
+        for name in (FAILURES, DETECTIONS, INDEX):
             if Path(name).stem in found:
                 raise InputError(f"{found[Path(name).stem][0]}: its results would replace {name}; rename the video")
         return found
@@ -132,12 +142,14 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
 
 
 def _detect(
-    video_id: str, paths: Sequence[Path], tools: Tools, thresholds: Thresholds, out: Path
-) -> Failure | list[dict[str, Any]]:
-    """Do one video and write its files; give its detections, or the reason if it failed."""
+    video_id: str, paths: Sequence[Path], tools: Tools, thresholds: Thresholds, out: Path, truth: Video | None
+) -> Failure | tuple[list[dict[str, Any]], Entry]:
+    """Do one video and write its files; give its detections and its line of the index, or the reason if it failed."""
     from evaluate.detect.detections import detect_events
     from evaluate.detect.files import anomaly_of, compose, detections_json, detections_of, scores_csv
+    from evaluate.detect.page import compose_page, entry_of, frames_to_see
     from evaluate.detect.scoring import score_video
+    from evaluate.pages.video_page import spell
     from evaluate.report.thumbnails import glimpse
     from evaluate.report.timeline import draw
     from extract.media.audio_track import UnreadableAudio
@@ -148,7 +160,10 @@ def _detect(
         return Failure(video_id, STAGE, f"{paths[1]}: {paths[0]} has the same name; keep one of them")
     try:
         scored = score_video(paths[0], tools)
-        seen = glimpse(paths[0], threads=tools.threads)
+        anomaly, columns = anomaly_of(scored), range(1, len(scored.model.codes))
+        found = detect_events(anomaly, scored.scores.classes, columns, thresholds.anomaly, thresholds.named)
+        frames = frames_to_see(scored, found)
+        seen = glimpse(paths[0], threads=tools.threads, moments=list(dict.fromkeys(frames.values())))
     except (UnreadableVideo, UnreadableAudio, UnstorableError) as error:
         return Failure(video_id, STAGE, f"{paths[0]}: {error}")
     for note in scored.notes:
@@ -157,8 +172,6 @@ def _detect(
         scored.notes.append(thresholds.says)
         if scored.model is not tools.model:
             scored.notes.append(f"that threshold is the {tools.model.name}'s, not the {scored.model.name}'s")
-    anomaly, columns = anomaly_of(scored), range(1, len(scored.model.codes))
-    found = detect_events(anomaly, scored.scores.classes, columns, thresholds.anomaly, thresholds.named)
     detections = detections_of(scored, found)
     if not detections:
         print(
@@ -166,10 +179,13 @@ def _detect(
             f"{thresholds.anomaly:g}",
             file=sys.stderr,
         )
-    draw(compose(scored, found, seen, thresholds.anomaly), out / f"{video_id}.png", out / f"{video_id}.svg")
+    drawing, page = compose(scored, found, seen, thresholds.anomaly), out / f"{video_id}.html"
+    shown = compose_page(scored, drawing, detections, seen, frames, truth, thresholds.named, page)
+    draw(drawing, out / f"{video_id}.png", out / f"{video_id}.svg")
     write_text(out / f"{video_id}.csv", scores_csv(scored))
     write_text(out / f"{video_id}.json", detections_json(scored, detections, thresholds.anomaly, thresholds.named))
-    return detections
+    write_text(page, spell(shown))
+    return detections, entry_of(shown, page)
 
 
 if __name__ == "__main__":

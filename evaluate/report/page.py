@@ -1,31 +1,58 @@
-"""Small self-contained HTML pages: a heading, tables and lists, no script and nothing from the network."""
+"""Self-contained HTML pages: a heading, tables and lists, in dark and light, and nothing from the network.
 
+A page that has a script lets the browser run that one alone and load nothing from elsewhere, by a content security
+policy: whatever a name might hold is shown and never run.
+"""
+
+import base64
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+# The colours stand once, for both forms; drawings in pages take them too.
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;color:#1f2430;margin:2rem auto;padding:0 1.5rem;max-width:76rem}"
-    "h1{font-size:1.4rem}h2{font-size:1.05rem;margin-top:2rem}"
-    "table{border-collapse:collapse;border-top:2px solid #1f2430;border-bottom:2px solid #1f2430}"
-    "div{overflow-x:auto;margin-bottom:1rem}th{border-bottom:1px solid #1f2430;font-weight:600}"
+    ":root{color-scheme:light dark;--ink:#1f2430;--paper:#fff;--stripe:#f4f6f8;--quiet:#5a6372;--link:#0b57b0}"
+    "@media(prefers-color-scheme:dark)"
+    "{:root{--ink:#e4e7ec;--paper:#14171c;--stripe:#20252d;--quiet:#a2abb8;--link:#8ab8ff}}"
+    "body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:2rem auto;"
+    "padding:0 1.5rem;max-width:76rem}"
+    "h1{font-size:1.4rem;overflow-wrap:anywhere}h2{font-size:1.05rem;margin-top:2rem}a{color:var(--link)}"
+    "table{border-collapse:collapse;border-top:2px solid var(--ink);border-bottom:2px solid var(--ink)}"
+    "div{overflow-x:auto;margin-bottom:1rem}th{border-bottom:1px solid var(--ink);font-weight:600}"
     "th,td{padding:.28rem .75rem;text-align:left;vertical-align:top}"
     ".number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    "tbody tr:nth-child(even){background:#f4f6f8}"
-    "img{max-width:100%}.key{white-space:nowrap;color:#5a6372}"
-    "li{margin:.3rem 0}pre{background:#f4f6f8;padding:.8rem;overflow-x:auto;font-size:13px}"
+    "tbody tr:nth-child(even){background:var(--stripe)}"
+    "img{max-width:100%}.key{white-space:nowrap;color:var(--quiet)}"
+    "li{margin:.3rem 0}pre{background:var(--stripe);padding:.8rem;overflow-x:auto;font-size:13px}"
 )
 
 
-def page(title: str, parts: Iterable[str]) -> str:
+def page(title: str, parts: Iterable[str], style: str = "", script: str = "") -> str:
     """Give a whole page.
 
     Args:
         title: Its heading, plain text.
         parts: Its content, HTML.
+        style: CSS of its own, behind what all pages have.
+        script: A script that runs once the content is there; must not hold the end tag of a script.
     """
+    styles = _STYLE + style
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{escape(_policy(styles, script))}">'
     return (
-        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n{chr(10).join(parts)}\n</body>\n</html>\n"
+        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">{policy if script else ""}'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{styles}</style></head>\n"
+        f"<body>\n<h1>{escape(title)}</h1>\n{chr(10).join(parts)}\n"
+        f"{f'<script>{script}</script>{chr(10)}' if script else ''}</body>\n</html>\n"
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Allow this style and this script by their sums, pictures and videos beside the page, and nothing else."""
+    sums = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in (style, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{sums[0]}'; script-src 'sha256-{sums[1]}'; "
+        "img-src data: 'self' file:; media-src 'self' file:; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -5,8 +5,9 @@ A SOURCE is the address of a camera or stream (rtsp, rtsps, http, https, also HL
 name; without one it is called after its host or file. All share one encoder.
 
 Of each source ``--out`` then holds a folder: ``events.jsonl`` (a line when an event begins, goes on, ends, and when its
-clip is there), ``scores.csv`` (a line a snippet), and of every event a clip and a thumbnail. A source that is lost is
-opened again after a pause, a second at first and a minute at most. Ctrl-C and SIGTERM end events and close clips.
+clip is there), ``scores.csv`` (a line a snippet), and of every event a clip, a thumbnail and a page in which the clip
+plays above its scores. ``index.html`` leads to the last events of all. A source that is lost is opened again after a
+pause, a second at first and a minute at most. Ctrl-C and SIGTERM end events and close clips.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "evaluate.watch",
         __doc__,
-        writes="of each source a folder into --out: events.jsonl, scores.csv, and a clip and a picture of each event",
+        writes="index.html and of each source a folder into --out: events.jsonl, scores.csv, and a clip, a picture and "
+        "a page of each event",
         whole=True,
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="address, device or file; or NAME=SOURCE")

@@ -16,6 +16,7 @@ from evaluate.detect.models import Model, Tools
 from evaluate.watch.camera import BEGIN, CLIP, END, LOST, NO_CLIP, OPENED, SNIPPET, Settings
 from evaluate.watch.events import BEGINS, ENDS, Events, Moment, Rule, Said, class_of
 from evaluate.watch.feed import Feed
+from evaluate.watch.pages import Pages
 from evaluate.watch.records import Records, event_id, line_of
 from evaluate.watch.scorer import UNHEARD, Given, Scores, Window, model_for, score_snippets
 from evaluate.watch.sources import Source
@@ -103,6 +104,7 @@ class Watcher:
                     Events(rule),
                 )
             )
+        self._pages = Pages(out, [source.name for source in sources], tools.model.codes, self._names, say)
 
     def run(self) -> None:
         """Watch.
@@ -149,6 +151,7 @@ class Watcher:
             sounds = bool(values["sound"])
             model = model_for(self._tools, sounds=sounds)
             site.window = Window(model, site.statistics)
+            self._pages.opened(site.name)
             self._say(
                 f"{site.name}: connected ({values['pictures']}, {values['width']} x {values['height']}, "
                 f"{'with' if sounds else 'without'} sound); scored by the {model.name}"
@@ -201,6 +204,7 @@ class Watcher:
             float(values["start"]), float(values["end"]), float(values["clock"]), scores.surer, scores.classes
         )
         site.records.score(moment, scores, model=model.name, latency=latency, skipped=skipped)
+        self._pages.scored(site.name, moment, scores)
         for said in site.events.see(moment):
             self._tell_event(site, said, model, latency, message.arrays[0])
 
@@ -239,6 +243,7 @@ class Watcher:
 
     def _add(self, site: _Site, line: dict[str, Any]) -> None:
         site.records.event(line)
+        self._pages.event(site.name, line)
         if self._webhook is not None:
             self._webhook.send(line)
 
@@ -252,6 +257,7 @@ class Watcher:
         while any(site.feed.connection is not None for site in self._sites) and monotonic() < until:
             self._hear(WAIT_SECONDS)
         self._summarise()
+        self._pages.close()
         if self._webhook is not None:
             self._webhook.close(ENDING_SECONDS)
 

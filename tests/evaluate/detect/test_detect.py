@@ -15,7 +15,7 @@ from evaluate.score import main as score
 from evaluate.scores_file import read_scores
 from extract import align, audio, visual
 from extract.base.errors import InputError
-from extract.catalog import Video, write_catalog
+from extract.catalog import Segment, Video, write_catalog
 from extract.datasets import DATA_SETS
 from extract.encoders.preprocessing import PREPROCESSING
 from extract.encoders.wav2clip import ENCODER as AUDIO_ENCODER
@@ -24,6 +24,7 @@ from extract.encoders.wav2clip import load_wav2clip
 from extract.failures import read_failures
 from extract.image_models import ENCODER
 from extract.shard import Encoding
+from tests.evaluate.pages.shown import Parsed
 from tests.extract.made_videos import FPS, click_track, cut_short, to_front, write_numbered
 from tests.extract.narrow_clip import narrow_clip
 from tests.machine import QUICK
@@ -152,7 +153,16 @@ def test_seconds_frames_and_detections_end_with_the_video(tmp_path: Path) -> Non
         assert detection["start_seconds"] == pytest.approx(detection["start_frame"] / FPS)
         assert detection["end_seconds"] == pytest.approx(detection["end_frame"] / FPS)
         assert detection["end_frame"] <= FRAMES
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["own.csv", "own.json", "own.png", "own.svg"]
+    page = Parsed((tmp_path / "out" / "own.html").read_text(encoding="utf-8"))
+    assert page.data["detections"] == found["segments"]
+    assert page.data["edges"] == [0, 0.64, 1.28, 1.48]
+    for drawn, name in zip(page.data["lines"], ("anomaly", "anomaly_alignment"), strict=True):
+        np.testing.assert_allclose(drawn["values"], column(rows, name), atol=5.1e-5)
+    for drawn in page.data["classes"]:
+        np.testing.assert_allclose(drawn["values"], column(rows, drawn["name"]), atol=5.1e-5)
+    assert len([one for one in page.of("img") if one.get("id") != "sound"]) == len(found["segments"])
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["own.csv", "own.html", "own.json", "own.png", "own.svg"]
 
 
 def test_an_anomaly_that_no_class_explains_is_found_and_its_likeliest_classes_are_named(
@@ -277,7 +287,26 @@ def test_a_broken_video_is_listed_and_the_others_are_done(tmp_path: Path) -> Non
     assert (bad.video_id, bad.stage, twice.video_id) == ("bad", "detect", "twice")
     assert "has the same name" in twice.reason
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"detections.csv", "failures.csv", "good.csv", "good.json", "good.png", "good.svg"}
+    of_good = {f"good.{kind}" for kind in ("csv", "html", "json", "png", "svg")}
+    assert names == of_good | {"detections.csv", "failures.csv", "index.html"}
+
+
+def test_the_index_leads_to_every_page_and_a_page_shows_what_the_catalog_says(tmp_path: Path) -> None:
+    for name in ("normal", "fight", 'a "#b'):
+        write_own(tmp_path / "videos", f"{name}.mp4", frames=FRAMES, sounds=False)
+    events = (Segment("B1", 8, 32), Segment("A", 32, 37))
+    listed = [Video("fight", "test", "f", ("B1",), events), Video("normal", "test", "n", ("A",))]
+    write_catalog(tmp_path / "catalog.jsonl", listed)
+    checkpoint = save_model(tmp_path / "vadclip", "vadclip")
+    detect(tmp_path / "videos", checkpoint, tmp_path / "out", "--catalog", str(tmp_path / "catalog.jsonl"))
+    index = Parsed((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
+    assert {one["href"] for one in index.of("a")} == {"./normal.html", "./fight.html", "./a%20%22%23b.html"}
+    pages = {
+        name: Parsed((tmp_path / "out" / f"{name}.html").read_text(encoding="utf-8")).data
+        for name in ("normal", "fight", 'a "#b')
+    }
+    assert pages["fight"]["truth"] == [{"class": "fighting", "label": "B1", "start": 0.32, "end": 1.28}]
+    assert (pages["normal"]["truth"], pages['a "#b']["truth"]) == ([], None)
 
 
 def save_point(path: Path, checkpoint: Path, **changes: Any) -> Path:

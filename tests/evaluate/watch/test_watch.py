@@ -29,6 +29,7 @@ from evaluate.watch.watcher import Watcher
 from extract.base.errors import InputError
 from extract.encoders.weights import file_sha256
 from extract.media.messages import Message
+from tests.evaluate.pages.shown import Parsed
 from tests.evaluate.watch.narrow import WEIGHTS, replacements, save_model
 from tests.evaluate.watch.servers import (
     FPS,
@@ -120,6 +121,15 @@ def test_a_file_that_grows_is_watched_until_it_grows_no_more(tmp_path: Path, che
     assert (folder / begins["thumbnail"]).read_bytes()[:2] == b"\xff\xd8"
     assert (folder / clip["clip"]).stat().st_size > 0
     assert "random weights" in begins["notes"]
+    page = Parsed((folder / f"{begins['event']}.html").read_text(encoding="utf-8"))
+    (detection,) = page.data["detections"]
+    assert detection["start_seconds"] == pytest.approx(4.48 - clip["start_seconds"], abs=2e-3)
+    in_clip = [row for row in found if float(row["end_seconds"]) > clip["start_seconds"]][: len(page.data["edges"]) - 1]
+    scored = [value for value in page.data["lines"][0]["values"] if value is not None]
+    assert scored == pytest.approx(column(in_clip, "anomaly")[: len(scored)], abs=1e-4)
+    assert len(scored) >= 8
+    index = Parsed((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
+    assert [one["href"] for one in index.of("a")] == [f"./growing/{begins['event']}.{kind}" for kind in ("html", "mp4")]
     assert not list(folder.glob(".*")), "no temporary file is left"
 
 
