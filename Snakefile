@@ -76,4 +76,9 @@ if conf.sound_study:
     include: "evaluate/sound_study.smk"
 
 
+if conf.transfer:
+
+    include: "evaluate/transfer.smk"
+
+
 include: "evaluate/report.smk"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-from config import paths, spelling
+from config import paths, spelling, transfer
 from config import report as reported
 from config.configuration import PUBLISHED
 from config.reading import read

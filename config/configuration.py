@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from extract.base.decoders import LIBAV
 from extract.datasets import DataSet
 from train.settings import Architecture, Recipe, distils
 
@@ -27,6 +28,7 @@ class Encoder:
         threads: Processor cores of the job.
         workers: Processes that decode.
         encoder: Name of the image encoder; empty for the papers' CLIP.
+        decoder: What decodes the pictures.
     """
 
     weights: str
@@ -35,6 +37,7 @@ class Encoder:
     threads: int
     workers: int
     encoder: str = ""
+    decoder: str = LIBAV
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,19 @@ class Figure4:
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """Trained on one data set, scored on another, see `evaluate.transfer`.
+
+    Attributes:
+        configurations: Files of the configurations that make the other data sets.
+        methods: Names of methods, here and there.
+    """
+
+    configurations: tuple[str, ...]
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SoundStudy:
     """What the methods gain from sound on simulated features, see `evaluate.report.sound_study`.
 
@@ -186,6 +202,7 @@ class Configuration:
         models: What stands under ``methods``, by name.
         figure4: What Figure 4 draws, if it is drawn.
         sound_study: The study, if there is one.
+        transfer: What other data sets are scored, if there are any.
         frame_level: What the frame-level table reports.
         cut_videos: ``refuse`` or ``take``, for files that seem to be cut short; empty where it is not said.
         automatic: Keys that said ``precision: auto``.
@@ -214,6 +231,7 @@ class Configuration:
     models: Mapping[str, Model]
     figure4: Figure4 | None
     sound_study: SoundStudy | None
+    transfer: Transfer | None
     frame_level: FrameLevel
     cut_videos: str
     automatic: tuple[str, ...]

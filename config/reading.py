@@ -14,9 +14,10 @@ import yaml
 
 from config import paths, rows, schema_problem
 from config.classes import data_set_of
-from config.configuration import Configuration, Encoder, Figure4, FrameLevel, Model, SoundStudy
+from config.configuration import Configuration, Encoder, Figure4, FrameLevel, Model, SoundStudy, Transfer
 from config.schema_problem import did_you_mean
 from evaluate.paper_tables import TABLES
+from extract.base.decoders import DECODERS
 from extract.base.errors import InputError
 from extract.base.precision import AUTO, resolve
 from extract.datasets import DATA_SETS, XD
@@ -64,6 +65,7 @@ def read(given: Mapping[str, Any], source: str) -> Configuration:
         _refuse(rows.problem(whole, REPORTED))
         _check_figure(whole)
         _check_sound_study(whole)
+        _check_transfer(whole)
         encoder = _image_encoder(whole)
         automatic = _resolve_precisions(whole, encoder)
     except RefusedKeyError as refused:
@@ -75,6 +77,7 @@ def schema() -> dict[str, Any]:
     """Give the schema of a configuration: ``schema.yaml``, and what the settings' own classes say."""
     whole: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     whole["properties"]["dataset"]["enum"] = list(DATA_SETS)
+    whole["$defs"]["image_encoder"]["properties"]["decoder"]["enum"] = list(DECODERS)
     (model,) = whole["properties"]["methods"]["patternProperties"].values()
     model["properties"]["rows"]["properties"] = {f"table{number}": {"type": "string"} for number in TABLES}
     learning = [one.name for one in fields(Recipe) if one.name not in GIVEN_ELSEWHERE]
@@ -200,6 +203,14 @@ def _check_sound_study(whole: dict[str, Any]) -> None:
         raise RefusedKeyError("sound_study", "knows selection: last and validation alone")
 
 
+def _check_transfer(whole: dict[str, Any]) -> None:
+    """Check that the methods make checkpoints; the other configurations are read when the matrix is asked for."""
+    for name in whole.get("transfer", {}).get("methods", []):
+        if not {"recipe", "checkpoint"} & whole["methods"].get(name, {}).keys():
+            reason = f"{name!r} is no method of this configuration that has a checkpoint"
+            raise RefusedKeyError("transfer.methods", reason + did_you_mean(name, whole["methods"]))
+
+
 def _check_method(whole: dict[str, Any], key: str, method: dict[str, Any]) -> None:
     """Check what a schema cannot say: keys that must fit one another."""
     if "chance" in method:
@@ -317,7 +328,7 @@ def _resolve_precisions(whole: dict[str, Any], encoder: ImageModel) -> tuple[str
 
 def _configuration(whole: dict[str, Any], source: str, automatic: tuple[str, ...]) -> Configuration:
     """Build the settings from a checked mapping."""
-    figure4, study = whole.get("figure4"), whole.get("sound_study")
+    figure4, study, transfer = (whole.get(key) for key in ("figure4", "sound_study", "transfer"))
     seeds = tuple(whole.get("seeds", ()))
     return Configuration(
         name=whole["name"],
@@ -342,6 +353,7 @@ def _configuration(whole: dict[str, Any], source: str, automatic: tuple[str, ...
         models={name: _model(name, method) for name, method in whole["methods"].items()},
         figure4=Figure4(**as_settings(figure4)) if figure4 else None,
         sound_study=SoundStudy(**as_settings(study)) if study else None,
+        transfer=Transfer(**as_settings(transfer)) if transfer else None,
         frame_level=FrameLevel(**whole["frame_level"]),
         cut_videos=whole.get("cut_videos", ""),
         automatic=automatic,

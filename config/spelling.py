@@ -8,6 +8,7 @@ from typing import Any
 from config import paths, rows
 from config.configuration import PUBLISHED, Configuration
 from evaluate.paper_tables import TABLES
+from extract.base.decoders import LIBAV
 from extract.base.errors import InputError
 
 
@@ -163,6 +164,8 @@ def no_such_table(configuration: Configuration, other: str, table: str) -> str:
 def _why_not(configuration: Configuration, table: str) -> str:
     name = configuration.name
     there = ", ".join(f"results/{name}_table{number}.csv" for number in configuration.tables)
+    if table == "transfer":
+        return f"configuration '{name}' has no key transfer, which names other data sets; it makes {there}"
     number = int(table.removeprefix("table")) if table.startswith("table") else 0
     if number in configuration.data_set.reported:
         return f"no method of configuration '{name}' has a row in table {number}; it makes {there}"
@@ -192,6 +195,7 @@ def embedding(configuration: Configuration, stream: str) -> str:
     stored = {"dtype": configuration.dtype, "device": configuration.device}
     # What is not said is left out, so that older runs' commands stay as they are.
     named = {"encoder": encoder.encoder} if encoder.encoder else {}
+    named |= {"decoder": encoder.decoder} if encoder.decoder != LIBAV else {}
     made = named | {"weights": encoder.weights, "precision": encoder.precision, "batch": encoder.batch}
     return flags(sampling | stored | made | (configuration.cut if stream == "visual" else {}))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evaluate.given_classes import add_given_classes, given_classes, load
 from extract.base import command
+from extract.base.decoders import LIBAV
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.cut_videos import cut_notes
@@ -197,7 +198,14 @@ def provenance(checkpoint: "Checkpoint", shards: "ShardHeader", crop: int, misma
         weights="; ".join(encoding.weights for encoding in encodings),
         precision="; ".join(encoding.precision for encoding in encodings),
         preprocessing="; ".join(encoding.preprocessing for encoding in encodings),
-        features=f"{_origin(shards.visual)}, stride {shards.stride}, {spelled_crop(crop)}",
+        features=", ".join(
+            [
+                f"{_origin(shards.visual)}",
+                f"stride {shards.stride}",
+                spelled_crop(crop),
+                *([f"decoded by {shards.decoder}"] if shards.decoder != LIBAV else []),
+            ]
+        ),
         note="; ".join(dict.fromkeys(note for note in notes if note)),
         mismatch=mismatch,
         checkpoint_sha256=checkpoint.sha256,

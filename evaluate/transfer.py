@@ -108,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(arguments.threads)
     device = take_device(arguments.device, arguments.threads)
+    refuse_equal_names(arguments.shards)
     tests = [read_test_videos(path) for path in arguments.catalog]
     cells = []
     for path in arguments.checkpoint:
@@ -118,6 +119,23 @@ def main(argv: Sequence[str] | None = None) -> None:
                 cells.append(measured(checkpoint, path, split, shards, videos, catalog, arguments))
     write_text(arguments.out, spelled(cells))
     print(f"{arguments.out}: {len(arguments.checkpoint)} checkpoints on {len(arguments.shards)} data sets")
+
+
+def refuse_equal_names(folders: Sequence[Path]) -> None:
+    """Refuse sets that the table could not tell apart.
+
+    Raises:
+        InputError: If the shards of two folders are of one data set.
+    """
+    from train.samples import Split
+
+    known: dict[str, Path] = {}
+    for folder in folders:
+        with Split(folder, "test") as split:
+            name = split.header.label_set(folder).name
+        if name in known:
+            raise InputError(f"{folder}: is of data set {name!r}, as {known[name]} is; a matrix tells sets by name")
+        known[name] = folder
 
 
 def measured(

@@ -118,6 +118,7 @@ def _check_rows(visual: WorkFile, audio: WorkFile, video_id: str) -> None:
 
 
 def _header(visual: WorkFile, audio: WorkFile | None, classes: LabelSet, note: str) -> ShardHeader:
+    from extract.base.decoders import LIBAV
     from extract.base.hdf5_file import malformed_is_input_error
     from extract.shard import ShardHeader
 
@@ -132,6 +133,7 @@ def _header(visual: WorkFile, audio: WorkFile | None, classes: LabelSet, note: s
         audio=None if audio is None else _encoding(audio, "audio"),
         note=note,
         labels=classes,
+        decoder=str(visual.attributes.get("decoder", LIBAV)),
     )
 
 

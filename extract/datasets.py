@@ -162,6 +162,7 @@ SHANGHAITECH = DataSet(
     where_to_get="ShanghaiTech Campus comes from its authors' page, https://svip-lab.github.io/dataset/campus_dataset; "
     "the weak split's lists from https://github.com/jx-zhong-for-academic-purpose/GCN-Anomaly-Detection, the masks of "
     "its abnormal videos from https://github.com/tianyu0207/RTFM.",
+    # 97.21 as a user quotes RTFM's paper (github.com/tianyu0207/RTFM/issues/37), which itself was not read.
     reported={1: "shanghaitech_rtfm"},
     has_sound=False,
     folder_sources=("annotations", "videos"),

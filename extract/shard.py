@@ -3,9 +3,10 @@
 Root attributes: ``format`` = "avadclip-shard", ``version`` = 1, ``dataset``, ``split``, ``stride`` (frames a
 snippet), ``crops`` (int array, the crop number of each column), ``visual_encoder``, ``visual_weights`` (sha256,
 "random:<seed>", "simulated:<seed>" or "released"), ``visual_precision``, ``visual_preprocessing``, the same four for
-``audio_*``, and ``note``. Its classes: ``codes`` (label codes that videos may have, the first is normal),
-``model_codes`` (those of the classes that a model is trained with) and ``prompts`` (one for each of these), all arrays
-of text; a shard without them has the classes of the built-in set ``dataset``.
+``audio_*``, ``note``, and ``visual_decoder`` if another decoder than libav gave the pictures. Its classes: ``codes``
+(label codes that videos may have, the first is normal), ``model_codes`` (those of the classes that a model is trained
+with) and ``prompts`` (one for each of these), all arrays of text; a shard without them has the classes of the built-in
+set ``dataset``.
 
 Datasets: ``visual`` [snippets, crops, D] and ``audio`` [audio rows, D] (absent if the set has none), float16 or
 float32, each as wide as its encoder (512 for CLIP ViT-B/16 and Wav2CLIP); and the group ``videos`` with equally long
@@ -24,6 +25,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.base.decoders import LIBAV
 from extract.base.errors import InputError
 from extract.base.hdf5_file import (
     fixed_text,
@@ -50,6 +52,7 @@ CHUNK_ROWS = 256
 TEXT = h5py.string_dtype("utf-8")
 LABEL_ATTRIBUTES = ("codes", "model_codes", "prompts")
 ATTRIBUTES = ("encoder", "weights", "precision", "preprocessing")
+DECODER = "visual_decoder"
 VIDEO_COLUMNS: dict[str, Any] = {
     "video_id": TEXT,
     "labels": TEXT,
@@ -130,6 +133,7 @@ class ShardHeader:
         audio: How the sound was encoded; ``None`` for a set without audio.
         note: Free text that follows the features into every table, for example ``simulated``.
         labels: Its label set; unless given that of the built-in set ``dataset``, ``None`` if there is no such set.
+        decoder: What decoded the pictures, as far as it is known.
     """
 
     dataset: str
@@ -140,6 +144,7 @@ class ShardHeader:
     audio: Encoding | None
     note: str = ""
     labels: LabelSet | None = None
+    decoder: str = LIBAV
 
     def __post_init__(self) -> None:
         if self.labels is None:
@@ -397,6 +402,9 @@ def _write_header(file: h5py.File, header: ShardHeader) -> None:
     file.attrs["stride"] = header.stride
     file.attrs["crops"] = np.array(header.crops, dtype=np.int64)
     set_text(file.attrs, "note", header.note)
+    if header.decoder != LIBAV:
+        _check_text(DECODER, header.decoder)
+        set_text(file.attrs, DECODER, header.decoder)
     if header.labels is not None:
         for name in LABEL_ATTRIBUTES:
             file.attrs[name] = fixed_text(getattr(header.labels, name))
@@ -438,6 +446,7 @@ def _read_header(file: h5py.File, path: Path) -> ShardHeader:
         audio=_read_encoding(file, path, "audio") if "audio" in file else None,
         note=str(_attribute(file, path, "note")) if "note" in file.attrs else "",
         labels=_read_labels(file, path),
+        decoder=str(_attribute(file, path, DECODER)) if DECODER in file.attrs else LIBAV,
     )
 
 

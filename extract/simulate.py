@@ -19,7 +19,8 @@ from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.progress import say, track
 from extract.catalog import SPLITS, check_labels, part, read_catalog
-from extract.datasets import DATA_SETS, XD
+from extract.datasets import XD, DataSet
+from extract.labels.flags import add_classes, chosen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,14 +46,14 @@ class SimulateSettings:
     """What the features depend on beside the catalog.
 
     Attributes:
-        dataset: Label set.
+        data_set: Its classes, and whether there is sound.
         crops: How many crops, from crop 0; all of a video differ in noise alone.
         stride: Frames a snippet.
         fps: Frames per second.
         seed: Decides everything that is drawn.
     """
 
-    dataset: str
+    data_set: DataSet
     crops: int
     stride: int
     fps: float
@@ -70,9 +71,7 @@ def parser() -> argparse.ArgumentParser:
     parser = command_parser("extract.simulate", __doc__, writes="train-00000.h5, ... and test-00000.h5, ... into --out")
     parser.add_argument("--catalog", type=Path, required=True, help="catalog of the videos, JSON Lines")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards to write")
-    parser.add_argument(
-        "--dataset", choices=tuple(DATA_SETS), default=XD.name, help="whose classes, and whether there is sound"
-    )
+    add_classes(parser, required=False, otherwise=XD.name)
     parser.add_argument("--crops", type=int, default=MOST_CROPS, help="crops, from crop 0")
     parser.add_argument("--seed", type=int, default=0, help="decides everything")
     for split in SPLITS:
@@ -90,13 +89,13 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the shards of both splits."""
     arguments = parser().parse_args(argv)
-    stride = DATA_SETS[arguments.dataset].stride if arguments.stride is None else arguments.stride
-    settings = SimulateSettings(arguments.dataset, arguments.crops, stride, arguments.fps, arguments.seed)
+    data_set = XD if arguments.dataset is None and arguments.classes is None else chosen(arguments)
+    stride = data_set.stride if arguments.stride is None else arguments.stride
+    settings = SimulateSettings(data_set, arguments.crops, stride, arguments.fps, arguments.seed)
     videos = read_catalog(arguments.catalog)
-    codes = DATA_SETS[settings.dataset].codes
     for video in videos:
         labels = [*video.labels, *(segment.label for segment in video.segments or ())]
-        check_labels(labels, codes, f"{arguments.catalog}: {video.video_id!r}")
+        check_labels(labels, data_set.codes, f"{arguments.catalog}: {video.video_id!r}")
 
     from extract.finished import refuse_more_shards, shard_path
     from extract.simulate_plan import hours_of, plan_lengths
@@ -124,13 +123,14 @@ def simulated_header(settings: SimulateSettings, split: str) -> ShardHeader:
         for real in (RELEASED_VISUAL, RELEASED_AUDIO)
     )
     return ShardHeader(
-        dataset=settings.dataset,
+        dataset=settings.data_set.name,
         split=split,
         stride=settings.stride,
         crops=tuple(range(settings.crops)),
         visual=visual,
-        audio=audio if DATA_SETS[settings.dataset].has_sound else None,
+        audio=audio if settings.data_set.has_sound else None,
         note=NOTE,
+        labels=settings.data_set.labels,
     )
 
 
@@ -190,10 +190,9 @@ def class_means(settings: SimulateSettings, stream: str) -> dict[str, NDArray[np
     from extract.shard import DIMENSIONS
     from extract.simulate_plan import generator
 
-    labels = DATA_SETS[settings.dataset]
     means = {}
-    for code in labels.codes:
-        if code != labels.normal:
+    for code in settings.data_set.codes:
+        if code != settings.data_set.normal:
             direction = generator(settings.seed, "class", stream, code).standard_normal(DIMENSIONS, dtype=np.float32)
             means[code] = direction * np.float32(CLASS_MEAN / np.linalg.norm(direction))
     return means
@@ -222,7 +221,7 @@ def simulated_rows(
     snippets = math.ceil(plan.frames / settings.stride)
     random = generator(settings.seed, stream, plan.video.video_id)
     common = _drift(random, snippets)
-    for event in events_of(plan, normal=DATA_SETS[settings.dataset].normal, seed=settings.seed):
+    for event in events_of(plan, normal=settings.data_set.normal, seed=settings.seed):
         common[_snippets_of(event, settings.stride)] += means[event.label]
     rows = np.empty((snippets, columns, DIMENSIONS), DTYPE)
     for column in range(columns):

@@ -113,7 +113,7 @@ def header(study: SoundStudy, split: str) -> Any:
 
     from extract.simulate import SimulateSettings, simulated_header
 
-    settings = SimulateSettings(XD.name, 1, XD.stride, FPS, study.seed)
+    settings = SimulateSettings(XD, 1, XD.stride, FPS, study.seed)
     return replace(simulated_header(settings, split), note=study.note)
 
 

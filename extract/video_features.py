@@ -69,7 +69,14 @@ def extract_videos(
         if it was taken all the same. What is odd about a video that is read is said.
     """
     unfinished: dict[Key, _Rows] = {}
-    events = read_videos(videos, stride=settings.stride, threads=threads, workers=workers, cut=settings.cut == TAKE)
+    events = read_videos(
+        videos,
+        stride=settings.stride,
+        threads=threads,
+        workers=workers,
+        cut=settings.cut == TAKE,
+        decoder=settings.decoder,
+    )
     for key, event in events:
         if isinstance(event, Timeline):
             unfinished[key] = _Rows(event, encoder, settings)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extract.base import command
+from extract.base.decoders import DECODERS, LIBAV
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.precision import AUTO, PRECISIONS, resolve, warn_if_emulated
@@ -53,6 +54,12 @@ def parser() -> argparse.ArgumentParser:
         "--dtype", choices=("float16", "float32"), default="float16", help="type of the stored features"
     )
     add_cut(parser)
+    parser.add_argument(
+        "--decoder",
+        choices=DECODERS,
+        default=LIBAV,
+        help="what decodes the pictures, the same to the bit; decord refuses all but short videos",
+    )
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
     parser.add_argument("--workers", type=int, default=2, help="processes that decode")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -68,7 +75,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     named = find_model(arguments.encoder)
     precision = resolve(arguments.precision, arguments.device, on_cpu="bf16" if named.is_transformer else "fp32")
     settings = VisualSettings(
-        arguments.stride, tuple(arguments.crops), precision, arguments.batch, arguments.dtype, arguments.cut
+        arguments.stride,
+        tuple(arguments.crops),
+        precision,
+        arguments.batch,
+        arguments.dtype,
+        arguments.cut,
+        arguments.decoder,
     )
     if not 0 <= arguments.shard < arguments.shards or min(arguments.threads, arguments.workers) < 1:
         raise InputError(
@@ -107,6 +120,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     # The kind of processor decides the last bits.
     dependencies = {**attributes, **asdict(settings), "device": device.type}
+    if settings.decoder == LIBAV:
+        # Unsaid, as files have it from before there was a choice: what older runs finished is found again.
+        del dependencies["decoder"]
+    else:
+        attributes["decoder"] = settings.decoder
 
     partials = {
         video.video_id: workfile.partial_path(arguments.partial, video.video_id, Path(video.path), dependencies)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from extract.base.decoders import LIBAV, check_decoder
 from extract.base.errors import InputError
 from extract.cut_videos import REFUSE
 
@@ -20,6 +21,7 @@ class VisualSettings:
         dtype: ``float16`` or ``float32``, the type of the stored features. float16 halves the size, and its
             rounding is far below bf16's.
         cut: ``take`` files that seem to be cut short, or ``refuse`` them.
+        decoder: What decodes the pictures, ``libav`` or ``decord``; they do not depend on it.
     """
 
     stride: int
@@ -28,6 +30,7 @@ class VisualSettings:
     batch: int
     dtype: str
     cut: str = REFUSE
+    decoder: str = LIBAV
 
     def __post_init__(self) -> None:
         if self.stride < 1 or self.batch < 1:
@@ -36,3 +39,4 @@ class VisualSettings:
             raise InputError(f"crops {self.crops}: name at least one crop, and none twice")
         if not set(self.crops) <= set(range(MOST_CROPS)):
             raise InputError(f"crops {self.crops}: crop numbers go from 0 to {MOST_CROPS - 1}")
+        check_decoder(self.decoder)

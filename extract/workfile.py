@@ -6,7 +6,8 @@ and ``rows``. Root datasets: rows of all videos one after the other; those of a 
 
 visual
     Attributes ``dataset_split``, ``stride``, ``crops``, ``encoder``, ``weights``, ``precision``,
-    ``preprocessing``. Columns ``labels`` (codes joined by ``-``), ``frames``, ``fps``, ``cut`` (why a
+    ``preprocessing``, and ``decoder`` where it is not libav. Columns ``labels`` (codes joined by
+    ``-``), ``frames``, ``fps``, ``cut`` (why a
     video that was taken seems to be cut short; empty if it does not). Datasets ``visual``
     [rows, crops, D] and ``bounds`` [rows, 2] float64: start and end of every snippet in seconds on the
     container's axis.

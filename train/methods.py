@@ -121,7 +121,8 @@ METHODS: dict[str, Method] = {
     ),
     "deep_mil": Method(
         "train.baselines.deep_mil:DeepMIL",
-        # C3D its authors', I3D in the tables of RTFM and HL-Net.
+        # C3D its authors'; I3D those of HL-Net and RTFM, who ran it on theirs: github.com/Roc-Ng/DeepMIL/issues/24 and
+        # github.com/tianyu0207/RTFM/issues/54. Neither table was read in the papers.
         published_on=((C3D,), (I3D_1024,), (I3D_2048,)),
         faithfulness="released network",
         recipe=_DEEP_MIL,
@@ -135,6 +136,7 @@ METHODS: dict[str, Method] = {
     ),
     "rtfm": Method(
         "train.baselines.rtfm:RTFM",
+        # XD-Violence's own and ResNet-50's, as its author says: github.com/tianyu0207/RTFM/issues/33, 2 and 85.
         published_on=((I3D_1024,), (I3D_2048,)),
         faithfulness="released network",
         recipe={

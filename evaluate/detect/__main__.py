@@ -15,10 +15,11 @@ the name of a class of which the training had no examples.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from evaluate.detect.level import add_level, given_level, said_of
 from evaluate.detect.options import (
@@ -38,9 +39,11 @@ from extract.base.names import one_form
 from extract.catalog import Video, check_video_id, read_catalog
 from extract.cut_videos import add_cut
 from extract.failures import Failure, describe, write_failures
+from extract.lists.review_tools import TOOLS
 from extract.lists.video_sources import files_by_stem
 
 if TYPE_CHECKING:
+    from evaluate.detect.export import Detected
     from evaluate.detect.models import Tools
     from evaluate.pages.index_page import Entry
 
@@ -64,13 +67,27 @@ class Thresholds(NamedTuple):
     says: str = ""
 
 
+class Places(NamedTuple):
+    """Where things lie.
+
+    Attributes:
+        out: Folder of what is written.
+        folder: Folder of the videos.
+        truth: What a catalog says of them, by id.
+    """
+
+    out: Path
+    folder: Path
+    truth: Mapping[str, Video]
+
+
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser(
         "evaluate.detect",
         __doc__,
         writes="ID.csv, ID.json, ID.png, ID.svg and ID.html of each video into --out, and for a folder of videos "
-        "detections.csv, failures.csv and index.html",
+        "detections.csv, failures.csv and index.html; with --export what a review tool imports",
     )
     parser.add_argument("videos", type=Path, metavar="VIDEO|FOLDER", help="a video, or a folder searched to any depth")
     add_models(parser, "videos without an audio stream")
@@ -78,6 +95,13 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument(
         "--catalog", type=Path, help="catalog whose annotated events the pages show beside what is found"
+    )
+    parser.add_argument(
+        "--export",
+        nargs="+",
+        choices=tuple(TOOLS),
+        default=(),
+        help="write what is detected for a review tool too; extract.own takes what was corrected there",
     )
     add_level(parser, "a detection")
     add_class_level(parser, "a detection")
@@ -94,7 +118,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_class_level(arguments)
     found = videos_below(arguments.videos)
     truth = {} if arguments.catalog is None else {one.video_id: one for one in read_catalog(arguments.catalog)}
+    places = Places(arguments.out, arguments.videos if arguments.videos.is_dir() else arguments.videos.parent, truth)
 
+    from evaluate.detect.export import export
     from evaluate.detect.files import detections_csv
     from evaluate.pages.index_page import spell
     from extract.base.progress import track
@@ -102,21 +128,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     tools = ready_tools(arguments, STAGE, classes=given_classes(arguments), cut=arguments.cut)
     says = said_of(point, arguments, tools.model, STAGE) if point else ""
     thresholds = Thresholds(threshold, arguments.class_threshold, says)
-    detections: dict[str, list[dict[str, Any]]] = {}
-    entries: list[Entry] = []
+    done: dict[str, tuple[Detected, Entry]] = {}
     failures: list[Failure] = []
     for video_id, paths in track(found.items(), label=STAGE, total=len(found), unit="videos"):
-        result = _detect(video_id, paths, tools, thresholds, arguments.out, truth.get(video_id))
+        result = _detect(video_id, paths, tools, thresholds, places)
         if isinstance(result, Failure):
             failures.append(result)
             print(f"{STAGE}: {video_id}: {result.reason}", file=sys.stderr)
         else:
-            detections[video_id], entry = result
-            entries.append(entry)
+            done[video_id] = result
     if arguments.videos.is_dir():
+        detections = {video_id: detected.detections for video_id, (detected, _) in done.items()}
         write_text(arguments.out / DETECTIONS, detections_csv(detections))
         write_failures(arguments.out / FAILURES, failures)
-        write_text(arguments.out / INDEX, spell(entries, [(one.video_id, one.reason) for one in failures]))
+        failed = [(one.video_id, one.reason) for one in failures]
+        write_text(arguments.out / INDEX, spell([entry for _, entry in done.values()], failed))
+    for form in arguments.export if done else ():
+        export(form, [detected for detected, _ in done.values()], arguments.out)
     if failures:
         raise InputError(f"{len(failures)} of {len(found)} videos failed: {describe(failures)}")
 
@@ -142,10 +170,11 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
 
 
 def _detect(
-    video_id: str, paths: Sequence[Path], tools: Tools, thresholds: Thresholds, out: Path, truth: Video | None
-) -> Failure | tuple[list[dict[str, Any]], Entry]:
+    video_id: str, paths: Sequence[Path], tools: Tools, thresholds: Thresholds, places: Places
+) -> Failure | tuple[Detected, Entry]:
     """Do one video and write its files; give its detections and its line of the index, or the reason if it failed."""
     from evaluate.detect.detections import detect_events
+    from evaluate.detect.export import Detected
     from evaluate.detect.files import anomaly_of, compose, detections_json, detections_of, scores_csv
     from evaluate.detect.page import compose_page, entry_of, frames_to_see
     from evaluate.detect.scoring import score_video
@@ -179,13 +208,16 @@ def _detect(
             f"{thresholds.anomaly:g}",
             file=sys.stderr,
         )
+    out, listed = places.out, paths[0].relative_to(places.folder).as_posix()
     drawing, page = compose(scored, found, seen, thresholds.anomaly), out / f"{video_id}.html"
-    shown = compose_page(scored, drawing, detections, seen, frames, truth, thresholds.named, page)
+    truth = places.truth.get(video_id)
+    shown = compose_page(scored, drawing, detections, seen, frames, truth, thresholds.named, listed, page)
     draw(drawing, out / f"{video_id}.png", out / f"{video_id}.svg")
     write_text(out / f"{video_id}.csv", scores_csv(scored))
     write_text(out / f"{video_id}.json", detections_json(scored, detections, thresholds.anomaly, thresholds.named))
     write_text(page, spell(shown))
-    return detections, entry_of(shown, page)
+    fps = None if math.isnan(scored.fps) else scored.fps
+    return Detected(listed, paths[0], fps, scored.model, detections), entry_of(shown, page)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def compose_page(
     frames: Mapping[int, int],
     truth: Video | None,
     class_threshold: float,
+    listed: str,
     path: Path,
 ) -> VideoPage:
     """Gather what a page shows.
@@ -54,6 +55,7 @@ def compose_page(
         frames: Those, by the detections' places.
         truth: The video's line of a catalog; ``None`` without one.
         class_threshold: Probability from which on something has a class's name.
+        listed: The video as lists for ``extract.own`` name it.
         path: Where the page will be.
     """
     model = scored.model
@@ -61,6 +63,7 @@ def compose_page(
         video_id=drawing.title,
         address=address(scored.path, path),
         file=os.fsencode(scored.path.name).decode(errors="replace"),
+        listed=listed,
         unit=drawing.unit,
         edges=drawing.lines[0].edges,
         lines=[ScoreLine(line.name, line.values) for line in drawing.lines],

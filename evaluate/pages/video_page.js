@@ -67,15 +67,15 @@ function add(svg, name, attributes, words) {
 const box = (start, end, y, height, kind) => ({
   x: 1000 * start / page.end, width: Math.max(1000 * (end - start) / page.end, 1), y, height, class: kind,
 });
+// What is marked in the drawings; corrections change it.
+let marks = [];
 const startOf = (detection) => page.unit === "seconds" ? detection.start_seconds : detection.start_frame;
 const endOf = (detection) => page.unit === "seconds" ? detection.end_seconds : detection.end_frame;
 
 function drawLines() {
   const svg = byId("lines"), height = (value) => (97 - 94 * value).toFixed(2);
   svg.replaceChildren();
-  for (const one of page.detections) {
-    add(svg, "rect", box(startOf(one), endOf(one), 0, 100, "found"), `${one.class}, ${clock(startOf(one))}`);
-  }
+  for (const one of marks) add(svg, "rect", box(one.start, one.end, 0, 100, "found"), clock(one.start));
   const level = height(page.threshold);
   add(svg, "line", {x1: 0, x2: 1000, y1: level, y2: level, class: "at-threshold"});
   page.lines.forEach((line, number) => {
@@ -107,9 +107,9 @@ function drawClasses() {
   });
   const tall = 100 / page.classes.length;
   frames.replaceChildren();
-  for (const one of page.detections) {
+  for (const one of marks) {
     const row = page.classes.findIndex((other) => other.label === one.label);
-    if (one.label !== null && row >= 0) add(frames, "rect", box(startOf(one), endOf(one), row * tall, tall, "framed"));
+    if (row >= 0) add(frames, "rect", box(one.start, one.end, row * tall, tall, "framed"));
   }
 }
 
@@ -189,8 +189,13 @@ function each() {
 video.addEventListener("play", () => requestAnimationFrame(each));
 video.requestVideoFrameCallback?.((at, shown) => { if (video.currentTime === 0) first = shown.mediaTime; });
 
-drawLines();
-drawClasses();
+function mark(events) {
+  marks = events;
+  drawLines();
+  drawClasses();
+}
+
+mark(page.detections.map((one) => ({start: startOf(one), end: endOf(one), label: one.label})));
 drawTruth();
 drawTicks();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawClasses);

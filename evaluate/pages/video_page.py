@@ -3,11 +3,11 @@
 One HTML file that holds all but the video, to which it leads by a relative address. It works from disk, and without
 the video too. What it draws stands in it as JSON, in an element with the id ``data``:
 
-``video_id``, ``file`` (the video's name), ``unit`` and ``end`` of the time axis, ``edges`` [T + 1] (where each snippet
-begins and the last one ends), ``lines`` (``name`` and ``values`` [T]; ``null`` where nothing was scored),
-``threshold``, ``class_threshold``, ``classes`` (``name``, ``label`` and ``values`` [T]; the first is normal),
-``detections`` as ``evaluate.detect`` writes them, and ``truth`` (``class``, ``label``, ``start``, ``end``; ``null``
-without a catalog).
+``video_id``, ``file`` (the video's name), ``listed`` (as lists of one's own videos name it), ``unit`` and ``end`` of
+the time axis, ``edges`` [T + 1] (where each snippet begins and the last one ends), ``lines`` (``name`` and ``values``
+[T]; ``null`` where nothing was scored), ``threshold``, ``class_threshold``, ``classes`` (``name``, ``label`` and
+``values`` [T]; the first is normal), ``detections`` as ``evaluate.detect`` writes them, and ``truth`` (``class``,
+``label``, ``start``, ``end``; ``null`` without a catalog).
 """
 
 import math
@@ -67,6 +67,7 @@ class VideoPage:
         video_id: Its heading.
         address: Of the video, relative to the page, as ``evaluate.pages.html.address`` spells it.
         file: Name of the video.
+        listed: The video relative to the folder of all videos, as lists for ``extract.own`` name it.
         unit: What the time axis counts, ``seconds`` or ``frames``; by frames nothing can be played to.
         edges: [T + 1] float64, where each snippet begins and the last one ends.
         lines: One or two.
@@ -86,6 +87,7 @@ class VideoPage:
     video_id: str
     address: str
     file: str
+    listed: str
     unit: str
     edges: NDArray[np.float64]
     lines: Sequence[ScoreLine]
@@ -110,11 +112,13 @@ def spell(shown: VideoPage) -> str:
         _panels(shown),
         _detections(shown),
         *_truth(shown),
+        _corrections(),
         heading("How this came about"),
         described(shown.facts),
         f'<script type="application/json" id="data">{in_script(_data(shown))}</script>',
     ]
-    return page(shown.video_id, [part for part in parts if part], _beside("video_page.css"), _beside("video_page.js"))
+    script = _beside("video_page.js") + _beside("corrections.js")
+    return page(shown.video_id, [part for part in parts if part], _beside("video_page.css"), script)
 
 
 @cache
@@ -224,10 +228,26 @@ def _truth(shown: VideoPage) -> list[str]:
     return [heading("Annotated"), f'<ul id="annotated">{lines}</ul>']
 
 
+def _corrections() -> str:
+    """Give the place where detections are judged; the script fills it."""
+    heads = "".join(f'<th scope="col">{text}</th>' for text in ("Event", "Verdict", "Class", "From", "Until"))
+    return (
+        f"{heading('Corrections')}<p class=quiet>Confirm or refuse what was detected, change its class or its time, "
+        "add what was missed, and save it: a line of a list for python -m extract.own. Nothing leaves this page but "
+        'by that file.</p>\n<div class=list><table id="judged" hidden><thead><tr>'
+        f"{heads}</tr></thead><tbody></tbody></table></div>\n"
+        '<p class=saving><button type=button id="missed">Add an event at this moment</button> '
+        '<label>for <select id="split"><option value=train>training</option><option value=test>testing</option>'
+        '</select></label> <button type=button id="save">Save the corrections</button> '
+        '<output id="saved" role="status"></output></p>'
+    )
+
+
 def _data(shown: VideoPage) -> dict[str, Any]:
     return {
         "video_id": shown.video_id,
         "file": shown.file,
+        "listed": shown.listed,
         "unit": shown.unit,
         "end": round(float(shown.edges[-1]), 3),
         "edges": np.round(shown.edges, 3).tolist(),

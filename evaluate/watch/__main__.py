@@ -7,7 +7,8 @@ name; without one it is called after its host or file. All share one encoder.
 Of each source ``--out`` then holds a folder: ``events.jsonl`` (a line when an event begins, goes on, ends, and when its
 clip is there), ``scores.csv`` (a line a snippet), and of every event a clip, a thumbnail and a page in which the clip
 plays above its scores. ``index.html`` leads to the last events of all. A source that is lost is opened again after a
-pause, a second at first and a minute at most. Ctrl-C and SIGTERM end events and close clips.
+pause, a second at first and a minute at most. Ctrl-C and SIGTERM end events and close clips. With ``--classes`` the
+classes are others than the checkpoint was trained with, as in evaluate.detect.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from evaluate.detect.options import (
     check_threads,
     ready_tools,
 )
+from evaluate.given_classes import add_given_classes, given_classes
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -55,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="address, device or file; or NAME=SOURCE")
     add_models(parser, "sources without sound")
+    add_given_classes(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write; one watch at a time")
     add_level(parser, "an event")
     add_class_level(parser, "an event")
@@ -98,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         say(f"{LABEL}: {text}")
 
     with sole_run(arguments.out / LABEL):
-        tools = ready_tools(arguments, LABEL, audio_batch=1)
+        tools = ready_tools(arguments, LABEL, classes=given_classes(arguments), audio_batch=1)
         says = said_of(point, arguments, tools.model, LABEL) if point else ""
         settings = partial(
             Settings,

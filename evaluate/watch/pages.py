@@ -128,6 +128,7 @@ class Pages:
             video_id=f"{source}, {event['event']}",
             address=address(folder / str(clip["clip"]), folder / page),
             file=str(clip["clip"]),
+            listed=f"{source}/{clip['clip']}",
             unit="seconds",
             edges=edges,
             lines=[

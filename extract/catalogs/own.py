@@ -22,6 +22,11 @@ A JSON Lines list (any other name) has one object a line with the same fields, w
     {"video":"noon.mkv", "split":"train", "labels":"fighting-riot"}
     {"video":"a.mkv", "split":"test", "labels":"G", "unit":"frames", "segments":[{"label":"G", "start":5, "end":9}]}
 
+Several lists may be given, such as the corrections that the pages of evaluate.detect and evaluate.watch save. With
+--form label-studio or fiftyone the list is an export of that tool instead, of what evaluate.detect --export gave it:
+its reviewed videos are all of --split, one in which nothing was marked is normal, and one that nobody looked at is left
+out.
+
 Classes of your own stand in a YAML file, --classes FILE, one line a class, a code and its prompt, the normal class
 first: normal: normal, then fall: a person falling, then theft: someone stealing. The label sets of --dataset are:
 
@@ -55,6 +60,7 @@ from extract.labels.flags import add_classes, chosen
 from extract.labels.label_set import LabelSet, same_to_a_reader
 from extract.lists.annotation_lines import read_lines, report
 from extract.lists.feature_list import parse_labels
+from extract.lists.review_tools import TOOLS
 from extract.lists.video_sources import files_by_stem
 
 if TYPE_CHECKING:
@@ -92,6 +98,7 @@ class Row:
         labels: Label codes.
         events: What happens when.
         unit: ``seconds`` or ``frames``; empty without events.
+        path: The list.
         line: Number of its line.
         where: List and line, for messages.
     """
@@ -101,6 +108,7 @@ class Row:
     labels: tuple[str, ...]
     events: tuple[Event, ...]
     unit: str
+    path: Path
     line: int
     where: str
 
@@ -114,7 +122,13 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("extract.own", __doc__, writes="--out (a catalog, JSON Lines)", whole=True)
     parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="folder of the videos, at any depth")
-    parser.add_argument("--list", type=Path, required=True, metavar="FILE", help="the list, .csv or JSON Lines")
+    parser.add_argument(
+        "--list", type=Path, nargs="+", required=True, metavar="FILE", help="the list, .csv or JSON Lines, or several"
+    )
+    parser.add_argument("--form", choices=("list", *TOOLS), default="list", help="what the list is")
+    parser.add_argument(
+        "--split", choices=SPLITS, help=f"of all videos that a review tool exported (default: {SPLITS[0]})"
+    )
     add_classes(parser)
     add_cut(parser)
     parser.add_argument("--out", type=Path, required=True, help="catalog to write (JSON Lines)")
@@ -125,14 +139,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write the catalog."""
     arguments = parser().parse_args(argv)
     labels = chosen(arguments)
-    rows = read_list(arguments.list, labels)
+    if arguments.form == "list":
+        if arguments.split is not None:
+            raise InputError("--split: a list says for each video itself; leave it out, or say --form")
+        rows = read_lists(arguments.list, labels)
+    else:
+        split = arguments.split or SPLITS[0]
+        rows = read_reviewed(arguments.list, arguments.form, split, arguments.videos, labels)
     _refuse_absent(rows, arguments.videos)
     _say_unlisted(rows, arguments.videos)
-    report(
-        arguments.list,
-        [row.line for row in rows if row.split == "train" and row.events],
-        "with segments of a training video, which are not used",
-    )
+    for path in arguments.list:
+        report(
+            path,
+            [row.line for row in rows if row.path == path and row.split == "train" and row.events],
+            "with segments of a training video, which are not used",
+        )
     videos = [
         video_of(row, arguments.videos, labels, cut=arguments.cut == TAKE)
         for row in track(rows, label="frame times", total=len(rows), unit="videos")
@@ -142,30 +163,83 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{arguments.out}: {train} train and {len(videos) - train} test videos")
 
 
-def read_list(path: Path, labels: LabelSet) -> list[Row]:
-    """Read and check a list; see the module.
+def read_lists(paths: Sequence[Path], labels: LabelSet) -> list[Row]:
+    """Read and check lists; see the module.
 
     Args:
-        path: The list; a name that ends in ``.csv`` makes it CSV, any other JSON Lines.
+        paths: The lists; a name that ends in ``.csv`` makes it CSV, any other JSON Lines.
         labels: The label set.
 
     Raises:
         InputError: Naming file and line, if a line is malformed or two videos share a name.
     """
-    fields = _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path)
-    rows: dict[str, Row] = {}
-    for line, values in fields:
-        where = f"{path}, line {line}"
-        row = _parse_row(values, labels, line, where)
-        if row.video_id in rows:
-            raise InputError(
-                f"{where}: {row.video} has the same name as {rows[row.video_id].video} in line "
-                f"{rows[row.video_id].line}; keep one of them, or rename one"
-            )
-        rows[row.video_id] = row
+    rows: list[Row] = []
+    for path in paths:
+        fields = _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path)
+        if not fields:
+            raise InputError(f"{path}: lists no video; {FIX}")
+        rows += [_parse_row(values, labels, path, line, f"{path}, line {line}") for line, values in fields]
+    return _with_names_of_their_own(rows)
+
+
+def read_reviewed(paths: Sequence[Path], form: str, split: str, folder: Path, labels: LabelSet) -> list[Row]:
+    """Read and check exports of a review tool; see the module.
+
+    Args:
+        paths: The exports.
+        form: Of which tool, one of ``TOOLS``.
+        split: ``train`` or ``test``, of all of them.
+        folder: The folder of videos, in which those that are known by their stem alone are looked up.
+        labels: The label set.
+
+    Raises:
+        InputError: Naming file and video, if one is malformed, absent or there twice.
+    """
+    rows: list[Row] = []
+    stems = files_by_stem(folder)
+    for path in paths:
+        videos, waiting = TOOLS[form](path)
+        if waiting:
+            say(f"{path}: {waiting} videos that nobody has reviewed are left out")
+        for number, video in enumerate(videos, start=1):
+            where = f"{path}, {video.name!r}"
+            events = [{"label": one.label, "start": one.start, "end": one.end} for one in video.events]
+            values = {
+                "video": _file_of(video.name, folder, stems, where),
+                "split": split,
+                "labels": "-".join(dict.fromkeys(_code(one.label, labels, where) for one in video.events))
+                or labels.normal,
+                "segments": events,
+                "unit": "frames",
+            }
+            rows.append(_parse_row(values, labels, path, number, where))
     if not rows:
-        raise InputError(f"{path}: lists no video; {FIX}")
-    return list(rows.values())
+        raise InputError(f"{paths[0]}: has no reviewed video; review some, or name the right export")
+    return _with_names_of_their_own(rows)
+
+
+def _file_of(name: str, folder: Path, stems: Mapping[str, Sequence[Path]], where: str) -> str:
+    """Give a video's file within the folder; a name that is no file's is a stem."""
+    if on_disk(folder, PurePosixPath(one_form(name))).is_file():
+        return name
+    found = stems.get(one_form(name), [])
+    if len(found) != 1:
+        raise InputError(f"{where}: {folder} has {len(found)} videos of this name; there must be one")
+    return found[0].relative_to(folder).as_posix()
+
+
+def _with_names_of_their_own(rows: Sequence[Row]) -> list[Row]:
+    known: dict[str, Row] = {}
+    for row in rows:
+        if row.video_id in known:
+            other = known[row.video_id]
+            place = f"line {other.line}" if other.path == row.path else other.where
+            raise InputError(
+                f"{row.where}: {row.video} has the same name as {other.video} in {place}; keep one of them, or rename "
+                "one"
+            )
+        known[row.video_id] = row
+    return list(known.values())
 
 
 def video_of(row: Row, folder: Path, labels: LabelSet, *, cut: bool = False) -> Video:
@@ -263,7 +337,7 @@ def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return rows
 
 
-def _parse_row(values: Mapping[str, Any], labels: LabelSet, line: int, where: str) -> Row:
+def _parse_row(values: Mapping[str, Any], labels: LabelSet, path: Path, line: int, where: str) -> Row:
     split = _text(values, "split", where)
     if split not in SPLITS:
         raise InputError(f"{where}: split is {split!r}; it must be train or test")
@@ -275,6 +349,7 @@ def _parse_row(values: Mapping[str, Any], labels: LabelSet, line: int, where: st
         labels=codes,
         events=events,
         unit=_parse_unit(values, events, where),
+        path=path,
         line=line,
         where=where,
     )

@@ -2,9 +2,7 @@
 
 libav demuxes and decodes, through PyAV. Frames are counted in the order in which they are shown, decoded one after the
 other without seeking, and held only while they are asked for: a film of any length takes the memory of a few frames.
-(decord, which gives the same pictures, decodes ahead of whoever reads as fast as it can, without a bound: two hours of
-640 x 360 had taken 11 GB after 24 seconds. Its seeking calls take the position of a packet in the file for that of a
-frame on the screen, and its time stamps start at zero for every stream.)
+(``decord_pictures.py`` gives the same pictures by decord, which decodes ahead of whoever reads, without a bound.)
 
 A video is embedded whole or not at all: one packet that cannot be decoded makes it unreadable, because a picture that
 is left out or repeated would shift or falsify every row after it. So do pictures that are missing beside damage
@@ -237,6 +235,17 @@ def decoded_timeline(path: Path, alive: Callable[[], None] = unwatched, *, cut: 
             last = frame.pts if frame.pts is not None else last
             runs.setdefault(order[place] if order else 0, []).append((frame.pts, frame.dts))
         return _timeline({run: _presentation_times(shown) for run, shown in runs.items()}, clock, stream)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Give the width and height of a video's pictures in pixels, as they lie in the file.
+
+    Raises:
+        UnreadableVideo: If the file cannot be opened, or its pictures cannot be decoded here.
+    """
+    with _opened(path, "decoded") as container:
+        stream = _video_stream(container)
+        return stream.width, stream.height
 
 
 def pictures(

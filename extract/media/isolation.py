@@ -43,6 +43,8 @@ WAIT_SECONDS = 0.25
 # Linux's limit on the path of a socket, and where multiprocessing puts the server's below the temporary folder.
 LONGEST_SOCKET, SOCKET_BELOW = 107, "/pymp-12345678/listener-12345678"
 DONE, FAILED, ALIVE = "done", "failed", "alive"
+# The kind of a failure where the worker itself could say nothing any more.
+LOST = "lost"
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["extract.media.worker"])
@@ -216,9 +218,9 @@ class Worker(Generic[Key]):
         except (EOFError, ConnectionError):
             # Its exit code comes by way of the fork server, which may have to wait for its turn.
             self._process.join(STALL_SECONDS)
-            return _failed("lost", _cause(self._process.exitcode))
+            return _failed(LOST, _cause(self._process.exitcode))
         except BrokenMessage as error:
-            return _failed("lost", str(error))
+            return _failed(LOST, str(error))
         if message is not None:
             self.silence.message_came()
             return message
@@ -232,7 +234,7 @@ class Worker(Generic[Key]):
 
     def _too_silent(self) -> Message | None:
         seconds = self.silence.exceeded(STALL_SECONDS)
-        return None if seconds is None else _failed("lost", f"made no progress for {seconds:.0f} s")
+        return None if seconds is None else _failed(LOST, f"made no progress for {seconds:.0f} s")
 
     def stop(self) -> None:
         """End the process, however it fares."""

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.base.decoders import DECORD, LIBAV
 from extract.base.progress import say
 from extract.media import worker as media_worker
 from extract.media.audio_track import AudioTrack, Canvas, Heard, UnreadableAudio
 from extract.media.decode import MOST_HOURS, Timeline, UnreadableVideo
-from extract.media.isolation import DONE, FAILED, Job, Task, run_tasks
+from extract.media.decord_pictures import ADVICE
+from extract.media.isolation import DONE, FAILED, LOST, Job, Task, run_tasks
 from extract.media.messages import Message
 
 Key = TypeVar("Key", bound=Hashable)
@@ -44,7 +46,13 @@ class Remark:
 
 
 def read_videos(
-    videos: Iterable[tuple[Key, Path]], *, stride: int, threads: int, workers: int, cut: bool = False
+    videos: Iterable[tuple[Key, Path]],
+    *,
+    stride: int,
+    threads: int,
+    workers: int,
+    cut: bool = False,
+    decoder: str = LIBAV,
 ) -> Iterator[tuple[Key, Timeline | NDArray[np.uint8] | Remark | End]]:
     """Decode videos side by side.
 
@@ -54,14 +62,19 @@ def read_videos(
         threads: Decoding threads a worker; the pictures do not depend on it.
         workers: Processes at a time; the pictures do not depend on it.
         cut: Whether to take files that seem to be cut short.
+        decoder: What decodes the pictures, which do not depend on it (``extract.base.decoders``).
 
     Yields:
         The key and: when its frames are shown; every sampled picture in order, RGB [H, W, 3] uint8; a ``Remark``, at
         any time; an ``End``. A second ``Timeline`` of a video replaces the first and all pictures that came after it.
     """
-    tasks = (Task(key, media_worker.video, (path, stride, threads, cut)) for key, path in videos)
+    tasks = (Task(key, media_worker.video, (path, stride, threads, cut, decoder)) for key, path in videos)
     for key, message in run_tasks(tasks, workers):
-        yield key, _visual_event(message)
+        event = _visual_event(message)
+        # Its threads end a worker that has no more memory in many ways, or wait for ever.
+        if decoder == DECORD and message.name == FAILED and message.values["kind"] in (LOST, MemoryError.__name__):
+            event = End(f"{_reason(message)}, decoding ahead by decord; {ADVICE}")
+        yield key, event
 
 
 def read_sounds(

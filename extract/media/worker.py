@@ -15,6 +15,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.base.decoders import DECORD, LIBAV
+from extract.media import decord_pictures
 from extract.media.audio_track import decode_audio
 from extract.media.decode import Timeline, pictures, shown
 from extract.media.isolation import Outbox, allow_processor_seconds
@@ -41,14 +43,14 @@ def timeline(outbox: Outbox, path: Path, threads: int, cut: bool) -> None:
     _say_timeline(outbox, _shown(outbox, path, look, cut))
 
 
-def video(outbox: Outbox, path: Path, stride: int, threads: int, cut: bool) -> None:
+def video(outbox: Outbox, path: Path, stride: int, threads: int, cut: bool, decoder: str = LIBAV) -> None:
     """Say when the frames of a video are shown, and give one in ``stride``."""
 
     def look(timeline: Timeline) -> None:
         number = len(timeline.starts)
         allow_decoding(number, times=2)
         _say_timeline(outbox, timeline)
-        for batch in _pictures(outbox, path, number, stride=stride, threads=threads, cut=cut):
+        for batch in _pictures(outbox, path, number, stride=stride, threads=threads, cut=cut, decoder=decoder):
             outbox.put("picture", batch[0])
 
     _shown(outbox, path, look, cut)
@@ -100,9 +102,10 @@ def _shown(outbox: Outbox, path: Path, look: Callable[[Timeline], T], cut: bool)
 
 
 def _pictures(
-    outbox: Outbox, path: Path, frames: int, *, stride: int, threads: int, cut: bool
+    outbox: Outbox, path: Path, frames: int, *, stride: int, threads: int, cut: bool, decoder: str = LIBAV
 ) -> Iterator[NDArray[np.uint8]]:
-    return pictures(
+    decoded = decord_pictures.pictures if decoder == DECORD else pictures
+    return decoded(
         path,
         frames,
         stride=stride,

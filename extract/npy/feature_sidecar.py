@@ -5,8 +5,8 @@
      "audio": {...} or null, "note": "", "labels": {"codes": [...], "model_codes": [...], "prompts": [...]},
      "videos": {"<video_id>": {"frames": 3038, "fps": 24.0, "audio_sounding": 190}}}
 
-The fields are those of a shard (extract/shard.py); ``width`` is 512 where it is absent, and ``fps`` null
-where it is unknown.
+The fields are those of a shard (extract/shard.py); ``width`` is 512 where it is absent, ``fps`` null where it is
+unknown, and ``decoder`` is there if it is not libav.
 """
 
 import json
@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from extract.base.decoders import LIBAV
 from extract.base.errors import InputError
 from extract.base.json_text import parse_json
 from extract.base.regular_file import read_regular_text
@@ -65,6 +66,8 @@ def sidecar_path(feature_list: Path) -> Path:
 def sidecar_text(header: ShardHeader, videos: Iterable[ShardVideo]) -> str:
     """Spell the file's content."""
     content = {"format": FORMAT, "version": VERSION, **asdict(header)}
+    if header.decoder == LIBAV:
+        del content["decoder"]
     content["videos"] = {
         video.video_id: {
             "frames": video.frames,
@@ -108,6 +111,7 @@ def read_sidecar(feature_list: Path) -> Sidecar | None:
         audio=None if audio is None else _encoding(_field(content, "audio", dict, path), path),
         note=_field(content, "note", str, path),
         labels=_labels(content, path),
+        decoder=_field({"decoder": LIBAV, **content}, "decoder", str, path),
     )
     videos = _field(content, "videos", dict, path)
     return Sidecar(path, header, {video_id: _facts(videos, video_id, path) for video_id in videos})

@@ -66,6 +66,10 @@ def refusal(change: dict[str, object], base: str = "demo") -> str:
             "key visual.encoder: encoder 'MobileClip-S1': open_clip has no model of this name; nearest are",
         ),
         ({"audio": content("demo")["audio"] | {"encoder": "ViT-B-16"}}, "key audio: "),
+        (
+            {"transfer": {"configurations": ["config/ucf_demo.yaml"], "methods": ["vadclap"]}},
+            "key transfer.methods: 'vadclap' is no method of this configuration that has a checkpoint; did you mean",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(change: dict[str, object], message: str) -> None:
@@ -230,6 +234,15 @@ def test_an_encoder_is_named_to_the_step_that_embeds_only_where_it_is_not_the_pa
     # What convolves is not computed in bf16 on a processor.
     convolving = configured({"visual": visual | {"encoder": "MobileCLIP-S1"}})
     assert (named.visual.precision, convolving.visual.precision) == ("bf16", "fp32")
+
+
+def test_a_decoder_is_named_to_the_step_that_embeds_only_where_it_is_not_the_usual_one() -> None:
+    visual = content("demo")["visual"]
+    usual = embedding(configured({}), "visual")
+    assert embedding(configured({"visual": visual | {"decoder": "libav"}}), "visual") == usual
+    assert "--decoder decord" in embedding(configured({"visual": visual | {"decoder": "decord"}}), "visual")
+    message = refusal({"visual": visual | {"decoder": "opencv"}})
+    assert "key visual.decoder: 'opencv' is not one of ['libav', 'decord']" in message
 
 
 OWN = {"dataset": None, "videos": {"videos": "data", "list": "list.csv"}, "figure4": None, "sound_study": None}

@@ -12,6 +12,7 @@ from evaluate.detect.__main__ import main as detect
 from evaluate.metrics import measure
 from evaluate.score import main as score
 from evaluate.scores_file import read_scores
+from evaluate.watch.__main__ import main as watch
 from extract.base.errors import InputError
 from extract.catalog import Segment, Video, write_catalog
 from extract.encoders.clip import ENCODER
@@ -150,6 +151,21 @@ def test_what_detection_writes_says_which_classes_were_not_trained(learned: Lear
         .split("\n")[0]
         .endswith("normal,A person falling,people fighting (not trained)")
     )
+
+
+def test_what_a_watch_writes_says_which_classes_were_not_trained(learned: Learned, tmp_path: Path) -> None:
+    video = write_numbered(tmp_path / "cam.ts", 37)
+    given = learned.classes("watched", {"normal": "normal", "fall": "A person falling", "fight": "people fighting"})
+    settings = ["--visual-weights", "random:0", "--precision", "fp32", "--device", "cpu", "--silence", "1"]
+    thresholds = ["--threshold", "0.001"]
+    watch([str(video), "--checkpoint", str(learned.checkpoint), *given, *settings, *thresholds, "--out", str(tmp_path)])
+    begins = json.loads((tmp_path / "cam/events.jsonl").read_text().splitlines()[0])
+    assert {one["class"] for one in begins["likeliest"]} == {"A person falling", "people fighting (not trained)"}
+    assert any("not trained: people fighting" in note for note in begins["notes"])
+    columns = (tmp_path / "cam/scores.csv").read_text().splitlines()[0].split(",")
+    assert {"normal", "A person falling", "people fighting (not trained)"} <= set(columns)
+    with pytest.raises(InputError, match="--classes and --text-weights go together"):
+        watch([str(video), "--checkpoint", str(learned.checkpoint), *given[:2], *settings, "--out", str(tmp_path)])
 
 
 @pytest.mark.parametrize(

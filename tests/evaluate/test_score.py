@@ -108,6 +108,16 @@ def test_where_scores_come_from_stands_in_them(tmp_path: Path) -> None:
     assert "simulated" in provenance.note
 
 
+def test_a_decoder_that_is_not_the_usual_one_stands_in_the_scores(tmp_path: Path) -> None:
+    save_model(tmp_path / "model.safetensors")
+    make_shard(tmp_path / "test-00000.h5", TEST_VIDEOS, split="test", crops=(0, 5))
+    with h5py.File(tmp_path / "test-00000.h5", "r+") as file:
+        file.attrs["visual_decoder"] = "decord"
+    score(tmp_path)
+    features = read_scores(tmp_path / "scores.h5")[0].provenance.features
+    assert features == "recomputed, stride 16, crop 5, decoded by decord"
+
+
 def test_a_checkpoint_that_is_to_be_scored_otherwise_than_it_was_trained_is_and_says_so(tmp_path: Path) -> None:
     """As the released test command of CCTV-Fights does: a wider window, and the prompts of its two classes alone."""
     scores = {}

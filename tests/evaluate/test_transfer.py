@@ -155,6 +155,12 @@ def test_other_features_are_refused_unless_allowed_and_then_named(tmp_path: Path
     assert "stride" in (tmp_path / "t.csv").read_text()
 
 
+def test_two_folders_of_one_data_set_are_refused(tmp_path: Path) -> None:
+    checkpoint = save_model(tmp_path / "xd.safetensors", "xd")
+    with pytest.raises(InputError, match=r"/xd: is of data set 'xd', as .*/xd is; a matrix tells sets by name"):
+        matrix(tmp_path, [checkpoint], ["xd", "xd"])
+
+
 @pytest.mark.parametrize(
     ("one", "other", "pairs"),
     [

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from extract.base.errors import InputError
 from extract.catalog import Segment, Video, write_catalog
 from extract.check import check
+from extract.datasets import XD, own_data_set
 from extract.lists.feature_list import read_feature_list
 from extract.shard import Shard
 from extract.simulate import SimulateSettings, class_means, main, simulated_rows, write_absent_shard
@@ -17,7 +18,7 @@ from extract.simulate_plan import Plan, events_of, plan_lengths
 from extract.xd import read_annotations
 
 REAL = Path(__file__).parents[2] / "../shared/data/xd"
-SETTINGS = SimulateSettings("xd", 1, 16, 24.0, 0)
+SETTINGS = SimulateSettings(XD, 1, 16, 24.0, 0)
 FIGHT = Video("v=ab__#1_label_B1-0-0", "test", "", ("B1",), (Segment("B1", 320, 960),))
 CLIP = Video("Film__#00-01-00_00-02-30_label_A", "test", "", ("A",))
 VIDEOS = [
@@ -62,6 +63,31 @@ def test_ucf_crime_has_no_sound(tmp_path: Path) -> None:
         assert shard.header.audio is None
 
 
+def test_the_user_s_own_classes_stand_in_the_shards_and_tell_their_events(tmp_path: Path) -> None:
+    classes = tmp_path / "classes.yaml"
+    classes.write_text("normal: normal\nfall: a person falling\nfire: something on fire\n")
+    codes = ("normal", "fall", "fire")
+    videos = [Video(f"{code}{number}", "train", "", (code,)) for code in codes for number in range(2)]
+    write_catalog(tmp_path / "c.jsonl", videos, codes)
+    words = ["--catalog", str(tmp_path / "c.jsonl"), "--out", str(tmp_path), "--hours", "0.2", "--crops", "1"]
+    main([*words, "--classes", str(classes)])
+    assert check(tmp_path / "train-00000.h5") == ("shard", [])
+    with Shard(tmp_path / "train-00000.h5") as shard:
+        labels = shard.header.label_set(tmp_path)
+        assert (labels.codes, labels.prompts) == (codes, ("normal", "a person falling", "something on fire"))
+        assert {video.labels for video in shard.videos} == {(code,) for code in codes}
+        # A class adds 2.5 deviations in one direction to the rows of its events, and nothing to a normal video's.
+        means = class_means(SimulateSettings(own_data_set(labels), 1, 16, 24.0, 0), "visual")
+        told = {
+            (video.labels[0], code): float((shard.visual(video, 0) @ (mean / np.linalg.norm(mean))).mean())
+            for video in shard.videos
+            for code, mean in means.items()
+        }
+        assert told["fall", "fall"] > 0.5 > max(told["normal", "fall"], told["fire", "fall"])
+    with pytest.raises(InputError, match="'normal0'.*'normal'"):
+        main(words)
+
+
 def test_lengths_follow_names_and_annotations_and_sum_up_to_the_hours_asked_for() -> None:
     plans = {plan.video: plan.frames for plan in plan_lengths(VIDEOS, hours=0.2, fps=24.0, seed=0)}
     assert list(plans) == VIDEOS
@@ -84,10 +110,10 @@ def test_hours_that_cannot_be_met_are_refused(hours: float) -> None:
 def test_the_numbers_of_a_video_depend_on_nothing_but_seed_and_id(tmp_path: Path) -> None:
     plan = Plan(FIGHT, 1000)
     np.testing.assert_array_equal(rows_of(plan), rows_of(plan), strict=True)
-    several = rows_of(plan, SimulateSettings("xd", 3, 16, 24.0, 0))
+    several = rows_of(plan, SimulateSettings(XD, 3, 16, 24.0, 0))
     np.testing.assert_array_equal(several[:, :1], rows_of(plan), strict=True)
     assert not np.array_equal(several[:, 0], several[:, 1])
-    assert not np.array_equal(rows_of(plan), rows_of(plan, SimulateSettings("xd", 1, 16, 24.0, 1)))
+    assert not np.array_equal(rows_of(plan), rows_of(plan, SimulateSettings(XD, 1, 16, 24.0, 1)))
     assert not np.array_equal(rows_of(plan), rows_of(plan, stream="audio"))
     neighbour = Plan(CLIP, 160)
     write_absent_shard(tmp_path / "alone.h5", [plan], SETTINGS, "test")

@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,8 @@ from extract.failures import read_failures
 from extract.media import isolation
 from extract.media import reading as media
 from extract.media.decode import demuxed_timeline, pictures
+from extract.npy.feature_sidecar import read_sidecar, sidecar_text
+from extract.shard import Shard
 from extract.video_features import extract_video
 from extract.visual_settings import VisualSettings
 from extract.workfile import UnstorableError, WorkFile, partial_path, stored
@@ -30,7 +33,7 @@ from tests.extract.made_videos import (
     write_numbered,
     write_video,
 )
-from tests.extract.steps import STRIDE, catalog_of, run_visual, visual_arguments
+from tests.extract.steps import STRIDE, catalog_of, run_align, run_visual, visual_arguments
 from tests.machine import QUICK
 
 SETTINGS = VisualSettings(stride=STRIDE, crops=(0, 5), precision=QUICK, batch=4, dtype="float32")
@@ -93,6 +96,28 @@ def test_features_are_the_same_to_the_bit_whatever_the_workers_shards_and_order(
             assert own_rows.videos
             for name in own_rows.videos:
                 assert np.array_equal(all_rows.rows("visual", name), own_rows.rows("visual", name))
+
+
+@pytest.mark.usefixtures("ready_clip")
+def test_another_decoder_gives_the_same_rows_and_is_named_up_to_the_shard_and_its_export(tmp_path: Path) -> None:
+    catalog = catalog_of(tmp_path / "all", videos_in(tmp_path, [18, 11]))
+    without = run_visual(catalog).read_bytes()
+    assert run_visual(catalog, "--decoder", "libav").read_bytes() == without
+    shard = run_align(tmp_path / "all", with_audio=False)
+    with Shard(shard) as usual, h5py.File(shard) as file:
+        assert usual.header.decoder == "libav"
+        assert "visual_decoder" not in file.attrs
+        assert '"decoder"' not in sidecar_text(usual.header, usual.videos)
+        rows = [usual.visual(video, 1) for video in usual.videos]
+    # Not what the other decoder's run left there.
+    assert run_visual(catalog, "--decoder", "decord").read_bytes() != without
+    with Shard(run_align(tmp_path / "all", with_audio=False)) as decoded:
+        assert decoded.header.decoder == "decord"
+        assert all(map(np.array_equal, [decoded.visual(video, 1) for video in decoded.videos], rows))
+        (tmp_path / "list.json").write_text(sidecar_text(decoded.header, decoded.videos))
+        sidecar = read_sidecar(tmp_path / "list.csv")
+        assert sidecar is not None
+        assert sidecar.header == decoded.header
 
 
 @pytest.mark.usefixtures("ready_clip")

@@ -43,6 +43,7 @@ GOOD = {
     "audio_failures": "failures.csv",
     "audio_list": "sound.list",
     "audio_weights": "weights.pt",
+    "begun": "network.safetensors",
     "benchmarks": "jobs",
     "catalog": "catalog.jsonl",
     "causal": "scores.h5",

@@ -291,6 +291,35 @@ def test_a_broken_video_is_listed_and_the_others_are_done(tmp_path: Path) -> Non
     assert names == of_good | {"detections.csv", "failures.csv", "index.html"}
 
 
+def check_exports(out: Path) -> None:
+    found = {}
+    for path in out.glob("*.json"):
+        if path.name != "label_studio.json":
+            values = json.loads(path.read_text())
+            found[path.stem] = [(one["class"], one["start_frame"], one["end_frame"]) for one in values["segments"]]
+    assert all(found.values())
+    tasks = json.loads((out / "label_studio.json").read_text())
+    regions = {task["data"]["file"]: task["predictions"][0]["result"] for task in tasks}
+    assert regions.keys() == {f"{name}.mp4" for name in found}
+    assert {task["data"]["fps"] for task in tasks} == {FPS}
+    labels = json.loads((out / "fiftyone/labels.json").read_text())
+    data = json.loads((out / "fiftyone/data.json").read_text())
+    for name, expected in found.items():
+        assert [
+            (
+                one["value"]["timelinelabels"][0],
+                one["value"]["ranges"][0]["start"] - 1,
+                one["value"]["ranges"][0]["end"],
+            )
+            for one in regions[f"{name}.mp4"]
+        ] == expected
+        assert [
+            (labels["classes"][one["label"]], one["support"][0] - 1, one["support"][1])
+            for one in labels["labels"][name]
+        ] == expected
+        assert Path(data[name]).is_file()
+
+
 def test_the_index_leads_to_every_page_and_a_page_shows_what_the_catalog_says(tmp_path: Path) -> None:
     for name in ("normal", "fight", 'a "#b'):
         write_own(tmp_path / "videos", f"{name}.mp4", frames=FRAMES, sounds=False)
@@ -298,7 +327,9 @@ def test_the_index_leads_to_every_page_and_a_page_shows_what_the_catalog_says(tm
     listed = [Video("fight", "test", "f", ("B1",), events), Video("normal", "test", "n", ("A",))]
     write_catalog(tmp_path / "catalog.jsonl", listed)
     checkpoint = save_model(tmp_path / "vadclip", "vadclip")
-    detect(tmp_path / "videos", checkpoint, tmp_path / "out", "--catalog", str(tmp_path / "catalog.jsonl"))
+    more = ["--catalog", str(tmp_path / "catalog.jsonl"), "--export", "label-studio", "fiftyone"]
+    detect(tmp_path / "videos", checkpoint, tmp_path / "out", *more, "--threshold", "0.01")
+    check_exports(tmp_path / "out")
     index = Parsed((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     assert {one["href"] for one in index.of("a")} == {"./normal.html", "./fight.html", "./a%20%22%23b.html"}
     pages = {

@@ -41,6 +41,7 @@ def shown(video: Path, page: Path, snippets: int = 15, **changes: Any) -> VideoP
         video_id=video.stem,
         address=address(video, page),
         file=video.name,
+        listed=f"yard/{video.name}",
         unit="seconds",
         edges=np.arange(snippets + 1) * SNIPPET,
         lines=[

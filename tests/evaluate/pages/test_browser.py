@@ -1,5 +1,7 @@
 """Pages in a real browser: they play, seek and follow, from disk and without the video too."""
 
+import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,8 @@ from evaluate.pages.live_page import SCRIPT
 from evaluate.pages.video_page import spell
 from evaluate.watch.events import BEGINS
 from extract.base.files import write_text
+from extract.catalog import Segment, read_catalog
+from extract.catalogs.own import main as own
 from tests.evaluate.pages.browser import Browser, browser, needs_chromium
 from tests.evaluate.pages.shown import shown
 from tests.evaluate.watch.servers import write_alarms
@@ -144,6 +148,68 @@ def test_a_page_that_counts_frames_does_not_try_to_play(chromium: Browser, folde
     chromium.click("#lines", across=0.25)
     assert chromium.run("now") == pytest.approx(2.4, abs=0.02)
     assert chromium.run("video.currentTime") == 0
+
+
+def saved(chromium: Browser, folder: Path, name: str = NAME) -> Path:
+    """Save the corrections, and give the file."""
+    chromium.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder / "saved"))
+    chromium.click("#save")
+    until = time.monotonic() + 30
+    while not (found := list((folder / "saved").glob("*.jsonl"))):
+        assert time.monotonic() < until, chromium.run("document.getElementById('saved').textContent")
+        time.sleep(0.05)
+    return found[0]
+
+
+def choose(chromium: Browser, words: str, value: str) -> None:
+    chromium.run(
+        f"(() => {{ const one = document.querySelector('[aria-label={json.dumps(words)}]'); one.value = "
+        f"{json.dumps(value)}; one.dispatchEvent(new Event('change')); }})()"
+    )
+
+
+def test_corrections_are_saved_as_a_list_that_extract_own_takes(chromium: Browser, folder: Path) -> None:
+    (folder / "videos" / "yard").mkdir()
+    shutil.copy(folder / "videos" / f"{NAME}.mp4", folder / "videos" / "yard")
+    open_page(chromium, folder, names=("normal", "fighting", "explosion"))
+    chromium.click("#save")
+    said = "document.getElementById('saved').textContent"
+    assert chromium.run(said) == "Event 1 is not judged: confirm or refuse it."
+    choose(chromium, "Verdict on event 1", "confirmed")
+    choose(chromium, "Verdict on event 2", "confirmed")
+    chromium.click("#save")
+    assert chromium.run(said) == "Event 2 has no class: choose one."
+    choose(chromium, "Verdict on event 2", "refused")
+    choose(chromium, "Class of event 1", "G")
+    choose(chromium, "Begin of event 1", "7.5")
+    chromium.click("#save")
+    assert chromium.run(said) == "Event 1 must begin before it ends, within 0 and 9.6."
+    choose(chromium, "Begin of event 1", "4.04")
+    chromium.run("go(9)")
+    chromium.click("#missed")
+    choose(chromium, "Class of event 3", "B1")
+    choose(chromium, "End of event 3", "9.6")
+    assert chromium.run("document.querySelectorAll('#lines rect').length") == 2
+    chromium.run("document.getElementById('split').value = 'test'")
+    chromium.picture(folder / "corrected.png", dark=True)
+    listed = saved(chromium, folder)
+    assert chromium.complaints == []
+    words = ["--videos", str(folder / "videos"), "--list", str(listed), "--dataset", "xd"]
+    own([*words, "--out", str(folder / "catalog.jsonl")])
+    (video,) = read_catalog(folder / "catalog.jsonl")
+    assert (video.video_id, video.split, video.labels) == (NAME, "test", ("G", "B1"))
+    assert video.segments == (Segment("G", 101, 176), Segment("B1", 225, 240))
+
+
+def test_a_video_in_which_all_was_refused_is_normal(chromium: Browser, folder: Path) -> None:
+    open_page(chromium, folder)
+    choose(chromium, "Verdict on event 1", "refused")
+    choose(chromium, "Verdict on event 2", "refused")
+    assert chromium.run("document.querySelectorAll('#lines rect').length") == 0
+    line = json.loads(saved(chromium, folder).read_text(encoding="utf-8"))
+    assert line == {
+        "video": f"yard/{NAME}.mp4", "split": "train", "labels": "A", "segments": [], "unit": "seconds"
+    }  # fmt: skip
 
 
 def test_the_list_of_a_watch_shows_an_event_that_arrives(

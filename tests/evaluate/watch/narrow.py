@@ -73,8 +73,8 @@ class Alarm(nn.Module):
         return _Output(red, classes)
 
 
-def save_model(path: Path, model: str = "teacher", max_snippets: int = 8, **changes: Any) -> Path:
-    """Write a checkpoint of the shape of a method; what it says is ``Alarm``'s as long as it is loaded here."""
+def header_of(model: str = "teacher", max_snippets: int = 8, **changes: Any) -> Header:
+    """Give the header of a checkpoint of the shape of a method."""
     architecture = Architecture(model, layers=1, window=2, max_snippets=max_snippets)  # type: ignore[arg-type]
     labels = DATA_SETS["xd"]
     trained_on = TrainedOn(
@@ -87,9 +87,16 @@ def save_model(path: Path, model: str = "teacher", max_snippets: int = 8, **chan
     header = Header(
         architecture, "xd", labels.model_codes, labels.prompts, Recipe(), 1, trained_on, "random:0", 0, "narrow"
     )
+    return replace(header, **changes)
+
+
+def save_model(path: Path, model: str = "teacher", max_snippets: int = 8, **changes: Any) -> Path:
+    """Write such a checkpoint; what it says is ``Alarm``'s as long as it is loaded here."""
+    header = header_of(model, max_snippets, **changes)
     torch.manual_seed(5)
-    tensors = {f"network.{name}": value for name, value in build_network(architecture).state_dict().items()}
-    save_checkpoint(path, replace(header, **changes), tensors | {"text": torch.zeros(len(labels.prompts), DIMENSIONS)})
+    tensors = {f"network.{name}": value for name, value in build_network(header.architecture).state_dict().items()}
+    text = torch.zeros(len(DATA_SETS["xd"].prompts), DIMENSIONS)
+    save_checkpoint(path, header, tensors | {"text": text})
     return path
 
 

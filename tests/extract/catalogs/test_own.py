@@ -265,3 +265,50 @@ def test_classes_of_one_s_own_take_the_place_of_a_data_set_s(tmp_path: Path, sou
     (tmp_path / "list.csv").write_text(text.replace("normal", "B1"), encoding="utf-8")
     with pytest.raises(InputError, match=r"unknown label 'B1'; label set own has ruhig \(normal\), Sturz"):
         own.main([*words, "--classes", str(tmp_path / "classes.yaml")])
+
+
+def test_several_lists_are_one_and_no_video_stands_in_two(tmp_path: Path, source: Path) -> None:
+    line = '{"video": "steady.mp4", "split": "train", "labels": "B1", "segments": [], "unit": "seconds"}\n'
+    (tmp_path / "one.jsonl").write_text(line)
+    (tmp_path / "two.csv").write_text(HEADER + "deep/er/uneven.mkv,train,A,,\n")
+    out = tmp_path / "catalog.jsonl"
+    words = ["--videos", str(source), "--dataset", "xd", "--out", str(out), "--list"]
+    own.main([*words, str(tmp_path / "one.jsonl"), str(tmp_path / "two.csv")])
+    assert [(video.video_id, video.labels) for video in read_catalog(out)] == [("steady", ("B1",)), ("uneven", ("A",))]
+    (tmp_path / "again.jsonl").write_text(line)
+    with pytest.raises(
+        InputError, match=r"again\.jsonl, line 1: steady\.mp4 has the same name .* in .*one\.jsonl, line 1"
+    ):
+        own.main([*words, str(tmp_path / "one.jsonl"), str(tmp_path / "again.jsonl")])
+
+
+def test_what_was_corrected_in_a_review_tool_comes_back(tmp_path: Path, source: Path) -> None:
+    labels = {"steady": [{"label": 0, "support": [11, 25]}], "uneven": []}
+    (tmp_path / "labels.json").write_text(json.dumps({"classes": ["Fighting"], "labels": labels}))
+    tasks = [
+        {"video": "/data/local-files/?d=steady.mp4", "videoLabels": [
+            {"ranges": [{"start": 11, "end": 25}], "timelinelabels": ["fighting"]}
+        ]},
+        {"video": "/data/local-files/?d=deep/er/uneven.mkv"},
+    ]  # fmt: skip
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    found = []
+    for form, name in (("fiftyone", "labels.json"), ("label-studio", "tasks.json")):
+        out = tmp_path / f"{form}.jsonl"
+        words = ["--videos", str(source), "--list", str(tmp_path / name), "--form", form, "--dataset", "xd"]
+        own.main([*words, "--split", "test", "--out", str(out)])
+        found.append(read_catalog(out))
+    steady, uneven = found[0]
+    assert found[1] == found[0]
+    assert steady.segments == (Segment("B1", 10, 25),)
+    assert (uneven.labels, uneven.split, uneven.segments) == (("A",), "test", None)
+
+
+def test_a_detection_that_nobody_named_is_no_label(tmp_path: Path, source: Path) -> None:
+    labels = {"steady": [{"label": "anomaly", "support": [1, 5]}]}
+    (tmp_path / "labels.json").write_text(json.dumps({"classes": None, "labels": labels}))
+    words = ["--videos", str(source), "--list", str(tmp_path / "labels.json"), "--dataset", "xd"]
+    with pytest.raises(InputError, match="'steady': unknown label 'anomaly'; label set xd has"):
+        own.main([*words, "--form", "fiftyone", "--out", str(tmp_path / "c.jsonl")])
+    with pytest.raises(InputError, match="--split: a list says for each video itself"):
+        own.main([*words, "--split", "train", "--out", str(tmp_path / "c.jsonl")])
