@@ -192,5 +192,5 @@ def test_the_matrix_is_drawn_with_a_cell_for_each_pair(tmp_path: Path) -> None:
     assert list(zip(shown[first : first + 8 : 2], shown[first + 1 : first + 8 : 2], strict=True)) == expected
     assert shown[first + 8] == "vadclip"
     table.write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match="line 2: lacks trained_on"):
+    with pytest.raises(InputError, match="lacks the columns trained_on"):
         transfer_matrix.main([str(table), "--out", str(picture)])
