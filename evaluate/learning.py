@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 from evaluate.branches import BRANCHES
 from extract.base import command
+from extract.base.csv_table import read_csv
 from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.printable import cell
-from extract.base.regular_file import open_regular_text
 from extract.catalog import Video, read_test_videos
 
 if TYPE_CHECKING:
@@ -121,14 +121,10 @@ def read_kinds(path: Path) -> dict[str, str]:
     Raises:
         InputError: If the file cannot be read or a column is missing.
     """
-    try:
-        with open_regular_text(path) as file:
-            lines = list(csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a list of kinds (CSV): {error}") from None
-    if not lines or not {"video_id", "kind"} <= lines[0].keys():
+    header, lines = read_csv(path, "a list of kinds (CSV)")
+    if not lines or not {"video_id", "kind"} <= set(header):
         raise InputError(f"{path}: needs the columns video_id and kind, and at least one line")
-    return {line["video_id"]: line["kind"] for line in lines}
+    return {line["video_id"]: line["kind"] for _, line in lines}
 
 
 def _check_kinds(kinds: Mapping[str, str], videos: Iterable[str], path: Path, catalog: Path) -> None:

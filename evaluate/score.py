@@ -36,13 +36,19 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoint", type=Path, required=True, help="safetensors file that train.run wrote")
     parser.add_argument("--shards", type=Path, required=True, help="folder of test-00000.h5, ...")
     parser.add_argument("--out", type=Path, required=True, help="scores to write (HDF5)")
-    parser.add_argument("--crop", type=crop_number, help="crop to read, or all (default: the checkpoint's own)")
     add_given_classes(parser)
     parser.add_argument(
         "--causal",
         action="store_true",
         help="score every snippet from those before it alone, as live; takes shards of extract.audio --statistics past",
     )
+    add_scoring(parser)
+    return parser
+
+
+def add_scoring(parser: argparse.ArgumentParser) -> None:
+    """Let a command that scores shards be told which crop it reads, whether they must fit, and where it computes."""
+    parser.add_argument("--crop", type=crop_number, help="crop to read, or all (default: the checkpoint's own)")
     parser.add_argument(
         "--allow-mismatch",
         action="store_true",
@@ -52,7 +58,6 @@ def parser() -> argparse.ArgumentParser:
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads")
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:

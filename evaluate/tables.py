@@ -19,12 +19,13 @@ from evaluate.paper_tables import TABLES, Column, Table, columns_of
 from evaluate.provenance import Provenance, parse_provenance
 from evaluate.statistics.settings import MUCH
 from extract.base import command
+from extract.base.csv_table import read_csv
 from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.json_text import is_finite, parse_json
 from extract.base.printable import cell
-from extract.base.regular_file import open_regular_text, read_regular_text
+from extract.base.regular_file import read_regular_text
 
 # Of every measured figure: over seeds the mean and the sample standard deviation, over videos the interval's ends.
 KINDS = ("mean", "std", "low", "high")
@@ -154,19 +155,12 @@ def read_reported(
     Raises:
         InputError: If the file is absent or malformed, a column is missing or two rows have one name.
     """
-    try:
-        with open_regular_text(path) as file:
-            reader = csv.DictReader(file, strict=True)
-            header, rows = list(reader.fieldnames or []), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None
+    header, rows = read_csv(path, "a CSV table")
     for name in (*keys, *(column.name for column in columns)):
         if name not in header:
             raise InputError(f"{path}: column {name} is missing; this table needs it")
     named: dict[str, dict[str, str]] = {}
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise InputError(f"{path}, line {number}: has not {len(header)} cells as the header has")
+    for number, row in rows:
         name = "/".join(row[key] for key in keys)
         if name in named:
             raise InputError(f"{path}, line {number}: {'/'.join(keys)} {name!r} has two rows; keep one")

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluate.branches import BRANCHES
+from evaluate.score import add_scoring
 from evaluate.shared_classes import SharedClasses, shared_classes
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.progress import say
-from train.crops import crop_number
 
 if TYPE_CHECKING:
     from evaluate.annotated import Annotated
@@ -85,16 +85,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--branch", choices=tuple(BRANCHES), default="classification", help="whose score AP and AUC take"
     )
-    parser.add_argument("--crop", type=crop_number, help="crop to read, or all (default: each checkpoint's own)")
-    parser.add_argument(
-        "--allow-mismatch",
-        action="store_true",
-        help="score shards of another encoder, weights, stride or preprocessing; the table will say so",
-    )
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU where there is one"
-    )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    add_scoring(parser)
     parser.add_argument("--out", type=Path, required=True, help="table to write, one line a cell (CSV)")
     return parser
 

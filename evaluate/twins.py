@@ -5,20 +5,19 @@ figures side by side and say the rest in notes below.
 """
 
 import argparse
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evaluate.tables import STATED
 from extract.base import command
+from extract.base.csv_table import read_csv
 from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.printable import printable
-from extract.base.regular_file import open_regular_text
 
-STATED = ("seeds", "intervals", "selection", "protocol", "features", "encoders", "videos", "note")
 NOT_RUN = "-"
 _FIGURE = re.compile(r"reported_(?P<figure>.+)")
 _MEASURED = re.compile(r"measured_(?P<figure>.+)_mean")
@@ -79,22 +78,14 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         InputError: If the file is absent, its rows have not as many cells as its header, or a figure is reported that
             has no columns of what was measured.
     """
-    try:
-        with open_regular_text(path) as file:
-            rows = list(csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise InputError(f"{path}, line {number}: has another number of cells than the header")
-    names = list(rows[0]) if rows else []
+    names, rows = read_csv(path, "a CSV table")
     for match in filter(None, map(_FIGURE.fullmatch, names)):
         for column in (f"measured_{match['figure']}_mean", f"measured_{match['figure']}_std"):
             if column not in names:
                 raise InputError(
                     f"{path}: has {match[0]} and no column {column}; give a table that evaluate.tables made"
                 )
-    return rows
+    return [row for _, row in rows]
 
 
 def lay_out(rows: Sequence[Mapping[str, str]], source: Path) -> Laid:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,49 +21,21 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from extract.base.progress import say, track
-from extract.catalog import check_labels, part
-from extract.datasets import DATA_SETS
+from extract.catalog import part
 from extract.failures import Failure, describe, write_failures
-from extract.labels.flags import add_classes, chosen
-from extract.lists.feature_files import LAYOUTS, read_feature_files, with_sound
-from extract.lists.feature_list import ListedVideo, read_feature_list
-from extract.lists.name_list import is_name_list
+from extract.labels.flags import add_classes
+from extract.lists.feature_files import LAYOUTS
+from extract.lists.feature_list import ListedVideo
+from extract.npy.listed_features import STAGE, Source, first_dtype, readable_videos
+from extract.npy.listed_header import NOTE, check_videos, list_header, listed_videos, with_seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from extract.npy.feature_folder import FeatureFolder
-    from extract.npy.feature_sidecar import Sidecar, VideoFacts
-    from extract.npy.layout import Layout
-    from extract.shard import ShardHeader, ShardVideo
+    from extract.shard import ShardVideo
 
-STAGE = "released"
-NOTE = "released features"
 VIDEOS_A_SHARD = 64
 MOST_SHARDS = 99_999  # file names count them with five digits
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the features come from and what they become.
-
-    Attributes:
-        path: The list.
-        folder: Where its files are looked up.
-        header: Header of every shard.
-        facts: What an exported list says of its videos; empty for the authors' lists.
-        dtype: ``float16`` or ``float32``, the stored type.
-        rounds: Whether files of more precision than ``dtype`` are rounded; an error where they are not.
-        layout: How files of all crops hold them; ``None`` where each crop has a file of its own.
-    """
-
-    path: Path
-    folder: FeatureFolder
-    header: ShardHeader
-    facts: Mapping[str, VideoFacts]
-    dtype: str
-    rounds: bool
-    layout: Layout | None = None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -159,165 +131,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{len(failures)} of {len(videos)} videos failed: {describe(failures)}", file=sys.stderr)
 
 
-def listed_videos(path: Path, audio: Path | None, dataset: str | None) -> list[ListedVideo]:
-    """Read a list of features, and that of the sound.
-
-    Args:
-        path: The list; without labels where it ends in .list or .txt.
-        audio: The list of the sound's features, for a list without a column of its own for it.
-        dataset: The data set whose names tell the class; needed for a list without labels.
-
-    Raises:
-        InputError: If a list is malformed, or the data set is needed and not told.
-    """
-    if not is_name_list(path):
-        videos = read_feature_list(path)
-    elif dataset is None:
-        raise InputError(f"{path}: has no labels, so names must tell the class; give --dataset {'|'.join(DATA_SETS)}")
-    else:
-        videos = read_feature_files(path, DATA_SETS[dataset])
-    if audio is None:
-        return videos
-    joined = with_sound(videos, audio)
-    if any(video.audio for video in videos):
-        raise InputError(f"{path}: has a column audio_path; leave --audio-list {audio} out")
-    return joined
-
-
-def with_seen(
-    header: ShardHeader, arguments: argparse.Namespace, videos: Sequence[ListedVideo], folder: FeatureFolder
-) -> tuple[ShardHeader, Layout | None]:
-    """Complete a header by what the files themselves say: crops, widths and encoders.
-
-    Args:
-        header: The header as far as the list tells it.
-        arguments: ``list``, ``layout``, ``crop_numbers``, ``visual_encoder`` and ``audio_encoder``.
-        videos: The list's videos.
-        folder: Where their files are looked up.
-
-    Returns:
-        The header, and the layout of files of all crops.
-
-    Raises:
-        InputError: If the files differ in form or width, or do not tell their layout. Says what was seen.
-    """
-    from extract.npy.layout import NothingSeenError
-    from extract.npy.seen import AUDIO_ENCODERS, VISUAL_ENCODERS, encoding_of, see_layout, see_sound
-
-    visual, audio, whole = header.visual, header.audio, bool(videos[0].whole)
-    try:
-        layout = see_layout(videos, folder, arguments.layout, arguments.list)
-    except NothingSeenError:
-        if whole or arguments.failures is None:
-            raise
-        return header, None  # all of them are failures
-    visual = encoding_of(arguments.visual_encoder, layout, visual, VISUAL_ENCODERS)
-    if audio is not None:
-        sound = see_sound(videos, folder, arguments.audio_list or arguments.list)
-        audio = encoding_of(arguments.audio_encoder, sound, audio, AUDIO_ENCODERS)
-    crops = header.crops
-    if whole:
-        crops = tuple(arguments.crop_numbers or range(layout.crops))
-        if len(set(crops)) != len(crops) or len(crops) != layout.crops or min(crops) < 0:
-            raise InputError(
-                f"--crop-numbers: {' '.join(map(str, crops))} must be {layout.crops} different numbers, as the files "
-                f"of {arguments.list} are {layout.spelled}"
-            )
-    elif arguments.crop_numbers or arguments.layout:
-        raise InputError(f"{arguments.list}: each crop has a file of its own; leave --layout and --crop-numbers out")
-    say(
-        f"{arguments.list}: {layout.spelled} a {'video' if whole else 'crop'}, {visual.encoder}"
-        + (f"; sound [rows, {audio.width}], {audio.encoder}" if audio else "")
-    )
-    return replace(header, crops=crops, visual=visual, audio=audio), layout if whole else None
-
-
-def list_header(arguments: argparse.Namespace, videos: Sequence[ListedVideo], sidecar: Sidecar | None) -> ShardHeader:
-    """Work out the header of the shards of a list.
-
-    Args:
-        arguments: ``list``, and ``split``, ``dataset``, ``classes``, ``stride`` and ``note``, each ``None`` if not
-            given.
-        videos: The list's videos.
-        sidecar: What stands beside an exported list; it decides where it is there. A note that was given is added.
-
-    Raises:
-        InputError: If the data set cannot be told, or an argument contradicts ``sidecar``.
-    """
-    from extract.shard import RELEASED_AUDIO, RELEASED_VISUAL, ShardHeader
-
-    if sidecar is not None:
-        return _exported_header(arguments, sidecar)
-    named = arguments.list.stem.partition("_")[0].lower()
-    if arguments.dataset is None and arguments.classes is None and named not in DATA_SETS:
-        raise InputError(
-            f"{arguments.list}: its name does not tell the data set; give --dataset {'|'.join(DATA_SETS)}, or --classes"
-        )
-    labels = DATA_SETS[named] if arguments.dataset is None and arguments.classes is None else chosen(arguments)
-    stride = labels.stride if arguments.stride is None else arguments.stride
-    if stride < 1:
-        raise InputError(f"--stride {stride} must be at least 1 frame")
-    return ShardHeader(
-        dataset=labels.name,
-        split=arguments.split or ("test" if arguments.list.stem.endswith("test") else "train"),
-        stride=stride,
-        crops=tuple(videos[0].visual),
-        visual=RELEASED_VISUAL,
-        audio=None if videos[0].audio is None else RELEASED_AUDIO,
-        note=NOTE if arguments.note is None else arguments.note,
-        labels=labels.labels,
-    )
-
-
-def check_videos(path: Path, videos: Sequence[ListedVideo], header: ShardHeader, sidecar: Sidecar | None) -> None:
-    """Hold a list to the header that its shards will have.
-
-    Raises:
-        InputError: Naming the first line with no features, other crops, an unknown label, audio where the others have
-            none or the reverse, or a video that ``sidecar`` does not have.
-    """
-    for video in videos:
-        where = f"{path}, line {video.line}"
-        check_labels(video.labels, header.label_set(path).codes, where)
-        if not video.visual and not video.whole:
-            raise InputError(f"{where}: names no feature files, which column path must hold")
-        if bool(video.whole) != bool(videos[0].whole):
-            raise InputError(
-                f"{where}: {video.video_id!r} has one file for all crops, or others do; list the same for all"
-            )
-        if not video.whole and set(video.visual) != set(header.crops):
-            crops, others = (", ".join(map(str, sorted(found))) for found in (video.visual, header.crops))
-            raise InputError(f"{where}: {video.video_id!r} has the crops {crops}, not {others}; list the same for all")
-        if (video.audio is None) != (header.audio is None):
-            has = "none" if video.audio is None else "one"
-            raise InputError(f"{where}: {video.video_id!r} has {has} in column audio_path, unlike the rest")
-        if sidecar is not None and video.video_id not in sidecar.videos:
-            raise InputError(f"{sidecar.path}: field videos lacks {video.video_id!r} of {where}; export again")
-
-
-def first_dtype(path: Path, videos: Sequence[ListedVideo], folder: FeatureFolder) -> str:
-    """Choose the type that loses nothing of the first video whose files can be read.
-
-    Args:
-        path: The list, for messages.
-        videos: Its videos.
-        folder: Where the files are looked up.
-
-    Returns:
-        ``float16`` if all files of that video are, else ``float32``.
-    """
-    from extract.npy.array_file import inspect_array
-    from extract.npy.feature_file import FeatureFileError
-
-    for video in videos:
-        try:
-            types = {inspect_array(file).dtype for file in _files(path, video, folder)}
-        except FeatureFileError:
-            continue  # reported when its turn comes
-        return "float16" if types == {"float16"} else "float32"
-    return "float32"
-
-
 def write_absent_shard(
     path: Path, videos: Sequence[ListedVideo], source: Source, failures: list[Failure] | None
 ) -> None:
@@ -380,107 +193,6 @@ def write_shard(path: Path, videos: Sequence[ListedVideo], source: Source, failu
             writer.add(video.video_id, video.labels, visual, audio, **asdict(facts))
 
 
-def readable_videos(
-    videos: Iterable[ListedVideo], source: Source, failures: list[Failure] | None
-) -> Iterator[tuple[ListedVideo, NDArray[Any], NDArray[Any] | None]]:
-    """Read the features of each video.
-
-    Args:
-        videos: Videos of the list.
-        source: Where the features come from and what they become.
-        failures: As for ``write_shard``.
-
-    Yields:
-        The video, ``visual`` [snippets, crops, D] and ``audio`` [audio rows, D], ``None`` without audio.
-    """
-    from extract.npy.feature_file import FeatureFileError
-
-    for video in videos:
-        try:
-            features = _read_video(video, source)
-        except FeatureFileError as error:
-            if failures is None:
-                raise InputError(f"{error} (or give --failures FILE to leave such videos out)") from None
-            failures.append(Failure(video.video_id, STAGE, str(error)))
-            say(f"{video.video_id}: left out, {error}")
-            continue
-        yield video, *features
-
-
-def _exported_header(arguments: argparse.Namespace, sidecar: Sidecar) -> ShardHeader:
-    header = sidecar.header
-    for name in ("split", "dataset", "stride"):
-        given, stands = getattr(arguments, name), getattr(header, name)
-        if given not in (None, stands):
-            raise InputError(f"{sidecar.path}: field {name} is {stands!r}, but --{name} {given}; leave it out")
-    if arguments.classes is not None and chosen(arguments).labels != header.labels:
-        raise InputError(f"{sidecar.path}: names other classes than {arguments.classes}; leave --classes out")
-    if header.labels is None or header.split not in ("train", "test") or header.stride < 1:
-        raise InputError(f"{sidecar.path}: fields dataset, split and stride must be those of a shard; export again")
-    if not arguments.note or arguments.note in header.note.split("; "):
-        return header
-    return replace(header, note="; ".join(filter(None, [header.note, arguments.note])))
-
-
-def _read_video(video: ListedVideo, source: Source) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    import numpy as np
-
-    from extract.npy.feature_file import FeatureFileError, inspect_features
-
-    where = f"{source.path}, line {video.line}"
-    audio = None if video.audio is None else _sound(source.folder.find(video.audio, where), source)
-    if source.layout is not None:
-        from extract.npy.layout import read_rows
-
-        file = source.folder.find(video.whole, where)
-        return _cast(file, read_rows(file, source.layout), source), audio
-    files = [source.folder.find(video.visual[crop], where) for crop in source.header.crops]
-    widths = source.header.widths
-    rows = inspect_features(files[0], widths.visual).rows
-    visual = np.empty((rows, len(files), widths.visual), source.dtype)
-    for column, file in enumerate(files):
-        features = _stored(file, widths.visual, source)
-        if len(features) != rows:
-            raise FeatureFileError(f"{file}: has {len(features)} rows, but {files[0]} has {rows}; fetch both again")
-        visual[:, column] = features
-    return visual, audio
-
-
-def _sound(path: Path, source: Source) -> NDArray[Any]:
-    from extract.npy.layout import ROWS_CROPS, Layout, read_rows
-
-    return _cast(path, read_rows(path, Layout(ROWS_CROPS, 1, source.header.widths.audio))[:, 0], source)
-
-
-def _stored(path: Path, width: int, source: Source) -> NDArray[Any]:
-    from extract.npy.feature_file import read_features
-
-    return _cast(path, read_features(path, width), source)
-
-
-def _cast(path: Path, features: NDArray[Any], source: Source) -> NDArray[Any]:
-    """Bring features to the stored type.
-
-    Raises:
-        FeatureFileError: If that cannot hold them, or would round them and was not asked for.
-    """
-    import numpy as np
-
-    from extract.npy.feature_file import FeatureFileError
-
-    with np.errstate(over="ignore"):
-        stored: NDArray[Any] = features.astype(source.dtype, copy=False)
-    if not np.isfinite(stored).all():
-        fix = "use --dtype float32" if source.dtype == "float16" else "fetch it again"
-        raise FeatureFileError(f"{path}: holds numbers too large for {source.dtype}; {fix}")
-    if not source.rounds and not np.array_equal(stored, features):
-        raise FeatureFileError(
-            f"{path}: holds {features.dtype} numbers that {source.dtype}, the type chosen from the first files, would "
-            "round; use --dtype float32, or name the type that may round them"
-        )
-    return stored
-
-
 def _check_rows(path: Path, held: ShardVideo, video: ListedVideo, source: Source) -> None:
     from extract.npy.feature_file import FeatureFileError, inspect_features
     from extract.npy.layout import rows_of
@@ -499,15 +211,6 @@ def _check_rows(path: Path, held: ShardVideo, video: ListedVideo, source: Source
 
 def _sounding(audio: NDArray[Any] | None) -> int:
     return 0 if audio is None else int(audio.any(axis=1).sum())
-
-
-def _files(path: Path, video: ListedVideo, folder: FeatureFolder) -> list[Path]:
-    listed = [
-        *video.visual.values(),
-        *([video.whole] if video.whole else []),
-        *([] if video.audio is None else [video.audio]),
-    ]
-    return [folder.find(name, f"{path}, line {video.line}") for name in listed]
 
 
 def _identity(video: ListedVideo | ShardVideo) -> tuple[str, tuple[str, ...]]:

@@ -1,13 +1,12 @@
 """How long each video is: in frames, and in rows of an array where somebody counted those."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluate.scores_file import UNKNOWN_FRAMES, read_scores
+from extract.base.csv_table import read_csv
 from extract.base.errors import InputError
-from extract.base.regular_file import open_regular_text
 from extract.catalog import MOST_FRAMES, Video
 
 COLUMNS = ("video_id", "frames", "rows")
@@ -58,12 +57,7 @@ def _of_scores(path: Path) -> dict[str, Length]:
 
 
 def _of_csv(path: Path) -> dict[str, Length]:
-    try:
-        with open_regular_text(path, "utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns, lines = reader.fieldnames or [], [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV of lengths: {error}") from None
+    columns, lines = read_csv(path, "CSV of lengths", "utf-8-sig")
     if "video_id" not in columns or not {"frames", "rows"} & set(columns) or len(set(columns)) < len(columns):
         raise InputError(f"{path}: has columns {', '.join(columns)}; needed are video_id and frames or rows")
     lengths: dict[str, Length] = {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluate.report.runs import add_scored_runs, runs_by_method
+from evaluate.report.runs import add_scored_runs, scored_runs
 from extract.base import command
 from extract.base.help import command_parser
 
@@ -38,19 +38,14 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw every method."""
     arguments = parser().parse_args(argv)
-    methods = runs_by_method(arguments.scores, "--scores")
-
     from evaluate.alarms.budget import points_of_budgets, points_of_every_budget, watch
     from evaluate.alarms.footage import footage
-    from evaluate.annotated import read_annotated
-    from extract.catalog import read_test_videos
 
-    tests = read_test_videos(arguments.catalog)
-    for method, files in methods.items():
+    for method, runs in scored_runs(arguments):
         lines: dict[str, list[Point]] = {}
         hours = 0.0
-        for run, path in files.items():
-            videos = footage(read_annotated(path, tests, arguments.catalog), arguments.branch, arguments.protocol)
+        for run, _, scored in runs:
+            videos = footage(scored, arguments.branch, arguments.protocol)
             watched = watch(videos)
             hours = watched.quiet
             at = points_of_budgets(watched, [ONE_AN_HOUR])

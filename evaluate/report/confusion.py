@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluate.report.runs import add_scored_runs, runs_by_method
+from evaluate.report.runs import add_scored_runs, scored_runs
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -43,18 +43,13 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw every method."""
     arguments = parser().parse_args(argv)
-    methods = runs_by_method(arguments.scores, "--scores")
+    from evaluate.annotated import counted_frames
 
-    from evaluate.annotated import counted_frames, read_annotated
-    from extract.catalog import read_test_videos
-
-    tests = read_test_videos(arguments.catalog)
-    for method, files in methods.items():
+    for method, runs in scored_runs(arguments):
         codes: tuple[str, ...] = ()
         names: list[str] = []
         every, events = [], []
-        for run, path in files.items():
-            scored = read_annotated(path, tests, arguments.catalog)
+        for run, path, scored in runs:
             header, videos = scored.header, scored.videos
             if not header.tells_classes:
                 raise InputError(f"{path}: {method} {run} tells no classes apart; leave it out")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluate.branches import BRANCHES
-from evaluate.report.runs import add_scored_runs, runs_by_method
+from evaluate.report.runs import add_scored_runs, scored_runs
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -53,16 +53,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Draw every method."""
     arguments = parser().parse_args(argv)
-    methods = runs_by_method(arguments.scores, "--scores")
+    from evaluate.annotated import joined_frames
 
-    from evaluate.annotated import joined_frames, read_annotated
-    from extract.catalog import read_test_videos
-
-    tests = read_test_videos(arguments.catalog)
-    for method, files in methods.items():
+    for method, runs in scored_runs(arguments):
         lines = {}
-        for run, path in files.items():
-            scored = read_annotated(path, tests, arguments.catalog)
+        for run, _, scored in runs:
             try:
                 lines[run] = compute(joined_frames(scored, BRANCHES[arguments.branch], arguments.protocol))
             except InputError as error:

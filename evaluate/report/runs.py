@@ -1,11 +1,15 @@
 """The runs that a drawing shows: files by method and run, as command lines give them."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evaluate.branches import BRANCHES
 from extract.base.errors import InputError
+
+if TYPE_CHECKING:
+    from evaluate.annotated import ScoredSet
 
 METAVAR = ("METHOD", "RUN", "FILE")
 
@@ -25,6 +29,29 @@ def add_scored_runs(parser: argparse.ArgumentParser, frames: str, *, branch: boo
     if branch:
         parser.add_argument("--branch", choices=tuple(BRANCHES), required=True, help="whose anomaly score")
     parser.add_argument("--protocol", choices=("released", "exact"), required=True, help=frames)
+
+
+def scored_runs(arguments: argparse.Namespace) -> "Iterator[tuple[str, Iterator[tuple[str, Path, ScoredSet]]]]":
+    """Read the scores of every method, one run after another.
+
+    Args:
+        arguments: As ``add_scored_runs`` has them.
+
+    Yields:
+        Method and its runs, each with its name, its file and the scores beside what the catalog says; those of one
+        method are read before the next method comes.
+
+    Raises:
+        InputError: If a run is given twice, or a file does not fit the catalog.
+    """
+    methods = runs_by_method(arguments.scores, "--scores")
+
+    from evaluate.annotated import read_annotated
+    from extract.catalog import read_test_videos
+
+    tests = read_test_videos(arguments.catalog)
+    for method, files in methods.items():
+        yield method, ((run, path, read_annotated(path, tests, arguments.catalog)) for run, path in files.items())
 
 
 def runs_by_method(words: Sequence[Sequence[str]], flag: str) -> dict[str, dict[str, Path]]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluate.report.runs import METAVAR, runs_by_method
 from extract.base import command
+from extract.base.csv_table import read_csv
 from extract.base.errors import InputError
 from extract.base.help import command_parser
-from extract.base.regular_file import open_regular_text
 
 # Columns of the curves that are no loss term.
 EPOCH = "epoch"
@@ -58,20 +57,16 @@ def read_curves(path: Path) -> dict[str, Curve]:
     Raises:
         InputError: If the file is absent, no curves, or a cell is no number.
     """
-    try:
-        with open_regular_text(path) as file:
-            rows = list(csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as training curves (CSV): {error}") from None
-    if not rows or EPOCH not in rows[0]:
+    header, rows = read_csv(path, "training curves (CSV)")
+    if not rows or EPOCH not in header:
         raise InputError(f"{path}: needs the column {EPOCH} and a line for each epoch; make it with train.curves")
-    curves: dict[str, Curve] = {name: {} for name in rows[0] if name not in (None, EPOCH)}
-    for number, row in enumerate(rows, start=2):
+    curves: dict[str, Curve] = {name: {} for name in header if name != EPOCH}
+    for number, row in rows:
         try:
             for name, curve in curves.items():
                 if row[name]:
                     curve[int(row[EPOCH])] = float(row[name])
-        except (TypeError, ValueError):
+        except ValueError:
             raise InputError(
                 f"{path}, line {number}: has a cell that is no number; make it with train.curves"
             ) from None

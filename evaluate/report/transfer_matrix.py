@@ -1,15 +1,14 @@
 """``python -m evaluate.report.transfer_matrix``: the table of evaluate.transfer as a picture, one matrix a method."""
 
 import argparse
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extract.base import command
+from extract.base.csv_table import read_csv
 from extract.base.errors import InputError
 from extract.base.help import command_parser
-from extract.base.regular_file import open_regular_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,28 +44,25 @@ def read_cells(path: Path, measure: str) -> Sequence[Row]:
         InputError: If it is none of evaluate.transfer, or a figure is no number.
     """
     column = f"{measure}_mean"
-    try:
-        with open_regular_text(path) as file:
-            rows = list(csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a CSV table: {error}") from None
-    for number, row in enumerate(rows, start=2):
-        if not all(isinstance(row.get(name), str) for name in (*NEEDED, column)) or None in row:
-            raise InputError(
-                f"{path}, line {number}: lacks {', '.join((*NEEDED, column))}; give evaluate.transfer's table"
-            )
+    header, rows = read_csv(path, "a CSV table")
+    lacking = [name for name in (*NEEDED, column) if name not in header]
+    if lacking:
+        raise InputError(f"{path}: lacks the columns {', '.join(lacking)}; give evaluate.transfer's table")
+    for number, row in rows:
         if row[column] and not row[column].replace(".", "", 1).isdecimal():
             raise InputError(f"{path}, line {number}: {column} is {row[column]!r:.40}, no number")
     if not rows:
         raise InputError(f"{path}: has no row; give evaluate.transfer's table")
-    return rows
+    return [row for _, row in rows]
 
 
 def draw(path: Path, rows: Sequence[Row], measure: str) -> None:
     """Draw the matrices beside one another: rows are training sets, columns test sets, each with its videos below."""
     from evaluate.report.drawing import drawn
 
-    methods, trained, scored = (list(dict.fromkeys(row[name] for row in rows)) for name in NEEDED[:3])
+    methods, trained, scored = (
+        list(dict.fromkeys(row[name] for row in rows)) for name in ("method", "trained_on", "scored_on")
+    )
     width = len(methods) * (CELL * len(scored) + MARGIN)
     title = f"Trained on one set, scored on another: {MEASURES[measure]}"
     with drawn(path, width, CELL * len(trained) + MARGIN, title) as figure:

@@ -33,6 +33,7 @@ from extract.datasets import CCTV
 from extract.lists.annotation_lines import frame_span, read_lines, report
 from extract.lists.video_sources import (
     SourceVideo,
+    add_video_sources,
     codes_in_name,
     read_source,
     refuse_absent,
@@ -81,11 +82,7 @@ class Fights:
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("extract.cctv", __doc__, writes="--out (a catalog, JSON Lines)")
-    source = (
-        "folder of {} videos, searched to any depth, or a CSV list of features (path,label) or ids (video_id,label)"
-    )
-    parser.add_argument("--train", type=Path, required=True, metavar="SRC", help=source.format("training"))
-    parser.add_argument("--test", type=Path, required=True, metavar="SRC", help=source.format("test"))
+    add_video_sources(parser)
     parser.add_argument(
         "--annotations", type=Path, required=True, help="annotations_cctv.txt (frames) or groundtruth.json (seconds)"
     )

@@ -21,6 +21,7 @@ from extract.datasets import XD
 from extract.lists.annotation_lines import frame_span, read_lines, report
 from extract.lists.video_sources import (
     SourceVideo,
+    add_video_sources,
     codes_in_name,
     read_source,
     refuse_absent,
@@ -34,11 +35,7 @@ LABELS = XD
 def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("extract.xd", __doc__, writes="--out (a catalog, JSON Lines)")
-    source = (
-        "folder of {} videos, searched to any depth, or a CSV list of features (path,label) or ids (video_id,label)"
-    )
-    parser.add_argument("--train", type=Path, required=True, metavar="SRC", help=source.format("training"))
-    parser.add_argument("--test", type=Path, required=True, metavar="SRC", help=source.format("test"))
+    add_video_sources(parser)
     parser.add_argument("--annotations", type=Path, required=True, help="annotations_multiclasses.txt")
     parser.add_argument(
         "--frame-annotations", type=Path, help="annotations.txt, the abnormal frames that protocol released counts"

@@ -5,14 +5,14 @@
 has ``video_id,label``. Labels are codes joined by ``-``; ``0`` stands for none.
 """
 
-import csv
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from extract.base.csv_table import read_csv
 from extract.base.errors import InputError
 from extract.base.names import one_form
-from extract.base.regular_file import open_regular_text, read_regular_text
+from extract.base.regular_file import read_regular_text
 from extract.catalog import check_video_id
 from extract.lists.annotation_lines import report
 
@@ -89,21 +89,12 @@ def listed_path(text: str) -> PurePosixPath:
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    try:
-        with open_regular_text(path, "utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = reader.fieldnames or []
-            rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a CSV list: {error}") from None
+    columns, rows = read_csv(path, "a CSV list", "utf-8-sig")
     if len(set(columns)) < len(columns):
         raise InputError(f"{path}: columns are {', '.join(columns)}; keep one of each name")
     report(path, _blank_lines(path), "blank, skipped")
     if "label" not in columns or not {"path", "video_id"} & set(columns):
         raise InputError(f"{path}: columns are {', '.join(columns)}; needed are label and path (or video_id)")
-    for line, row in rows:
-        if None in row or None in row.values():
-            raise InputError(f"{path}, line {line}: has not {len(columns)} cells as the header has")
     return rows
 
 

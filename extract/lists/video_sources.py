@@ -1,5 +1,6 @@
 """Where the videos of one part of a data set are read from: a folder, or a CSV list where only features are at hand."""
 
+import argparse
 import os
 import re
 from collections import Counter
@@ -39,6 +40,19 @@ class SourceVideo:
     path: str
     labels: tuple[str, ...] | None
     where: str
+
+
+def add_video_sources(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told where the training and the test videos are, each as ``read_source`` takes it."""
+    for flag, videos in (("--train", "training"), ("--test", "test")):
+        parser.add_argument(
+            flag,
+            type=Path,
+            required=True,
+            metavar="SRC",
+            help=f"folder of {videos} videos, searched to any depth, or a CSV list of features (path,label) or ids "
+            "(video_id,label)",
+        )
 
 
 def read_source(source: Path) -> list[SourceVideo]:

@@ -154,6 +154,8 @@ BESIDE = {
     "evaluate.watch onnx": ["--runtime", "onnx", "--allow-mismatch"],
     "evaluate.detect classes": ["--text-weights", "random:0"],
     "evaluate.detect text_weights": ["--classes", "{good}/classes.yaml"],
+    "evaluate.watch classes": ["--text-weights", "random:0"],
+    "evaluate.watch text_weights": ["--classes", "{good}/classes.yaml"],
     "evaluate.score classes": ["--text-weights", "random:0"],
     "extract.align audio": ["--audio-failures", "{good}/failures.csv"],
     "extract.align audio_failures": ["--audio", "{good}/audio.h5"],

@@ -105,11 +105,12 @@ def test_a_shard_of_another_import_is_not_overwritten(released: Path) -> None:
 def test_an_import_killed_while_it_writes_completes_when_it_is_run_again(released: Path) -> None:
     # The import of the second shard waits for ever before it reads the sound of its video.
     code = (
-        "import time; from extract import released; read = released._stored\n"
-        "def stored(path, *rest):\n"
+        "import time; from extract import released; from extract.npy import listed_features\n"
+        "cast = listed_features._cast\n"
+        "def slowly(path, *rest):\n"
         f"    path.match('audio/{QUIET}.npy') and time.sleep(3600)\n"
-        "    return read(path, *rest)\n"
-        "released._stored = stored; released.main()"
+        "    return cast(path, *rest)\n"
+        "listed_features._cast = slowly; released.main()"
     )
     command = [sys.executable, "-c", code, "--list", str(released / "xd_CLIP_rgbtest.csv")]
     command += ["--root", str(released / "features"), "--out", str(released / "shards"), "--shards", "2"]

@@ -29,6 +29,19 @@ class FreeText(nn.Module):
         return F.normalize(self.vectors, dim=-1)
 
 
+def looks_of_kinds() -> np.ndarray:
+    """Directions of length one: [to eye and ear, harmless and abnormal, KINDS, DIM]."""
+    kinds = np.random.default_rng(99).standard_normal((2, 2, KINDS, DIM))
+    looks: np.ndarray = kinds / np.linalg.norm(kinds, axis=-1, keepdims=True)
+    return looks
+
+
+def looks_of_classes() -> np.ndarray:
+    """Mean direction of what the kinds of each class look like: [CLASSES, DIM]."""
+    harmless, abnormal = looks_of_kinds()[0]
+    return np.stack([harmless.mean(0), abnormal[0::2].mean(0), abnormal[1::2].mean(0)])
+
+
 def videos(count: int, seed: int) -> tuple[Batch, Tensor]:
     """Videos of 24 to 32 rows with an event of 10 rows each, of one of eight abnormal or eight harmless kinds.
 
@@ -39,8 +52,7 @@ def videos(count: int, seed: int) -> tuple[Batch, Tensor]:
         A batch, first half normal, and which rows are abnormal ``[count, 32]``.
     """
     random = np.random.default_rng(seed)
-    kinds = np.random.default_rng(99).standard_normal((2, 2, KINDS, DIM))
-    kinds /= np.linalg.norm(kinds, axis=-1, keepdims=True)
+    kinds = looks_of_kinds()
     rows, video = np.arange(ROWS), np.arange(count)
     length = random.integers(24, 33, count)
     start = random.integers(0, 14, count)

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from tests.train.baselines.learning import DIM as DIM_OF_VIDEOS
+from tests.train.baselines.learning import trained_frame_ap, videos
 from train.baselines.cupl import (
     CUPL,
     RowClassifier,
@@ -243,3 +245,22 @@ def test_rows_past_the_length_and_other_videos_change_neither_scores_nor_losses(
             torch.testing.assert_close(same[video, :valid], logits[video, :valid], rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(alone.anomaly_logits[0], logits[video, :valid], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(network.losses(longer), network.losses(batch), rtol=1e-4, atol=1e-5)
+
+
+def wide(dim: int) -> tuple[CUPL, None]:
+    return CUPL(dim, dim), None
+
+
+def test_its_first_phase_learns_from_true_labels_and_not_from_shuffled_ones() -> None:
+    assert trained_frame_ap(wide, RECIPE, steps=15, true_labels=True, epochs=1) > 0.9
+    assert trained_frame_ap(wide, RECIPE, steps=15, true_labels=False, epochs=1) < 0.5
+
+
+def test_where_an_event_is_less_than_half_of_a_video_its_rounds_may_learn_from_everything_but_the_event() -> None:
+    built = [wide(DIM_OF_VIDEOS)]
+    trained_frame_ap(lambda dim: built[0], RECIPE, steps=15, true_labels=True, epochs=1)
+    (network, _), (batch, event) = built[0], videos(32, seed=1)
+    rows, abnormal = torch.cat([batch.visual, batch.audio], dim=-1), torch.arange(16, 32)
+    labels, chosen = network.eval().pseudo_labels(0, rows, batch.length, abnormal)
+    assert labels[event].mean() > 0.9
+    assert not (chosen & event).any()

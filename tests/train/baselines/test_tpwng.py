@@ -1,5 +1,7 @@
 import itertools
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from extract.base.errors import InputError
+from tests.train.baselines.learning import FreeText, looks_of_classes, trained_frame_ap
 from train.baselines.tpwng import (
     TPWNG,
     PromptedText,
@@ -299,3 +302,23 @@ def test_a_batch_that_is_not_paired_is_refused() -> None:
     batch = paired_batch([9, 9, 9, 9])
     with pytest.raises(InputError, match="set sampling to paired"):
         TPWNG(dim=DIM).losses(batch._replace(labels=batch.labels[[0, 0, 0, 3]]), torch.randn(5, DIM))
+
+
+def with_texts(texts: Tensor) -> Callable[[int], tuple[TPWNG, FreeText]]:
+    """Give what builds the network for simulated videos, beside class embeddings that begin as ``texts``."""
+
+    def build(dim: int) -> tuple[TPWNG, FreeText]:
+        side = FreeText(len(texts), dim)
+        side.vectors.data = texts.clone()
+        return TPWNG(dim=dim), side
+
+    return build
+
+
+def test_it_learns_where_an_event_is_from_texts_that_tell_what_one_looks_like() -> None:
+    recipe = replace(RECIPE, learning_rate=1e-3)
+    telling = torch.from_numpy(looks_of_classes()).float()
+    # Of another class than what it says, as untrained texts are.
+    misleading = torch.randn(telling.shape, generator=torch.Generator().manual_seed(0))
+    assert trained_frame_ap(with_texts(telling), recipe, steps=20, true_labels=True) > 0.9
+    assert trained_frame_ap(with_texts(misleading), recipe, steps=20, true_labels=True) < 0.5
