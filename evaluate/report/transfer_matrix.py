@@ -60,7 +60,9 @@ def draw(path: Path, rows: Sequence[Row], measure: str) -> None:
     """Draw the matrices beside one another: rows are training sets, columns test sets, each with its videos below."""
     from evaluate.report.drawing import drawn
 
-    methods, trained, scored = (list(dict.fromkeys(row[name] for row in rows)) for name in NEEDED[:3])
+    methods, trained, scored = (
+        list(dict.fromkeys(row[name] for row in rows)) for name in ("method", "trained_on", "scored_on")
+    )
     width = len(methods) * (CELL * len(scored) + MARGIN)
     title = f"Trained on one set, scored on another: {MEASURES[measure]}"
     with drawn(path, width, CELL * len(trained) + MARGIN, title) as figure:

@@ -1,6 +1,7 @@
 """Trained on one data set, scored on another, on small made shards."""
 
 import csv
+import re
 from pathlib import Path
 
 import h5py
@@ -182,8 +183,14 @@ def test_the_matrix_is_drawn_with_a_cell_for_each_pair(tmp_path: Path) -> None:
     cells = matrix(tmp_path, checkpoints, ["xd", "ucf"])
     table, picture = tmp_path / "results/transfer.csv", tmp_path / "results/transfer.svg"
     transfer_matrix.main([str(table), "--out", str(picture)])
-    assert picture.read_text().startswith("<?xml")
     assert len(transfer_matrix.read_cells(table, "auc")) == len(cells) == 4
+    # Letters are outlines; what they spell stands beside them.
+    shown = re.findall("<!-- (.*) -->", picture.read_text())
+    expected = [(f"{float(row['auc_mean']):.1f}", f"({row['videos']})") for row in cells.values()]
+    assert shown.index("scored on (videos that count)") < shown.index("trained on") < shown.index(expected[0][0])
+    first = shown.index(expected[0][0])
+    assert list(zip(shown[first : first + 8 : 2], shown[first + 1 : first + 8 : 2], strict=True)) == expected
+    assert shown[first + 8] == "vadclip"
     table.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="lacks the columns trained_on"):
         transfer_matrix.main([str(table), "--out", str(picture)])
