@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from evaluate.detect.models import Model, Tools
+from evaluate.detect.models import Tools
 from extract.base.errors import InputError
 from extract.base.regular_file import check_regular
 from train.export import METADATA
@@ -57,6 +57,9 @@ class OnnxTower(nn.Module):
         path: The model.
         threads: Processor threads.
         weights: Identity of the weights that it must come from.
+
+    Attributes:
+        precision: Of its weights, ``fp32`` or ``int8``.
     """
 
     def __init__(self, path: Path, threads: int, weights: str) -> None:
@@ -64,6 +67,7 @@ class OnnxTower(nn.Module):
         self._session, about = _open(path, threads)
         if about.get("weights") != weights:
             raise InputError(f"{path}: comes from the weights {about.get('weights')}, not {weights}; export those")
+        self.precision = str(about.get("precision", "fp32"))
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed images."""
@@ -87,15 +91,13 @@ def with_onnx(tools: Tools, scorer: Path, encoder: Path | None) -> Tools:
     """
     model = tools.model
     network = OnnxNetwork(scorer, tools.threads, model.checkpoint.sha256)
-    told = replace(model.provenance, note="; ".join(filter(None, [model.provenance.note, "by ONNX Runtime"])))
-    tools = replace(tools, model=_with(model, network, told))
+    says = "by ONNX Runtime"
     if encoder is not None:
-        tools.visual.replace_tower(OnnxTower(encoder, tools.threads, told.weights.split("; ")[0]))
-    return tools
-
-
-def _with(model: Model, network: nn.Module, provenance: Any) -> Model:
-    return replace(model, checkpoint=replace(model.checkpoint, network=network), provenance=provenance)
+        tower = OnnxTower(encoder, tools.threads, model.provenance.weights.split("; ")[0])
+        tools.visual.replace_tower(tower)
+        says += f", frames embedded in {tower.precision}"
+    told = replace(model.provenance, note="; ".join(filter(None, [model.provenance.note, says])))
+    return replace(tools, model=replace(model, checkpoint=replace(model.checkpoint, network=network), provenance=told))
 
 
 def _open(path: Path, threads: int) -> tuple[Any, dict[str, Any]]:

@@ -47,7 +47,9 @@ def detect(checkpoint: Path, out: Path, *more: str) -> tuple[np.ndarray, list[st
 
 
 @needs_onnx
-def test_detection_by_onnx_runtime_is_pytorch_s(tmp_path: Path, checkpoint: Path) -> None:
+def test_detection_by_onnx_runtime_is_pytorch_s(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scorer, encoder = tmp_path / "model.onnx", tmp_path / "clip.onnx"
     words = [str(checkpoint), "--out", str(scorer)]
     export([*words, "--visual-weights", "random:0", "--encoder-out", str(encoder)])
@@ -58,6 +60,16 @@ def test_detection_by_onnx_runtime_is_pytorch_s(tmp_path: Path, checkpoint: Path
         np.testing.assert_allclose(found, expected, atol=1e-4)
         assert any("by ONNX Runtime" in note for note in notes)
     assert np.ptp(expected[:, 0]) > 1e-3
+    small = tmp_path / "small.onnx"
+    export([*words, "--visual-weights", "random:0", "--encoder-out", str(small), "--int8"])
+    assert small.stat().st_size < 0.6 * encoder.stat().st_size
+    found, notes = detect(checkpoint, tmp_path / "int8", *runtime, "--encoder-onnx", str(small))
+    assert any("frames embedded in int8" in note for note in notes)
+    assert 1e-6 < np.abs(found - expected).max() < 0.05
+    monkeypatch.setattr("train.export.__main__.LEAST_ALIKE", 1.1)
+    with pytest.raises(InputError, match=r"none\.onnx: in int8 a feature's cosine falls to 0\.9"):
+        export([*words, "--visual-weights", "random:0", "--encoder-out", str(tmp_path / "none.onnx"), "--int8"])
+    assert not (tmp_path / "none.onnx").exists()
 
     other = tmp_path / "other.safetensors"
     header = header_of("teacher", max_snippets=8)
