@@ -38,11 +38,9 @@ def files(configuration: Configuration) -> list[str]:
         every = [*needed.checkpoints, *needed.shards, needed.catalog]
         absent = [path for path in every if not Path(path).exists()]
         if one is not configuration and absent:
-            # Whoever makes checkpoints makes the shards and the catalog too.
-            first = [path for path in needed.checkpoints if path in absent] or absent
             raise InputError(
                 f"{configuration.source}: key transfer.configurations: {one.source}: {absent[0]} is not there. Make it "
-                f"first:\n  snakemake --cores 8 --configfile {one.source} -- {' '.join(first)}"
+                f"first:\n  snakemake --cores 8 --configfile {one.source} -- {' '.join(absent)}"
             )
         named += every
     return named

@@ -38,10 +38,12 @@ from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.base.help import command_parser
 from extract.base.names import one_form
+from extract.base.progress import say
 from extract.catalog import Video, check_video_id, read_catalog
 from extract.cut_videos import add_cut
 from extract.failures import Failure, describe, write_failures
-from extract.lists.review_tools import TOOLS
+from extract.lists.label_studio import CONFIGURATION, TASKS
+from extract.lists.review_tools import LABEL_STUDIO, TOOLS
 from extract.lists.video_sources import files_by_stem
 
 if TYPE_CHECKING:
@@ -121,7 +123,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     threshold, point = given_level(arguments.operating_point, arguments.threshold)
     check_class_level(arguments)
     found = videos_below(arguments.videos)
+    if LABEL_STUDIO in arguments.export:
+        _refuse_taken(found, (TASKS, CONFIGURATION))
     truth = {} if arguments.catalog is None else {one.video_id: one for one in read_catalog(arguments.catalog)}
+    if arguments.catalog is not None:
+        _say_unlisted(arguments.catalog, found, truth)
     places = Places(arguments.out, arguments.videos if arguments.videos.is_dir() else arguments.videos.parent, truth)
 
     from evaluate.detect.export import export
@@ -161,9 +167,7 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
     """
     if path.is_dir():
         found = files_by_stem(path)
-        for name in (FAILURES, DETECTIONS, INDEX):
-            if Path(name).stem in found:
-                raise InputError(f"{found[Path(name).stem][0]}: its results would replace {name}; rename the video")
+        _refuse_taken(found, (FAILURES, DETECTIONS, INDEX))
         return found
     if not path.is_file():
         raise InputError(f"{path}: no such video or folder")
@@ -171,6 +175,21 @@ def videos_below(path: Path) -> dict[str, list[Path]]:
         return {check_video_id(one_form(path.stem)): [path]}
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _refuse_taken(found: Mapping[str, Sequence[Path]], names: Sequence[str]) -> None:
+    for name in names:
+        if Path(name).stem in found:
+            raise InputError(f"{found[Path(name).stem][0]}: its results would replace {name}; rename the video")
+
+
+def _say_unlisted(catalog: Path, found: Mapping[str, Sequence[Path]], truth: Mapping[str, Video]) -> None:
+    unlisted = [video_id for video_id in found if video_id not in truth]
+    if unlisted:
+        say(
+            f"{STAGE}: {catalog} does not name {len(unlisted)} of {len(found)} videos, first {unlisted[0]}; their "
+            "pages show nothing annotated"
+        )
 
 
 def _detect(

@@ -48,8 +48,8 @@ def export(form: str, videos: Sequence[Detected], out: Path) -> None:
     timed = [one for one in given if one.fps is not None]
     if len(timed) < len(given):
         say(f"{form}: {len(given) - len(timed)} videos have no frame rate, by which it places events, and are left out")
-    write_text(out / "label_studio.json", label_studio.spell_tasks(timed))
-    write_text(out / "label_studio.xml", label_studio.spell_configuration(names))
+    write_text(out / label_studio.TASKS, label_studio.spell_tasks(timed))
+    write_text(out / label_studio.CONFIGURATION, label_studio.spell_configuration(names))
 
 
 def _reviewed(video: Detected) -> ReviewedVideo:

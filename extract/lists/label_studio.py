@@ -22,6 +22,8 @@ from extract.lists.reviewed import ReviewedEvent, ReviewedVideo, event_of
 CONTROL, VIDEO, KIND = "videoLabels", "video", "timelinelabels"
 # Where Label Studio serves files of a folder that it was given as local storage.
 LOCAL = "/data/local-files/?d="
+# What it imports: tasks, and the labelling configuration.
+TASKS, CONFIGURATION = "label_studio.json", "label_studio.xml"
 
 
 def spell_tasks(videos: Sequence[ReviewedVideo]) -> str:
@@ -105,6 +107,9 @@ def _events(regions: Any, where: str) -> list[ReviewedEvent]:
             raise InputError(f"{where}: a region must have {KIND} and ranges with start and end") from None
         if not isinstance(labels, list):
             raise InputError(f"{where}: {KIND} must be a list")
+        if not labels or not ranges:
+            # Or what somebody marked would count as nothing, and the video as normal.
+            raise InputError(f"{where}: a region has no label or no range; give it both, or remove it")
         events += [event_of(label, first, last, where) for label in labels for first, last in ranges]
     return events
 
@@ -116,5 +121,8 @@ def _name(data: Any, where: str) -> str:
         return str(known["file"])
     if not isinstance(known.get(VIDEO), str):
         raise InputError(f"{where}: data has no {VIDEO}")
-    address = urlsplit(known[VIDEO])
+    try:
+        address = urlsplit(known[VIDEO])
+    except ValueError as error:
+        raise InputError(f"{where}: {VIDEO} {known[VIDEO]!r:.80} is no address: {error}") from None
     return parse_qs(address.query).get("d", [unquote(address.path).rpartition("/")[2]])[0]

@@ -49,13 +49,13 @@ def test_the_matrix_is_planned_with_the_files_of_both_configurations(project: Pa
 
 
 def test_what_is_not_there_is_named_with_the_command_that_makes_it(project: Path) -> None:
-    made(project, OF_UCF[1:])
+    made(project, OF_UCF[2:])
     with pytest.raises(InputError) as refused:
         transfer.files(configured({"transfer": MATRIX}))
     assert str(refused.value) == (
         "config/mine.yaml: key transfer.configurations: config/ucf_demo.yaml: "
         f"{OF_UCF[0]} is not there. Make it first:\n"
-        f"  snakemake --cores 8 --configfile config/ucf_demo.yaml -- {OF_UCF[0]}"
+        f"  snakemake --cores 8 --configfile config/ucf_demo.yaml -- {OF_UCF[0]} {OF_UCF[1]}"
     )
 
 

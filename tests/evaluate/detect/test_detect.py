@@ -320,7 +320,9 @@ def check_exports(out: Path) -> None:
         assert Path(data[name]).is_file()
 
 
-def test_the_index_leads_to_every_page_and_a_page_shows_what_the_catalog_says(tmp_path: Path) -> None:
+def test_the_index_leads_to_every_page_and_a_page_shows_what_the_catalog_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("normal", "fight", 'a "#b'):
         write_own(tmp_path / "videos", f"{name}.mp4", frames=FRAMES, sounds=False)
     events = (Segment("B1", 8, 32), Segment("A", 32, 37))
@@ -330,6 +332,7 @@ def test_the_index_leads_to_every_page_and_a_page_shows_what_the_catalog_says(tm
     more = ["--catalog", str(tmp_path / "catalog.jsonl"), "--export", "label-studio", "fiftyone"]
     detect(tmp_path / "videos", checkpoint, tmp_path / "out", *more, "--threshold", "0.01")
     check_exports(tmp_path / "out")
+    assert 'catalog.jsonl does not name 1 of 3 videos, first a "#b; their' in capsys.readouterr().err
     index = Parsed((tmp_path / "out" / "index.html").read_text(encoding="utf-8"))
     assert {one["href"] for one in index.of("a")} == {"./normal.html", "./fight.html", "./a%20%22%23b.html"}
     pages = {
@@ -437,6 +440,8 @@ def test_a_method_that_tells_no_classes_is_refused_by_saying_so(tmp_path: Path, 
         ("empty", [], "empty: holds no video file"),
         ("taken", [], "would replace failures.csv; rename the video"),
         ("taken2", [], "would replace detections.csv; rename the video"),
+        ("taken3", ["--export", "label-studio"], "would replace label_studio.json; rename the video"),
+        ("taken3/label_studio.mp4", ["--export", "label-studio"], "would replace label_studio.json; rename the video"),
         ("own.mp4", ["--threshold", "0"], "--threshold: 0.0 must be above 0"),
         ("own.mp4", ["--class-threshold", "1.5"], "--class-threshold: 1.5 must be above 0"),
         ("own.mp4", ["--threads", "0"], "--threads: 0 must be at least 1"),
@@ -444,7 +449,7 @@ def test_a_method_that_tells_no_classes_is_refused_by_saying_so(tmp_path: Path, 
     ],
 )
 def test_wrong_arguments_are_named(tmp_path: Path, video: str, more: list[str], message: str) -> None:
-    for name in ("own.mp4", "taken/failures.mp4", "taken2/detections.mp4"):
+    for name in ("own.mp4", "taken/failures.mp4", "taken2/detections.mp4", "taken3/label_studio.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "empty").mkdir()

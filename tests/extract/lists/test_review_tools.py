@@ -109,6 +109,10 @@ def test_null_says_that_nobody_looked_and_names_may_stand_without_classes(tmp_pa
     assert [(video.name, list(video.events)) for video in videos] == [("w", [ReviewedEvent("riot", 0, 2)]), ("x", [])]
 
 
+def marked(labels: list[str], ranges: list[dict[str, int]]) -> dict[str, Any]:
+    return {"video": "a.mp4", "videoLabels": [{"ranges": ranges, "timelinelabels": labels}]}
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [
@@ -117,6 +121,9 @@ def test_null_says_that_nobody_looked_and_names_may_stand_without_classes(tmp_pa
         ({"annotations": [{"result": [{"type": "timelinelabels", "value": {}}]}]}, "data has no video"),
         ({"video": "a.mp4", "videoLabels": [{"ranges": [{"start": 1}]}]}, "a region must have timelinelabels"),
         ({"annotations": [{"result": []}], "data": {}}, "data has no video"),
+        ({"annotations": [{"result": []}], "data": {"video": "http://[x"}}, "video 'http://.x' is no address"),
+        (marked([], [{"start": 1, "end": 9}]), "a region has no label or no range"),
+        (marked(["riot"], []), "a region has no label or no range"),
     ],
 )
 def test_a_task_of_label_studio_that_means_nothing_is_refused_by_number(
