@@ -72,7 +72,7 @@ def test_the_newest_annotation_counts_and_what_nobody_reviewed_is_told_apart(tmp
 
 def test_the_short_form_and_videos_that_we_did_not_name_are_read(tmp_path: Path) -> None:
     regions = [{"ranges": [{"start": 5, "end": 9}], "timelinelabels": ["riot"]}]
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"video": "/data/local-files/?d=yard/c%20d.mp4", "videoLabels": regions},
         {"video": "https://example.org/upload/e.mp4"},
     ]
