@@ -1,7 +1,7 @@
 """What the matrix of data sets is made from: checkpoints, test shards and catalogs of several configurations."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
@@ -10,6 +10,7 @@ from config.configuration import Configuration
 from config.reading import read
 from config.spelling import flags
 from extract.base.errors import InputError
+from extract.base.printable import printable
 
 
 class Needed(NamedTuple):
@@ -78,8 +79,13 @@ def _all(configuration: Configuration) -> list[Configuration]:
 
 
 def _read(path: Path) -> Configuration:
-    yaml_text.check_text(path)
-    given: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    text = yaml_text.check_text(path)
+    try:
+        given = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, thousands of digits
+        raise InputError(f"{path}: is no configuration: {printable(str(error))}") from None
+    if not isinstance(given, dict):
+        raise InputError(f"{path}: is no configuration; those of this project are config/*.yaml")
     return read(given, str(path))
 
 

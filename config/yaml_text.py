@@ -16,13 +16,13 @@ from extract.base.printable import printable
 DEFAULT = Path("config/config.yaml")
 
 
-def check_text(path: Path) -> None:
-    """Check the text of a configuration, YAML or JSON.
+def check_text(path: Path) -> str:
+    """Check the text of a configuration, YAML or JSON, and give it.
 
     Raises:
         InputError: If it cannot be read, a key stands twice, or a number is not what it looks like; names the line.
     """
-    yaml_text.check_text(path, "configuration", "those of this project are config/*.yaml")
+    return yaml_text.check_text(path, "configuration", "those of this project are config/*.yaml")
 
 
 def check_command_line(words: Sequence[str]) -> None:

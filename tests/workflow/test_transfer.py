@@ -59,6 +59,14 @@ def test_what_is_not_there_is_named_with_the_command_that_makes_it(project: Path
     )
 
 
+@pytest.mark.parametrize("text", ["", "- config/ucf.yaml", "ucf", "name: !!python/name:os.system", "name: 2026-02-30"])
+@pytest.mark.usefixtures("project")
+def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "other.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"^other\.yaml: is no configuration"):
+        transfer.files(configured({"transfer": MATRIX | {"configurations": ["other.yaml"]}}))
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [
