@@ -1,12 +1,15 @@
-"""One thread a test process: there are as many of those as cores, and threads that wait for a core spin."""
+"""What every test process owes the others on its machine: one thread, and memory that it gives back."""
 
+import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-# Before torch is loaded, here and in the commands that tests start.
+# As many test processes run as there are cores, and threads that wait for a core spin. Before torch is loaded, here
+# and in the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
@@ -16,3 +19,12 @@ def one_thread() -> Iterator[None]:
     yield
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_given_back() -> Iterator[None]:
+    """Give memory back after a file of tests, since training asks the C library to keep it (``train.allocator``)."""
+    yield
+    gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)

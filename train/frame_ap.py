@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from extract.catalog import Segment
 
@@ -122,6 +121,9 @@ def average_precision(
     """
     if not labels.any():
         return float("nan")
+    # Here, since importing it takes seconds, and a training that judges nothing needs it not.
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(labels, scores, sample_weight=counts))
 
 
@@ -138,4 +140,6 @@ def roc_auc(labels: NDArray[np.bool_], scores: NDArray[Any], counts: NDArray[np.
     """
     if labels.all() or not labels.any():
         return float("nan")
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(labels, scores, sample_weight=counts))

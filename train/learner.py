@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from extract.base.errors import InputError
-from extract.encoders.clip import load_clip
 from extract.encoders.weights import random_seed
 from extract.image_models import ENCODER, find_model
 from extract.labels.label_set import LabelSet
@@ -155,6 +154,9 @@ def _load_text_side(weights: str, encoder: str, widths: Widths) -> tuple[Any, st
             f"text_weights: {encoder} reads texts by the vocabulary {named.vocabulary}, which open_clip takes from the "
             "internet by the package transformers; train a method that reads no class names"
         )
+    # Here, since open_clip takes seconds to import, and a method that reads no class names needs it not.
+    from extract.encoders.clip import load_clip
+
     return load_clip(weights, encoder)
 
 

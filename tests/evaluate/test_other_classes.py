@@ -91,7 +91,6 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Learned]:
     words = "--model vadclip --window 8 --max-snippets 8 --epochs 12 --batch 6 --learning-rate 1e-3 --milestones 12"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("extract.encoders.clip.load_clip", narrow_clip)
-        patch.setattr("train.learner.load_clip", narrow_clip)
         train(
             [
                 *(word for name, path in files.items() for word in (f"--{name}", str(path))),

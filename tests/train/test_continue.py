@@ -22,7 +22,7 @@ SHAPE = "--model teacher --layers 1 --window 4 --max-snippets 16"
 
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.learner.load_clip", lambda weights, encoder: (narrow_clip(), weights))
+    monkeypatch.setattr("extract.encoders.clip.load_clip", lambda weights, encoder: (narrow_clip(), weights))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from copy import deepcopy
 from importlib import import_module
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from extract.datasets import DATA_SETS
 from extract.encoders.weights import file_sha256
 from extract.shard import Shard
 from tests.evaluate.pages.shown import Parsed
-from tests.evaluate.watch.narrow import header_of, replacements
+from tests.evaluate.watch.narrow import Redness, header_of, replacements
 from tests.evaluate.watch.servers import write_alarms
 from tests.train.narrow_clip import narrow_clip
 from tests.workflow.project import ROOT, copy_project, snakemake
@@ -44,7 +45,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
     monkeypatch.chdir(tmp_path)
     for name, value in replacements().items():
         monkeypatch.setattr(name, value)
-    monkeypatch.setattr("train.learner.load_clip", lambda weights, encoder: (narrow_clip(), weights))
+    clip = deepcopy(narrow_clip())
+    clip.visual = Redness()
+    monkeypatch.setattr("extract.encoders.clip.load_clip", lambda weights, encoder: (clip, weights))
 
     def run(line: str) -> None:
         words = shlex.split(re.split(" 2?> ?", line)[0])

@@ -25,8 +25,7 @@ def checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         "extract.encoders.wav2clip.load_wav2clip", replacements()["extract.encoders.wav2clip.load_wav2clip"]
     )
-    for place in ("extract.encoders.clip.load_clip", "train.learner.load_clip"):
-        monkeypatch.setattr(place, lambda weights, encoder=ENCODER: narrow_clip(weights))
+    monkeypatch.setattr("extract.encoders.clip.load_clip", lambda weights, encoder=ENCODER: narrow_clip(weights))
     import torch
 
     from extract.datasets import DATA_SETS
