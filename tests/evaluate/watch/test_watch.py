@@ -227,7 +227,7 @@ def test_scores_of_another_model_are_not_added_to(tmp_path: Path) -> None:
 
 
 def test_a_snippet_that_comes_after_the_end_begins_no_event_that_would_have_no_clip(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     theirs, ours = multiprocessing.Pipe()
     ours.send("something")
@@ -259,8 +259,8 @@ def test_a_snippet_that_comes_after_the_end_begins_no_event_that_would_have_no_c
 
     monkeypatch.setattr(watcher, "score_snippets", scored)
     monkeypatch.setattr(watcher, "_given", lambda message: message)
-    tools = SimpleNamespace(model=SimpleNamespace(names=()), visual=SimpleNamespace(batch=1))
-    watch = Watcher([], tools, Rule(0.5, 0.5, 2.0, 10.0, ""), lambda folder: None, Path(), None, print)
+    tools = SimpleNamespace(model=SimpleNamespace(codes=(), names=()), visual=SimpleNamespace(batch=1))
+    watch = Watcher([], tools, Rule(0.5, 0.5, 2.0, 10.0, ""), lambda folder: None, tmp_path, None, print)
     site = Site(
         feed=LateFeed(), waiting=deque([Message(SNIPPET, {}, ())]), events=Events(watch._rule), window=object(),
         latencies=[], skipped=0,
