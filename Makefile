@@ -34,7 +34,7 @@ baselines: .venv/.complete  ## the same of the other authors' methods
 
 # Two processes, each with whole files of tests: many tests wait for a subprocess or use one core.
 test: lint  ## lint, type checks and all tests (the slow suites only as a sample)
-	python -m pytest -n 2 --dist loadfile
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Every case of the matrices of which `make test` takes a sample.
 slow: .venv/.dev  ## the slow suites whole

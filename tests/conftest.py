@@ -5,12 +5,22 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 # As many test processes run as there are cores, and threads that wait for a core spin. Before torch is loaded, here
 # and in the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Folders of tests that run the pipeline whole, for minutes.
+LONG = ("workflow", "cluster", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, so that of two test processes neither waits long for the other at the end."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONG)
 
 
 @pytest.fixture(autouse=True)
