@@ -15,16 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from benchmarks.measurements import Measurement, publish
 from benchmarks.shards import XD_CROPS, XD_NORMAL, XD_VIOLENT
 from config.configuration import Configuration, Model
 from config.reading import read
+from config.yaml_text import read_mapping
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
-from extract.base.yaml_text import check_text
 from train.methods import TEACHER
 from train.settings import Architecture, Recipe
 
@@ -57,8 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure every method, compare with the teacher, print and write."""
     arguments = parser().parse_args(argv)
     # Not through Snakemake, so that keys under __use_yte__ are no programs here.
-    content = yaml.safe_load(check_text(arguments.configuration, "configuration", "the project's own are in config/"))
-    models = methods_of(read(content, str(arguments.configuration)), arguments.only)
+    models = methods_of(read(read_mapping(arguments.configuration), str(arguments.configuration)), arguments.only)
     found = {}
     for name, model in models.items():
         # A fresh process each, so that the memory of one does not count for the next.

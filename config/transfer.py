@@ -3,14 +3,11 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from config import yaml_text
 from config.configuration import Configuration
 from config.reading import read
 from config.spelling import flags
 from extract.base.errors import InputError
-from extract.base.printable import printable
 
 
 class Needed(NamedTuple):
@@ -79,14 +76,7 @@ def _all(configuration: Configuration) -> list[Configuration]:
 
 
 def _read(path: Path) -> Configuration:
-    text = yaml_text.check_text(path)
-    try:
-        given = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, thousands of digits
-        raise InputError(f"{path}: is no configuration: {printable(str(error))}") from None
-    if not isinstance(given, dict):
-        raise InputError(f"{path}: is no configuration; those of this project are config/*.yaml")
-    return read(given, str(path))
+    return read(yaml_text.read_mapping(path), str(path))
 
 
 def _needed(configuration: Configuration, one: Configuration) -> Needed:

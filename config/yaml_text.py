@@ -8,12 +8,14 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from extract.base import yaml_text
 from extract.base.errors import InputError
 from extract.base.printable import printable
 
 DEFAULT = Path("config/config.yaml")
+KIND, WHERE_FROM = "configuration", "those of this project are config/*.yaml"
 
 
 def check_text(path: Path) -> str:
@@ -22,7 +24,16 @@ def check_text(path: Path) -> str:
     Raises:
         InputError: If it cannot be read, a key stands twice, or a number is not what it looks like; names the line.
     """
-    return yaml_text.check_text(path, "configuration", "those of this project are config/*.yaml")
+    return yaml_text.check_text(path, KIND, WHERE_FROM)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a configuration by itself, without Snakemake: what ``config.reading`` checks.
+
+    Raises:
+        InputError: As ``check_text`` does, or if it holds no keys.
+    """
+    return yaml_text.read_mapping(path, KIND, WHERE_FROM)
 
 
 def check_command_line(words: Sequence[str]) -> None:

@@ -27,12 +27,11 @@ from evaluate.detect.options import (
     add_computing,
     add_models,
     add_runtime,
-    check_class_level,
-    check_runtime,
-    check_threads,
+    check_options,
     ready_tools,
 )
 from evaluate.given_classes import add_given_classes, given_classes
+from evaluate.pages.html import INDEX
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import write_text
@@ -54,7 +53,6 @@ if TYPE_CHECKING:
 STAGE = "detect"
 FAILURES = "failures.csv"
 DETECTIONS = "detections.csv"
-INDEX = "index.html"
 
 
 class Thresholds(NamedTuple):
@@ -118,10 +116,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Detect."""
     arguments = parser().parse_args(argv)
-    check_threads(arguments)
-    check_runtime(arguments)
+    check_options(arguments)
     threshold, point = given_level(arguments.operating_point, arguments.threshold)
-    check_class_level(arguments)
     found = videos_below(arguments.videos)
     if LABEL_STUDIO in arguments.export:
         _refuse_taken(found, (TASKS, CONFIGURATION))

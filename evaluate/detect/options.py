@@ -47,26 +47,6 @@ def add_runtime(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--encoder-onnx", type=Path, help="model of the image tower, likewise; without it PyTorch's")
 
 
-def check_runtime(arguments: argparse.Namespace) -> None:
-    """Refuse models without a runtime, a runtime without models, and what ONNX models cannot do.
-
-    Raises:
-        InputError: Naming the flag.
-    """
-    if (arguments.runtime == ONNX) != (arguments.onnx is not None):
-        raise InputError("--onnx: goes with --runtime onnx; give both or neither")
-    if arguments.encoder_onnx is not None and arguments.runtime != ONNX:
-        raise InputError("--encoder-onnx: goes with --runtime onnx and --onnx")
-    if arguments.runtime != ONNX:
-        return
-    if arguments.device == "cuda":
-        raise InputError("--device: the models of train.export run on the processor here; leave it out")
-    if arguments.encoder_onnx is not None and arguments.precision not in (AUTO, "fp32"):
-        raise InputError(f"--precision: {arguments.precision}, but the exported image tower computes in fp32")
-    if getattr(arguments, "classes", None) is not None:
-        raise InputError("--classes: the exported model holds the texts it was trained with; leave out --runtime onnx")
-
-
 def add_class_level(parser: argparse.ArgumentParser, found: str) -> None:
     """Let a command be told from where on something has a class's name.
 
@@ -103,24 +83,32 @@ def add_computing(parser: argparse.ArgumentParser, says: str) -> None:
     parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
 
 
-def check_threads(arguments: argparse.Namespace) -> None:
-    """Refuse a number of threads that is none.
+def check_options(arguments: argparse.Namespace) -> None:
+    """Refuse what no model need be loaded for to see that it is wrong.
 
     Raises:
-        InputError: If it is.
+        InputError: If a number is out of its range, or models and runtime do not go together; names the flag.
     """
     if arguments.threads < 1:
         raise InputError(f"--threads: {arguments.threads} must be at least 1")
-
-
-def check_class_level(arguments: argparse.Namespace) -> None:
-    """Refuse a threshold of classes that is no probability above 0.
-
-    Raises:
-        InputError: If it is.
-    """
     if not 0 < arguments.class_threshold <= 1:
         raise InputError(f"--class-threshold: {arguments.class_threshold} must be above 0 and at most 1")
+    _check_runtime(arguments)
+
+
+def _check_runtime(arguments: argparse.Namespace) -> None:
+    if (arguments.runtime == ONNX) != (arguments.onnx is not None):
+        raise InputError("--onnx: goes with --runtime onnx; give both or neither")
+    if arguments.encoder_onnx is not None and arguments.runtime != ONNX:
+        raise InputError("--encoder-onnx: goes with --runtime onnx and --onnx")
+    if arguments.runtime != ONNX:
+        return
+    if arguments.device == "cuda":
+        raise InputError("--device: the models of train.export run on the processor here; leave it out")
+    if arguments.encoder_onnx is not None and arguments.precision not in (AUTO, "fp32"):
+        raise InputError(f"--precision: {arguments.precision}, but the exported image tower computes in fp32")
+    if arguments.classes is not None:
+        raise InputError("--classes: the exported model holds the texts it was trained with; leave out --runtime onnx")
 
 
 def ready_tools(arguments: argparse.Namespace, label: str, **more: Any) -> Tools:

@@ -13,6 +13,7 @@ from evaluate.detect.models import Tools
 from extract.base.errors import InputError
 from extract.base.regular_file import check_regular
 from train.export import METADATA
+from train.export.session import open_session
 
 RUNTIME = "onnxruntime"
 # So that the logarithm of a probability that is 0 in float32 stays a number.
@@ -103,15 +104,12 @@ def with_onnx(tools: Tools, scorer: Path, encoder: Path | None) -> Tools:
 def _open(path: Path, threads: int) -> tuple[Any, dict[str, Any]]:
     if find_spec(RUNTIME) is None:
         raise InputError(f"{path}: needs {RUNTIME}, which is not installed; pip install -r requirements-export.txt")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
     try:
         check_regular(path)
-        # By its bytes: so it can name no other file as the place of its weights.
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        session = open_session(path, threads)
         about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])
+    except ImportError:
+        raise  # the package is at fault, not the model
     except FileNotFoundError:
         raise InputError(f"{path}: no such model") from None
     except KeyError:

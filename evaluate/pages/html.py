@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+# The page that leads to all others of a folder.
+INDEX = "index.html"
+
 
 def in_script(values: Any) -> str:
     """Spell JSON for a script element: nothing in it can end the element or begin a comment."""

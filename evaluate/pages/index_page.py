@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from evaluate.pages.html import address, percent
+from evaluate.pages.html import INDEX, address, percent
 from evaluate.report.page import heading, page, paragraph, table
 
 STYLE = "td{vertical-align:middle}td img{width:120px;height:auto;display:block}"
@@ -51,7 +51,7 @@ def spell(entries: Sequence[Entry], failed: Sequence[tuple[str, str]]) -> str:
 
 
 def _line(one: Entry) -> str:
-    where = escape(address(Path(one.page), Path("index.html")))
+    where = escape(address(Path(one.page), Path(INDEX)))
     picture = f'<img alt="" src="{one.picture}">' if one.picture else ""
     return (
         f'<tr><td><a href="{where}">{picture}{escape(one.video_id)}</a></td><td class=number>{one.found}</td>'

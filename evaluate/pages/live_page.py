@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from evaluate.pages.html import address, percent
+from evaluate.pages.html import INDEX, address, percent
 from evaluate.report.page import heading, page, paragraph
 
 STYLE = (
@@ -54,7 +54,7 @@ def _table(name: str, events: Sequence[Mapping[str, Any]]) -> str:
 
 def _line(name: str, event: Mapping[str, Any]) -> str:
     def where(file: Any) -> str:
-        return escape(address(Path(name) / str(file), Path("index.html")))
+        return escape(address(Path(name) / str(file), Path(INDEX)))
 
     began, what = str(event["began"]), str(event["class"])
     seen = event.get("thumbnail")

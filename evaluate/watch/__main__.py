@@ -27,9 +27,7 @@ from evaluate.detect.options import (
     add_computing,
     add_models,
     add_runtime,
-    check_class_level,
-    check_runtime,
-    check_threads,
+    check_options,
     ready_tools,
 )
 from evaluate.given_classes import add_given_classes, given_classes
@@ -85,15 +83,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     reader.error = error  # type: ignore[method-assign]
     arguments = reader.parse_args(argv)
-    check_threads(arguments)
-    check_runtime(arguments)
+    check_options(arguments)
     for flag in ("clip_seconds", "longest_clip", "silence"):
         value = getattr(arguments, flag)
         if not 0 < value <= 3600:
             raise InputError(f"--{flag.replace('_', '-')}: {value} must be above 0 and at most 3600 s")
     sources = parse_sources(arguments.sources, arguments.rtsp_transport)
     threshold, point = given_level(arguments.operating_point, arguments.threshold)
-    check_class_level(arguments)
 
     from evaluate.watch.camera import Settings
     from evaluate.watch.events import Rule

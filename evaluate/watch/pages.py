@@ -14,7 +14,7 @@ import numpy as np
 
 from evaluate.detect.models import RANDOM_WEIGHTS
 from evaluate.pages import live_page, video_page
-from evaluate.pages.html import address, held
+from evaluate.pages.html import INDEX, address, held
 from evaluate.pages.video_page import ScoreLine, VideoPage
 from evaluate.watch.camera import CLIP
 from evaluate.watch.events import BEGINS, ENDS, Moment
@@ -25,7 +25,6 @@ from extract.base.files import replaced_path
 from extract.base.json_text import is_finite, parse_json
 from extract.base.storage import storage_trouble
 
-INDEX = "index.html"
 MOST_EVENTS = 100
 # More than an hour of snippets of 16 frames.
 MOST_SNIPPETS = 6000

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from extract.base.errors import InputError
+from extract.base.printable import printable
 from extract.base.regular_file import read_regular_text
 
 _INTEGER = "tag:yaml.org,2002:int"
@@ -48,6 +49,27 @@ def check_text(path: Path, kind: str, where_from: str) -> str:
     except (ValueError, RecursionError):
         _check_yaml(text, path, kind)
     return text
+
+
+def read_mapping(path: Path, kind: str, where_from: str) -> dict[Any, Any]:
+    """Read a YAML or JSON file that holds a mapping.
+
+    Args:
+        path: The file.
+        kind: As for ``check_text``.
+        where_from: Likewise; also for the message that the file holds something else.
+
+    Raises:
+        InputError: As ``check_text`` does, or if a value cannot be, such as a date that is none, or it is no mapping.
+    """
+    text = check_text(path, kind, where_from)
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, thousands of digits
+        raise InputError(f"{path}: is no {kind} ({printable(str(error))}): {where_from}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: is no {kind}: {where_from}")
+    return content
 
 
 class _DoubledKeyError(Exception):

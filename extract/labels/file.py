@@ -13,8 +13,7 @@ import yaml
 
 from extract.base.errors import InputError
 from extract.base.files import write_text
-from extract.base.printable import printable
-from extract.base.yaml_text import check_text
+from extract.base.yaml_text import read_mapping
 from extract.labels.label_set import LabelSet, one_word_each
 from extract.labels.prompt_tokens import check_lengths
 
@@ -31,13 +30,7 @@ def read_classes(path: Path) -> LabelSet:
         InputError: If it is absent, no YAML, a class stands twice or cannot be told from another, or a prompt does not
             fit into CLIP; names file and class.
     """
-    text = check_text(path, KIND, FORM)
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none, thousands of digits
-        raise InputError(f"{path}: is no {KIND} ({printable(str(error))}): {FORM}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: is no {KIND}: {FORM}")
+    content = read_mapping(path, KIND, FORM)
     try:
         labels = own_classes(content)
         check_lengths(labels.model_codes, labels.prompts)

@@ -27,6 +27,7 @@ from extract.base.errors import InputError
 from extract.base.files import atomic_path
 from extract.base.help import command_parser
 from train.export import METADATA
+from train.export.session import open_session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -201,7 +202,7 @@ def _write_int8(path: Path, whole: Path, threads: int) -> None:
     images = _pictures()
     with atomic_path(path) as temporary:
         quantize_dynamic(whole, temporary)
-        one, other = (_session(model, threads).run(None, {"images": images})[0] for model in (whole, temporary))
+        one, other = (open_session(model, threads).run(None, {"images": images})[0] for model in (whole, temporary))
         alike = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
         if not alike.min() >= LEAST_ALIKE:
             raise InputError(f"{path}: in int8 a feature's cosine falls to {alike.min():.4f}, below {LEAST_ALIKE}")
@@ -223,14 +224,6 @@ def _pictures() -> NDArray[np.float32]:
     return pictures
 
 
-def _session(path: Path, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-
-
 def _compared(
     path: Path, module: nn.Module, inputs: Sequence[str], example: Callable[[int], tuple[Tensor, ...]], threads: int
 ) -> tuple[float, float, float]:
@@ -238,7 +231,7 @@ def _compared(
     import numpy as np
     import torch
 
-    session = _session(path, threads)
+    session = open_session(path, threads)
     largest, ours, theirs = 0.0, 0.0, 0.0
     for batch in COMPARED:
         given = example(batch)
