@@ -78,8 +78,8 @@ lint: .venv/.dev  ## style, types and the workflow, no test
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
 
-.venv/.dev: .venv/.complete requirements-dev.txt
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+.venv/.dev: .venv/.complete requirements-dev.txt requirements-serve.txt
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt --requirement requirements-serve.txt
 	touch $@
 
 # Snakemake's plugins for clusters, for their tests: apart, since Slurm's slows every call of Snakemake.

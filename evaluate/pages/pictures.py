@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from evaluate.pages.html import held
-from evaluate.report.heard import DEPTH, Spectrogram
+from evaluate.report.heard import DEPTH, Spectrogram, hear
 from evaluate.report.timeline import HEARD
 
 JPEG_QUALITY = 75
@@ -31,6 +32,12 @@ def spectrogram(sound: Spectrogram, end: float) -> str:
     levels[:, sounds] = sound.decibels[:, at[sounds]]
     colours = colormaps[HEARD](1 + levels[::-1] / DEPTH, bytes=True)[..., :3]
     return _address(Image.fromarray(np.ascontiguousarray(colours)), "PNG", optimize=True)
+
+
+def sound_of(clip: Path, seconds: float) -> str | None:
+    """Give the spectrogram of a clip, decoded in this process; ``None`` without sound."""
+    heard = hear(clip, 0.0, seconds, here=True)
+    return None if heard is None else spectrogram(heard, seconds)
 
 
 def most_certain(confidences: Sequence[float], most: int) -> list[int]:

@@ -8,7 +8,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from extract.media.audio_track import UnreadableAudio
+from extract.media.audio_track import AudioTrack, UnreadableAudio, read_audio
 from extract.media.reading import read_sound
 from extract.media.resampling import SAMPLE_RATE
 
@@ -34,23 +34,26 @@ class Spectrogram:
     edges: NDArray[np.float64]
 
 
-def hear(path: Path, start: float, seconds: float) -> Spectrogram | None:
+def hear(path: Path, start: float, seconds: float, *, here: bool = False) -> Spectrogram | None:
     """Give the spectrogram of a video's sound; ``None`` without an audio stream, or where it cannot be read.
 
     Args:
         path: The video file.
         start: When its first frame is shown, in seconds on the container's axis.
         seconds: How long the video lasts.
+        here: Whether to decode in this process, as in one that may be lost itself.
     """
     if seconds <= 0:
         return None
     try:
-        track = read_sound(path, start, start + seconds)
+        track = (read_audio if here else read_sound)(path, start, start + seconds)
     except UnreadableAudio as error:
         print(f"{path}: drawn without its sound: {error}", file=sys.stderr)
         return None
-    if track is None or len(track.samples) < N_FFT:
-        return None
+    return None if track is None or len(track.samples) < N_FFT else _spectrogram(track)
+
+
+def _spectrogram(track: AudioTrack) -> Spectrogram:
     count = len(track.samples)
     # Columns of equal length, read some at a time: hours of sound are never held whole.
     length = max(HOP, -(-count // MOST_COLUMNS))

@@ -27,7 +27,7 @@ _STYLE = (
 )
 
 
-def page(title: str, parts: Iterable[str], style: str = "", script: str = "") -> str:
+def page(title: str, parts: Iterable[str], style: str = "", script: str = "", *, asks: bool = False) -> str:
     """Give a whole page.
 
     Args:
@@ -35,24 +35,26 @@ def page(title: str, parts: Iterable[str], style: str = "", script: str = "") ->
         parts: Its content, HTML.
         style: CSS of its own, behind what all pages have.
         script: A script that runs once the content is there; must not hold the end tag of a script.
+        asks: Whether the script may ask the server that the page came from.
     """
     styles = _STYLE + style
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{escape(_policy(styles, script))}">'
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{escape(_policy(styles, script, asks))}">'
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">{policy if script else ""}'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><link rel="icon" href="data:,">'
         f"<title>{escape(title)}</title><style>{styles}</style></head>\n"
         f"<body>\n<h1>{escape(title)}</h1>\n{chr(10).join(parts)}\n"
         f"{f'<script>{script}</script>{chr(10)}' if script else ''}</body>\n</html>\n"
     )
 
 
-def _policy(style: str, script: str) -> str:
+def _policy(style: str, script: str, asks: bool) -> str:
     """Allow this style and this script by their sums, pictures and videos beside the page, and nothing else."""
     sums = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in (style, script)]
     return (
         f"default-src 'none'; style-src 'sha256-{sums[0]}'; script-src 'sha256-{sums[1]}'; "
         "img-src data: 'self' file:; media-src 'self' file:; base-uri 'none'; form-action 'none'"
+        + ("; connect-src 'self'" if asks else "")
     )
 
 

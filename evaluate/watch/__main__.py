@@ -6,9 +6,10 @@ name; without one it is called after its host or file. All share one encoder.
 
 Of each source ``--out`` then holds a folder: ``events.jsonl`` (a line when an event begins, goes on, ends, and when its
 clip is there), ``scores.csv`` (a line a snippet), and of every event a clip, a thumbnail and a page in which the clip
-plays above its scores. ``index.html`` leads to the last events of all. A source that is lost is opened again after a
-pause, a second at first and a minute at most. Ctrl-C and SIGTERM end events and close clips. With ``--classes`` the
-classes are others than the checkpoint was trained with, as in evaluate.detect.
+plays above its scores. ``index.html`` leads to the last events of all; with ``--serve`` a browser shows sources and
+events as they come. A source that is lost is opened again after a pause, a second at first and a minute at most. Ctrl-C
+and SIGTERM end events and close clips. With ``--classes`` the classes are others than the checkpoint was trained with,
+as in evaluate.detect.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import argparse
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -62,6 +63,12 @@ def parser() -> argparse.ArgumentParser:
     add_level(parser, "an event")
     add_class_level(parser, "an event")
     parser.add_argument("--webhook", metavar="URL", help="address that gets every line of events.jsonl by POST")
+    parser.add_argument(
+        "--serve",
+        metavar="[HOST:]PORT",
+        help="show all sources live in a browser, at 127.0.0.1 unless HOST says otherwise; whoever reaches that "
+        "address sees the pictures, without a password; needs requirements-serve.txt",
+    )
     parser.add_argument("--clip-seconds", type=float, default=5.0, help="of a clip before its event, and after it")
     parser.add_argument("--longest-clip", type=float, default=60.0, help="seconds after which a clip ends by itself")
     parser.add_argument("--silence", type=float, default=10.0, help="seconds without data after which a source is lost")
@@ -91,6 +98,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sources = parse_sources(arguments.sources, arguments.rtsp_transport)
     threshold, point = given_level(arguments.operating_point, arguments.threshold)
 
+    from evaluate.watch.board import Board
     from evaluate.watch.camera import Settings
     from evaluate.watch.events import Rule
     from evaluate.watch.watcher import Watcher
@@ -100,6 +108,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     def tell(text: str) -> None:
         say(f"{LABEL}: {text}")
 
+    listener = None
+    if arguments.serve is not None:
+        from evaluate.watch.server import address_of, listen, serving
+
+        listener = listen(arguments.serve)
     with sole_run(arguments.out / LABEL):
         tools = ready_tools(arguments, LABEL, classes=given_classes(arguments), audio_batch=1)
         says = said_of(point, arguments, tools.model, LABEL) if point else ""
@@ -113,8 +126,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
         rule = Rule(threshold, arguments.class_threshold, GAP_SECONDS, GOES_ON_SECONDS, says)
         webhook = Webhook(arguments.webhook, tell) if arguments.webhook is not None else None
-        watcher = Watcher(sources, tools, rule, settings, arguments.out, webhook, tell)
-        with _stopped_by_signals(watcher):
+        board = Board([source.name for source in sources], tools.model.names)
+        watcher = Watcher(sources, tools, rule, settings, arguments.out, webhook, board, tell)
+        served = nullcontext() if listener is None else serving(listener, board, arguments.out, threshold)
+        with served, _stopped_by_signals(watcher):
+            if listener is not None:
+                tell(f"live at {address_of(listener)}")
             watcher.run()
 
 

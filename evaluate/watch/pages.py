@@ -1,12 +1,13 @@
 """The pages of a watch: ``index.html`` with the last events of all sources, and one of every event that has a clip.
 
 What they need of the past is bounded: the last events, and the snippets of the connection that a clip may reach back
-to. The sound of a clip is not drawn, since reading it would keep the cameras waiting.
+to. A page is there at once; the spectrogram of the clip's sound is added when it is drawn, and the page written again.
 """
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from evaluate.pages import live_page, video_page
 from evaluate.pages.html import INDEX, address, held
 from evaluate.pages.video_page import ScoreLine, VideoPage
 from evaluate.watch.camera import CLIP
+from evaluate.watch.drawn_sound import DrawnSound
 from evaluate.watch.events import BEGINS, ENDS, Moment
 from evaluate.watch.records import EVENTS
 from evaluate.watch.scorer import Scores
@@ -38,10 +40,13 @@ NUMBERS = ("confidence", "anomaly", "start_seconds", "end_seconds")
 
 @dataclass(eq=False)
 class _Past:
-    """What is remembered of a source: its last events by name, and its last snippets of the connection."""
+    """What is remembered of a source: its last events by name, and its last snippets of the connection, and whether
+    that one has sound.
+    """
 
     events: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
     snippets: deque[tuple[Moment, Scores]] = field(default_factory=lambda: deque(maxlen=MOST_SNIPPETS))
+    sounds: bool = False
 
 
 class Pages:
@@ -52,7 +57,7 @@ class Pages:
         sources: Their names.
         codes: Label codes of the models; the first is normal.
         names: Each of them in words.
-        say: Gets what is wrong with the disk, a line each.
+        say: Gets what is wrong with the disk or a clip's sound, a line each.
     """
 
     def __init__(
@@ -61,31 +66,52 @@ class Pages:
         self._out, self._codes, self._names, self._say = out, codes, names, say
         self._past = {name: _Past() for name in sources}
         self._full = False
+        self._drawn = DrawnSound(say)
         for name in sources:
             self._recall(name)
         self._list(running=True)
 
-    def opened(self, source: str) -> None:
-        """Begin the clock of a new connection."""
+    def opened(self, source: str, *, sounds: bool) -> None:
+        """Begin the clock of a new connection, which has sound or not."""
         self._past[source].snippets.clear()
+        self._past[source].sounds = sounds
 
     def scored(self, source: str, moment: Moment, scores: Scores) -> None:
         """Remember a snippet."""
         self._past[source].snippets.append((moment, scores))
 
-    def event(self, source: str, line: Mapping[str, Any]) -> None:
-        """Take a line of ``events.jsonl``, and write what it changes."""
+    @property
+    def busy(self) -> bool:
+        """Whether a page has not got its spectrogram yet."""
+        return self._drawn.busy
+
+    def event(self, source: str, line: Mapping[str, Any]) -> str | None:
+        """Take a line of ``events.jsonl``, and write what it changes; gives the name of the event's page, if any."""
         event = self._remember(source, line)
         if line["what"] == CLIP and event is not None:
             page = f"{line['event']}.html"
-            shown = self._shown(source, event, line, page)
-            if shown is not None and self._write(self._out / source / page, video_page.spell(shown)):
+            path, shown = self._out / source / page, self._shown(source, event, line, page)
+            if shown is not None and self._write(path, video_page.spell(shown)):
                 event["page"] = page
+                if self._past[source].sounds:
+                    clip = self._out / source / str(line["clip"])
+                    self._drawn.ask(clip, float(line["seconds"]), partial(self._add_sound, path, shown))
         self._list(running=True)
+        return None if event is None else event.get("page")
+
+    def step(self) -> None:
+        """Add the spectrograms that have been drawn; never waits."""
+        self._drawn.step()
 
     def close(self) -> None:
         """Say that nothing more will come."""
+        if self.busy:
+            self._say("the last pages stay without the spectrogram of their sound")
+        self._drawn.stop()
         self._list(running=False)
+
+    def _add_sound(self, path: Path, shown: VideoPage, sound: str) -> None:
+        self._write(path, video_page.spell(replace(shown, sound=sound)))
 
     def _remember(self, source: str, line: Mapping[str, Any]) -> dict[str, Any] | None:
         events = self._past[source].events

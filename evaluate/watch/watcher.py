@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.detect.models import Model, Tools
+from evaluate.watch.board import Board
 from evaluate.watch.camera import BEGIN, CLIP, END, LOST, NO_CLIP, OPENED, SNIPPET, Settings
 from evaluate.watch.events import BEGINS, ENDS, Events, Moment, Rule, Said, class_of
 from evaluate.watch.feed import Feed
@@ -74,6 +75,7 @@ class Watcher:
         settings: What the workers have to know; gives each the folder of its source.
         out: Where a folder of each source is made.
         webhook: Takes the events, too.
+        board: Is told everything, for those who look on.
         say: Gets what happens, a line each.
     """
 
@@ -85,11 +87,13 @@ class Watcher:
         settings: Callable[[Path], Settings],
         out: Path,
         webhook: Webhook | None,
+        board: Board,
         say: Callable[[str], None],
     ) -> None:
         self._tools = tools
         self._rule = rule
         self._webhook = webhook
+        self._board = board
         self._say = say
         self._names = tools.model.names
         self._summary = monotonic()
@@ -131,6 +135,7 @@ class Watcher:
             site.feed.begin_if_due()
         self._hear(WAIT_SECONDS)
         self._score()
+        self._pages.step()
         if monotonic() - self._summary > SECONDS_BETWEEN_SUMMARIES:
             self._summarise()
 
@@ -151,7 +156,8 @@ class Watcher:
             sounds = bool(values["sound"])
             model = model_for(self._tools, sounds=sounds)
             site.window = Window(model, site.statistics)
-            self._pages.opened(site.name)
+            self._pages.opened(site.name, sounds=sounds)
+            self._board.opened(site.name, model=model.name, sounds=sounds)
             self._say(
                 f"{site.name}: connected ({values['pictures']}, {values['width']} x {values['height']}, "
                 f"{'with' if sounds else 'without'} sound); scored by the {model.name}"
@@ -166,6 +172,7 @@ class Watcher:
                 self._score()
             self._tell_all(site, list(site.events.close()))
             site.window = None
+            self._board.lost(site.name)
         elif message.name == CLIP:
             self._add(site, {
                 "what": CLIP, "source": site.name, "event": values["event"], "clip": values["file"],
@@ -205,6 +212,7 @@ class Watcher:
         )
         site.records.score(moment, scores, model=model.name, latency=latency, skipped=skipped)
         self._pages.scored(site.name, moment, scores)
+        self._board.scored(site.name, moment, scores, message.arrays[0], latency=latency)
         for said in site.events.see(moment):
             self._tell_event(site, said, model, latency, message.arrays[0])
 
@@ -243,7 +251,7 @@ class Watcher:
 
     def _add(self, site: _Site, line: dict[str, Any]) -> None:
         site.records.event(line)
-        self._pages.event(site.name, line)
+        self._board.event(site.name, line, self._pages.event(site.name, line))
         if self._webhook is not None:
             self._webhook.send(line)
 
@@ -254,12 +262,19 @@ class Watcher:
             self._tell_all(site, list(site.events.close()))
             site.feed.finish()
         until = monotonic() + ENDING_SECONDS
-        while any(site.feed.connection is not None for site in self._sites) and monotonic() < until:
+        while (
+            self._pages.busy or any(site.feed.connection is not None for site in self._sites)
+        ) and monotonic() < until:
             self._hear(WAIT_SECONDS)
+            self._pages.step()
         self._summarise()
         self._pages.close()
+        self._board.close()
         if self._webhook is not None:
             self._webhook.close(ENDING_SECONDS)
+
+    def _unfinished(self) -> bool:
+        return self._pages.busy or any(site.feed.connection is not None for site in self._sites)
 
     def _summarise(self) -> None:
         self._summary = monotonic()

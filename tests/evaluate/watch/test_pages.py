@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,34 @@ def test_an_event_s_page_counts_from_the_clip_s_beginning_and_leaves_out_what_wa
 def test_snippets_of_a_lost_connection_are_in_no_page_of_the_next(tmp_path: Path) -> None:
     made = pages(tmp_path)
     score(made, 100.0, 0.1)
-    made.opened("gate")
+    made.opened("gate", sounds=True)
     made.event("gate", line(BEGINS))
     made.event("gate", clip())
     assert not (tmp_path / "gate" / "20260101T000000-000.html").exists()
+
+
+def test_the_sound_of_a_clip_is_added_to_its_page_when_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Path, float, Callable[[str], None]]] = []
+    monkeypatch.setattr("evaluate.watch.drawn_sound.DrawnSound.ask", lambda _, *given: asked.append(given))
+    made, name = pages(tmp_path), "20260101T000000-000.html"
+    for sounds in (False, True):
+        made.opened("gate", sounds=sounds)
+        score(made, 100.0, 0.9)
+        assert made.event("gate", line(BEGINS)) is None
+        assert made.event("gate", clip()) == name
+    ((path, seconds, take),) = asked
+    assert (path, seconds) == (tmp_path / "gate" / "20260101T000000-000.mp4", 11.0)
+
+    def shown() -> Parsed:
+        return Parsed((tmp_path / "gate" / name).read_text(encoding="utf-8"))
+
+    before = shown()
+    assert "sound" not in [one.get("id") for one in before.of("img")]
+    take("data:image/png;base64,AAAA")
+    assert [one["src"] for one in shown().of("img") if one.get("id") == "sound"] == ["data:image/png;base64,AAAA"]
+    assert shown().data == before.data
 
 
 def test_the_events_of_an_earlier_run_stay_in_the_list_and_the_oldest_go(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ import pytest
 
 from evaluate.watch import watcher
 from evaluate.watch.__main__ import main
+from evaluate.watch.board import Board
 from evaluate.watch.camera import LOST, SNIPPET
 from evaluate.watch.events import Events, Rule
 from evaluate.watch.records import Records
@@ -41,6 +42,7 @@ from tests.evaluate.watch.servers import (
     served,
     write_alarms,
 )
+from tests.evaluate.watch.test_server import ask, messages
 
 ROOT = Path(__file__).parents[3]
 PASSWORD = "s3cret"  # noqa: S105, of the test's own server
@@ -260,10 +262,12 @@ def test_a_snippet_that_comes_after_the_end_begins_no_event_that_would_have_no_c
     monkeypatch.setattr(watcher, "score_snippets", scored)
     monkeypatch.setattr(watcher, "_given", lambda message: message)
     tools = SimpleNamespace(model=SimpleNamespace(codes=(), names=()), visual=SimpleNamespace(batch=1))
-    watch = Watcher([], tools, Rule(0.5, 0.5, 2.0, 10.0, ""), lambda folder: None, tmp_path, None, print)
+    watch = Watcher(
+        [], tools, Rule(0.5, 0.5, 2.0, 10.0, ""), lambda folder: None, tmp_path, None, Board(["cam"], ()), print
+    )
     site = Site(
-        feed=LateFeed(), waiting=deque([Message(SNIPPET, {}, ())]), events=Events(watch._rule), window=object(),
-        latencies=[], skipped=0,
+        name="cam", feed=LateFeed(), waiting=deque([Message(SNIPPET, {}, ())]), events=Events(watch._rule),
+        window=object(), latencies=[], skipped=0,
     )  # fmt: skip
     watch._sites = [site]
     watch._end()
@@ -276,7 +280,7 @@ def test_a_snippet_that_comes_after_the_end_begins_no_event_that_would_have_no_c
 def test_three_cameras_for_a_minute_one_of_them_lost_and_found_again(tmp_path: Path, checkpoint: Path) -> None:
     red = [(8.0, 12.0), (28.0, 33.0)]
     video = write_alarms(tmp_path / "v.mp4", 120, red)
-    out, ports = tmp_path / "out", [free_port() for _ in range(3)]
+    out, ports, page = tmp_path / "out", [free_port() for _ in range(3)], free_port()
     with rtsp_server(video, ports[1], loss=0.01), http_source(video, ports[2]), served(b"", "text/plain") as hook:
         words = [
             f"front=rtsp://user:{PASSWORD}@127.0.0.1:{ports[0]}/live",
@@ -285,7 +289,7 @@ def test_three_cameras_for_a_minute_one_of_them_lost_and_found_again(tmp_path: P
         ]
         more = ["--checkpoint", str(checkpoint), *WEIGHTS, "--clip-seconds", "2", "--out", str(out)]
         # It takes no POST: every event is answered 501.
-        more += ["--webhook", hook.replace("//", f"//user:{PASSWORD}@")]
+        more += ["--webhook", hook.replace("//", f"//user:{PASSWORD}@"), "--serve", str(page)]
         with rtsp_server(video, ports[0]):
             command = [sys.executable, "-m", "tests.evaluate.watch.narrow", *words, *more]
             log = (tmp_path / "log").open("w+")
@@ -293,6 +297,8 @@ def test_three_cameras_for_a_minute_one_of_them_lost_and_found_again(tmp_path: P
             _wait(lambda: all(rows(out / name) for name in ("front", "back", "yard")), watch)
             began = time.monotonic()
             time.sleep(15)
+            assert {one["what"] for one in messages(page, 60)} >= {"opened", "snippet", "begins"}
+            assert ask(page, "/.picture/front")[1][:2] == b"\xff\xd8"
         # Its server is gone.
         time.sleep(4)
         memory = psutil.Process(watch.pid).memory_info().rss
@@ -300,11 +306,14 @@ def test_three_cameras_for_a_minute_one_of_them_lost_and_found_again(tmp_path: P
             time.sleep(max(0.0, 55 - (time.monotonic() - began)))
             _wait(lambda: len(events(out / "front", "ends")) >= 2, watch)
             grown = psutil.Process(watch.pid).memory_info().rss - memory
+            drawn = out / "front" / f"{events(out / 'front', 'clip')[0]['event']}.html"
+            _wait(lambda: 'id="sound"' in drawn.read_text(encoding="utf-8"), watch)
             watch.send_signal(signal.SIGTERM)
             assert watch.wait(30) == 0
     log.seek(0)
     said = log.read()
     assert "Traceback" not in said
+    assert f"live at http://127.0.0.1:{page}/" in said
     assert "front: lost, it has ended; opened again in 1 s" in said
     assert said.count("front: connected (h264, 64 x 48, with sound); scored by the teacher") == 2
     assert "back: lost" not in said
