@@ -71,6 +71,11 @@ include: "train/rules.smk"
 include: "evaluate/rules.smk"
 
 
+if conf.causal_tables:
+
+    include: "evaluate/causal.smk"
+
+
 if conf.sound_study:
 
     include: "evaluate/sound_study.smk"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evaluate.paper_tables import TABLES
 from extract.base.decoders import LIBAV
 from extract.datasets import DataSet
 from train.settings import Architecture, Recipe, distils
@@ -248,6 +249,11 @@ class Configuration:
         return f"work/{self.name}"
 
     @property
+    def causal(self) -> str:
+        """Folder of what scoring as live makes on its way."""
+        return f"{self.work}/causal"
+
+    @property
     def report(self) -> str:
         """Folder of what the report gathers."""
         return f"results/{self.name}_report"
@@ -309,6 +315,17 @@ class Configuration:
         """Numbers of the tables that it makes."""
         return [number for number in self.data_set.reported if self.models_in(number)]
 
+    @property
+    def causal_tables(self) -> list[int]:
+        """Numbers of those that it can make as live: frame-level tables alone, and of videos, whose sound it embeds."""
+        return [] if self.is_released else [number for number in self.tables if TABLES[number].causal]
+
+    @property
+    def causal_shards(self) -> list[str]:
+        """Name the test shards whose sound is standardised by its past; without sound they are those of all."""
+        plain = self.shards_of("test")
+        return [path.replace(self.work, self.causal, 1) for path in plain] if self.audio else plain
+
     def models_in(self, table: int) -> list[str]:
         """Name the models that have a row in a table."""
         return [name for name, model in self.models.items() if table in model.rows]
@@ -327,11 +344,10 @@ class Configuration:
         control = CHANCE if model.chance else "untrained" if model.untrained else "trained"
         return [f"{control}/seed{seed}" for seed in self.seeds]
 
-    def metrics_in(self, table: int) -> list[str]:
-        """Name the metrics of every model and run that a table shows."""
-        return [
-            f"{self.work}/metrics/{name}/{run}.json" for name in self.models_in(table) for run in self.runs_of(name)
-        ]
+    def metrics_in(self, table: int, folder: str = "") -> list[str]:
+        """Name the metrics of every model and run that a table shows, in the work folder or another."""
+        where = folder or self.work
+        return [f"{where}/metrics/{name}/{run}.json" for name in self.models_in(table) for run in self.runs_of(name)]
 
     def scores_of_controls(self) -> list[tuple[str, str, str]]:
         """Name the scores of every trained model of Table 1, control and seed, as (model, control, file)."""

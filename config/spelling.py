@@ -10,6 +10,7 @@ from config.configuration import PUBLISHED, Configuration
 from evaluate.paper_tables import TABLES
 from extract.base.decoders import LIBAV
 from extract.base.errors import InputError
+from extract.sound_statistics import PAST
 
 
 def flags(settings: Mapping[str, Any]) -> str:
@@ -138,6 +139,13 @@ def sources_state(configuration: Configuration) -> list[str]:
     return paths.state(paths.sources(configuration.whole))
 
 
+def own_results(configuration: Configuration) -> list[str]:
+    """Name the results that this configuration makes, without its own name before them."""
+    tables = [f"table{number}" for number in configuration.tables]
+    causal = [f"table{number}_causal" for number in configuration.causal_tables]
+    return [*tables, *causal, "learning", "comparison", *(["transfer"] if configuration.transfer else [])]
+
+
 def no_such_table(configuration: Configuration, other: str, table: str) -> str:
     """Say how to ask for a table that this configuration does not make.
 
@@ -166,6 +174,12 @@ def _why_not(configuration: Configuration, table: str) -> str:
     there = ", ".join(f"results/{name}_table{number}.csv" for number in configuration.tables)
     if table == "transfer":
         return f"configuration '{name}' has no key transfer, which names other data sets; it makes {there}"
+    if table.endswith("_causal"):
+        causal = ", ".join(f"results/{name}_table{number}_causal.csv" for number in configuration.causal_tables)
+        return (
+            "scoring as live embeds the sound of videos anew, and only frame-level tables show it; configuration "
+            f"'{name}' makes {causal or there}"
+        )
     number = int(table.removeprefix("table")) if table.startswith("table") else 0
     if number in configuration.data_set.reported:
         return f"no method of configuration '{name}' has a row in table {number}; it makes {there}"
@@ -176,11 +190,16 @@ def _why_not(configuration: Configuration, table: str) -> str:
     )
 
 
-def streams_to_align(configuration: Configuration) -> dict[str, str]:
-    """Name what a shard is made of, by the flag that takes it: each stream's features and failures, own classes."""
+def streams_to_align(configuration: Configuration, **folders: str) -> dict[str, str]:
+    """Name what a shard is made of, by the flag that takes it: each stream's features and failures, own classes.
+
+    Args:
+        configuration: The configuration.
+        folders: Where a stream's files are, if not in the work folder's of its name.
+    """
     own = {"classes": configuration.classes_file} if configuration.classes_file else {}
     return own | {
-        f"{stream}{flag}": f"{configuration.work}/{stream}/{{split}}-{{shard}}{suffix}"
+        f"{stream}{flag}": f"{folders.get(stream, f'{configuration.work}/{stream}')}/{{split}}-{{shard}}{suffix}"
         for stream in configuration.streams
         for flag, suffix in (("", ".h5"), ("_failures", ".failures.csv"))
     }
@@ -198,6 +217,11 @@ def embedding(configuration: Configuration, stream: str) -> str:
     named |= {"decoder": encoder.decoder} if encoder.decoder != LIBAV else {}
     made = named | {"weights": encoder.weights, "precision": encoder.precision, "batch": encoder.batch}
     return flags(sampling | stored | made | (configuration.cut if stream == "visual" else {}))
+
+
+def embedding_of_the_past(configuration: Configuration) -> str:
+    """Spell how sound is embedded for scoring as live: standardised by what was heard before."""
+    return f"{embedding(configuration, 'audio')} {flags({'statistics': PAST})}"
 
 
 def training(configuration: Configuration, name: str, control: str, files: Mapping[str, str]) -> str:
@@ -252,8 +276,8 @@ def training_inputs(configuration: Configuration, name: str, control: str, seed:
     return inputs
 
 
-def measured(configuration: Configuration, table: int) -> str:
-    """Spell every model's row in a table and the metrics files of its runs."""
+def measured(configuration: Configuration, table: int, folder: str = "") -> str:
+    """Spell every model's row in a table and the metrics files of its runs, in the work folder or another."""
     words: list[str] = []
     for name in configuration.models_in(table):
         model = configuration.models[name]
@@ -261,7 +285,7 @@ def measured(configuration: Configuration, table: int) -> str:
         if model.unreported and reported_rows(configuration, table):
             words += ["--unreported", name]
         for run in configuration.runs_of(name):
-            words += ["--measured", f"{name}={configuration.work}/metrics/{name}/{run}.json"]
+            words += ["--measured", f"{name}={folder or configuration.work}/metrics/{name}/{run}.json"]
     return shlex.join(words)
 
 
@@ -273,15 +297,15 @@ def reported_rows(configuration: Configuration, table: int) -> list[str]:
     return [str(path) for path in rows.files(Path("evaluate/reported"), name)]
 
 
-def table_settings(configuration: Configuration, number: int) -> str:
-    """Spell which numbers a table shows, and beside which of the paper's."""
+def table_settings(configuration: Configuration, number: int, protocol: str = "") -> str:
+    """Spell which numbers a table shows, by which protocol if not the configuration's, beside which of the paper's."""
     frame_level, table = configuration.frame_level, TABLES[number]
     settings: dict[str, Any] = {"table": number}
     reported = reported_rows(configuration, number)
     if reported:
         settings["reported"] = reported
     if table.frame:
-        settings |= {"branch": frame_level.branch, "protocol": frame_level.protocol}
+        settings |= {"branch": frame_level.branch, "protocol": protocol or frame_level.protocol}
     if len(table.measures) > 1:
         settings["measure"] = frame_level.measure
     return flags(settings)

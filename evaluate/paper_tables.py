@@ -42,6 +42,11 @@ class Table:
     branch: str = "alignment"
 
     @property
+    def causal(self) -> bool:
+        """Whether all it shows can be measured as live."""
+        return self.frame and not self.instance
+
+    @property
     def measures(self) -> tuple[str, ...]:
         """The frame-level measures it may show; beside mAP, AP alone."""
         return ("ap",) if self.instance else ("ap", "auc")

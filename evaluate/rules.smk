@@ -239,8 +239,8 @@ rule another_configuration:
     log:
         f"{LOGS}/{{other}}_{{table}}.log",
     wildcard_constraints:
-        other=f"(?!{NAME}_({one_of(f'table{number}' for number in conf.tables)}|learning|comparison{'|transfer' if conf.transfer else ''})[.])[a-z0-9_]+?",
-        table="table[0-9]+|learning|comparison|transfer",
+        other=f"(?!{NAME}_({one_of(spelling.own_results(conf))})[.])[a-z0-9_]+?",
+        table="table[0-9]+(_causal)?|learning|comparison|transfer",
     conda:
         "../envs/evaluate.yaml"
     shell:

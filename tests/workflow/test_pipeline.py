@@ -164,6 +164,26 @@ def test_another_audio_setting_reruns_the_sound_and_what_follows_but_not_the_fra
     assert not rules & {"visual", "catalog"}
 
 
+def test_what_a_model_reaches_live_is_measured_beside_what_it_reaches_on_whole_videos(project: Path) -> None:
+    table = "results/mine_table1_causal.csv"
+    plan = again(project, "--", table)
+    rules = planned(plan[: plan.index("Reasons")])
+    assert rules == {"causal_audio", "causal_align", "causal_score", "causal_metrics", "causal_table"}
+    target = "work/mine/causal/metrics/teacher/trained/seed0.json"
+    done = snakemake(project, "--cores", "2", "--configfile", "config/mine.yaml", "--", target)
+    assert done.returncode == 0, done.stderr
+    live, whole = (json.loads((project / path).read_text()) for path in (target, target.replace("causal/", "")))
+    assert {key: value for key, value in live["alignment"].items() if key != "causal"} == whole["alignment"]
+    assert 0 < live["alignment"]["causal"]["ap"] <= 100
+    assert live["alignment"]["causal"] != whole["alignment"]["exact"]
+    measured = ("--measured", f"teacher={target}", "--row", "teacher=AVadCLIP", "--modality", "teacher=both")
+    words = ("--table", "1", "--branch", "alignment", "--protocol", "causal", *measured, "--out", "one.csv")
+    assert run(project, "evaluate.tables", *words).returncode == 0
+    assert rows(project / "one.csv")["AVadCLIP"]["measured_ap_mean"].startswith(
+        f"{live['alignment']['causal']['ap']:.2f}"
+    )
+
+
 def test_a_stage_can_be_forced(project: Path) -> None:
     plan = again(project, "--forcerun", "score", "--", TABLES[0])
     assert planned(plan[: plan.index("Reasons")]) == {"score", "metrics", "table"}
