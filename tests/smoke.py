@@ -17,6 +17,8 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.forked_python import FRESH
+
 ROOT = Path(__file__).parents[1]
 # An environment (5.4 GB), what pip downloads for it, and room for the run.
 ROOM_GB = 10
@@ -93,6 +95,8 @@ def try_here() -> None:
     Raises:
         SystemExit: With what a command said, if it failed.
     """
+    os.environ[FRESH] = "1"
+
     from extract.base.command_list import commands_of
     from tests.faults.small_run import COMMAND, TABLE, make_project, make_videos
     from tests.workflow.project import run

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked_python
+
 NOBODY = 65534
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -38,9 +40,13 @@ def grow(disk: Path, kilobytes: int) -> None:
 
 
 def python(*words: str, preexec: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run this interpreter on ``words`` in the checkout; nobody's processes can be limited before they start."""
+    """Run Python on ``words`` in the checkout; nobody's processes can be limited before they start.
+
+    A fork that is there already (``tests.forked_python``) cannot be limited so.
+    """
+    interpreter = sys.executable if preexec else forked_python.folder() / "python"
     return subprocess.run(
-        [sys.executable, *words],
+        [interpreter, *words],
         cwd=ROOT,
         env=ENVIRONMENT,
         capture_output=True,

@@ -2,9 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from tests import forked_python
 from tests.workflow.project import copy_project
 
 STAND_IN = """#!/bin/sh
@@ -31,6 +31,6 @@ def planned(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run Snakemake in ``folder`` with the stand-in."""
     environment = os.environ | {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        [forked_python.folder() / "python", "-m", "snakemake", "--cores", "2", *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip

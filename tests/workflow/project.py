@@ -3,10 +3,11 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
+
+from tests import forked_python
 
 ROOT = Path(__file__).parents[2]
 # A seventh of the work of ViT-B/16 and a third of its start, for runs that are not about the encoder; as wide.
@@ -23,10 +24,11 @@ def copy_project(folder: Path) -> Path:
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m <command>`` in ``folder``, with this interpreter first on the path for the rules."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    """Run ``python -m <command>`` in ``folder``, by a Python that starts at once, as the rules do then."""
+    python = forked_python.folder()
+    environment = os.environ | {"PATH": f"{python}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [python / "python", "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
 
 

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import yaml
 
 from config.reading import read
 from config.report import for_captions
+from tests import forked_python
 from tests.workflow.project import ROOT, copy_project, snakemake, write_config
 from tests.workflow.test_released import TEST, write_features
 
@@ -67,7 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     made = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--configfile", config, "--report", "report.html"],
+        [forked_python.folder() / "python", "-m", "snakemake", "--configfile", config, "--report", "report.html"],
         cwd=folder, env=os.environ | nowhere, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
