@@ -1,8 +1,11 @@
-"""Spectrograms of clips, drawn one after the other in processes of their own: no camera waits for them."""
+"""Spectrograms of clips, drawn in a process of its own: no camera waits for them.
+
+Loading the libraries takes longer than to draw, so one process draws all clips that wait, and ends with the last.
+"""
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -15,7 +18,7 @@ from extract.media.worker import allow_reading
 DRAWN = "drawn"
 # Clips that wait; the oldest are given up first.
 MOST_WAITING = 16
-# Loading the libraries takes seconds, and minutes where they have never been used.
+# Of one clip. Loading the libraries takes seconds, and minutes where they have never been used.
 MOST_SECONDS = 300.0
 NICENESS = 10
 
@@ -37,7 +40,9 @@ class DrawnSound:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._waiting: deque[_Clip] = deque()
-        self._worker: Worker[_Clip] | None = None
+        # Those that the process has been given, in order.
+        self._given: deque[_Clip] = deque()
+        self._worker: Worker[int] | None = None
         self._since = 0.0
 
     @property
@@ -62,16 +67,19 @@ class DrawnSound:
         if self._worker is None:
             if not self._waiting:
                 return
-            clip = self._waiting.popleft()
-            self._worker = Worker(Task(clip, draw, (clip.path, clip.seconds)))
+            self._given, self._waiting = self._waiting, deque()
+            clips = [(clip.path, clip.seconds) for clip in self._given]
+            self._worker = Worker(Task(0, draw, (clips,)))
             self._since = monotonic()
         while self._worker is not None and self._worker.connection.poll():
             message = self._worker.read()
             if message is None:
                 break
-            clip = self._worker.task.key
             if message.name == DRAWN:
-                clip.take(message.arrays[0].tobytes().decode("ascii"))
+                self._since = monotonic()
+                clip, address = self._given.popleft(), message.arrays[0].tobytes().decode("ascii")
+                if address:
+                    clip.take(address)
             elif message.name == FAILED:
                 self._give_up(str(message.values["reason"]))
             elif message.name == DONE:
@@ -86,18 +94,21 @@ class DrawnSound:
             self._worker = None
 
     def _give_up(self, reason: str) -> None:
-        if self._worker is not None:
-            self._say(f"{self._worker.task.key.path}: its sound is not drawn: {reason}")
+        """Leave out the clip that is being drawn; those behind it wait for another process."""
         self.stop()
+        if self._given:
+            self._say(f"{self._given.popleft().path}: its sound is not drawn: {reason}")
+        self._waiting.extendleft(reversed(self._given))
+        self._given.clear()
 
 
-def draw(outbox: Outbox, path: Path, seconds: float) -> None:
-    """Say ``drawn`` (array of the address's letters), or nothing where there is no sound. Runs in a worker process."""
+def draw(outbox: Outbox, clips: Sequence[tuple[Path, float]]) -> None:
+    """Say ``drawn`` (array of an address's letters, none where there is no sound) of each. Runs in a worker process."""
     os.nice(NICENESS)
-    allow_reading(path)
 
     from evaluate.pages.pictures import sound_of
 
-    address = sound_of(path, seconds)
-    if address is not None:
+    for path, seconds in clips:
+        allow_reading(path)
+        address = sound_of(path, seconds) or ""
         outbox.put(DRAWN, np.frombuffer(address.encode("ascii"), np.uint8))
