@@ -53,8 +53,11 @@ def time_plan() -> float:
         for part in ("Snakefile", "config", "profiles", "envs", *PACKAGES):
             (Path(folder) / part).symlink_to(ROOT / part)
         for source in yaml.safe_load((ROOT / config).read_text(encoding="utf-8"))["videos"].values():
-            # Files and folders alike: what is there is only looked at when a job runs.
-            (Path(folder) / source).mkdir(parents=True)
+            # Lists are files and videos lie in folders; what is in them is only looked at when a job runs.
+            place = Path(folder) / source
+            (place.parent if place.suffix else place).mkdir(parents=True, exist_ok=True)
+            if place.suffix:
+                place.touch()
         return _seconds(["snakemake", "-n", "--configfile", str(config), "--", TARGET], Path(folder))
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from benchmarks import gpu, methods
+from benchmarks import gpu, methods, startup
 from benchmarks.estimate import Rates, Set, estimate, main
 from benchmarks.measurements import Measurement, publish
 from benchmarks.scale import growth
@@ -31,6 +31,10 @@ DATA = Set(hours=1000.0, fps=25.0, stride=25, crops=5, train_videos=720, megabit
 
 def estimated() -> dict[str, Measurement]:
     return {one.name: one for one in estimate(DATA, RATES, epochs=10)}
+
+
+def test_the_plan_of_table_1_needs_no_videos() -> None:
+    assert startup.time_plan() > 0
 
 
 def test_an_estimate_by_hand() -> None:
