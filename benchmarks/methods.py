@@ -24,7 +24,7 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
 from train.methods import TEACHER
-from train.settings import Architecture, Recipe
+from train.settings import Architecture, Recipe, as_settings
 
 
 class Cost(NamedTuple):
@@ -60,10 +60,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, model in models.items():
         # A fresh process each, so that the memory of one does not count for the next.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            given = (model.architecture, model.recipe, arguments.shards, arguments.steps, arguments.threads)
+            given = (model.architecture, recipe_of(model), arguments.shards, arguments.steps, arguments.threads)
             found[name] = process.submit(measure, *given).result()
         print(f"{name}: {found[name]}", file=sys.stderr)
-    samplings = {name: Recipe(**model.recipe).sampling for name, model in models.items()}
+    samplings = {name: recipe_of(model).sampling for name, model in models.items()}
     publish("methods", compare(found, samplings), arguments.out, vars(arguments))
 
 
@@ -85,12 +85,19 @@ def methods_of(configuration: Configuration, only: Sequence[str]) -> dict[str, M
     return {name: model for name, model in shown.items() if not only or name in (*only, TEACHER)}
 
 
-def measure(architecture: Mapping[str, Any], recipe: Mapping[str, Any], shards: Path, steps: int, threads: int) -> Cost:
+def recipe_of(model: Model) -> Recipe:
+    """Give a method's recipe in fp32, a student's without what its teacher tells it."""
+    # A precision of auto is no setting; a configuration is read without asking what this machine computes.
+    given = {name: value for name, value in as_settings(model.recipe).items() if name != "precision"}
+    return replace(Recipe(**given), distillation="none")
+
+
+def measure(architecture: Mapping[str, Any], settings: Recipe, shards: Path, steps: int, threads: int) -> Cost:
     """Time a method's training steps; a student's without its teacher's forward pass.
 
     Args:
         architecture: Settings of `train.settings.Architecture`.
-        recipe: Settings of `train.settings.Recipe`.
+        settings: How it is trained.
         shards: Folder of the training shards.
         steps: Steps to time, after one that is not.
         threads: CPU threads.
@@ -107,7 +114,7 @@ def measure(architecture: Mapping[str, Any], recipe: Mapping[str, Any], shards: 
     torch.set_num_threads(threads)
     keep_freed_memory()
     cpu = torch.device("cpu")
-    shape, settings = Architecture(**architecture), replace(Recipe(**recipe), precision="fp32", distillation="none")
+    shape = Architecture(**architecture)
     with Split(shards, "train") as split, exact_arithmetic():
         learner, _ = build_learner(shape, XD, "random:0", settings.seed, cpu, split.header.widths)
         learner.train()

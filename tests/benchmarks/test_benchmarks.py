@@ -15,6 +15,7 @@ from benchmarks.scale import growth
 from config.reading import read
 from extract.base.errors import InputError
 from tests.shards import Made, make_shard
+from train.settings import Recipe
 
 RATES = Rates(
     frames=500.0,
@@ -115,6 +116,8 @@ def test_every_row_of_table_1_that_is_trained_is_measured_once_and_no_ablation()
     chosen = methods.methods_of(configuration, [])
     assert {"teacher", "student", "vadclip", "rtfm", "dsanet"} <= chosen.keys()
     assert all(min(model.rows) <= 3 for model in chosen.values())
+    assert {methods.recipe_of(model).precision for model in chosen.values()} == {"fp32"}
+    assert methods.recipe_of(chosen["teacher"]).milestones == (3, 6, 10)
     assert methods.methods_of(configuration, ["rtfm"]).keys() == {"rtfm", "teacher"}
     with pytest.raises(InputError, match="--only: 'nobody' is none of"):
         methods.methods_of(configuration, ["nobody"])
@@ -122,7 +125,7 @@ def test_every_row_of_table_1_that_is_trained_is_measured_once_and_no_ablation()
 
 def test_a_method_takes_its_steps_on_the_shards(tmp_path: Path) -> None:
     make_shard(tmp_path / "train-00000.h5", [Made(f"v{i}", ("A",) if i % 2 else ("B1",), 6) for i in range(4)])
-    recipe = {"batch": 2, "sampling": "paired", "optimiser": "adam"}
+    recipe = Recipe(batch=2, sampling="paired", optimiser="adam")
     cost = methods.measure({"model": "deep_mil", "max_snippets": 8}, recipe, tmp_path, 1, 1)
     assert cost.samples == 4
     assert cost.seconds > 0
