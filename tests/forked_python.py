@@ -6,8 +6,8 @@ project's own modules, and the ``python`` in ``folder()`` asks it for a fork, wh
 environment and words, and then does what ``python -m`` does. It passes signals on and ends as the fork ends. What it
 cannot do so (``-c``, other settings of Python's own) it gives to the real one.
 
-Tests of kills, clusters and other Pythons do without; so does ``tests.smoke``, which tries the real start of all
-commands. With ``FRESH_PYTHON`` in the environment there is no server.
+Tests of kills, of a scheduler that spies on its jobs and of other Pythons do without; so does ``tests.smoke``, which
+tries the real start of all commands. With ``FRESH_PYTHON`` in the environment there is no server.
 """
 
 import atexit

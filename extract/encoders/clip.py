@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import open_clip
 import open_clip.convert
@@ -60,13 +60,13 @@ def load_clip(weights: str, encoder: str = ENCODER) -> tuple[nn.Module, str]:
     seed = random_seed(weights)
     if is_calibrated(weights) and not _can_calibrate(named):
         raise InputError(f"weights {weights!r}: calibration is for open_clip's own ViTs, not for {encoder}")
+    # Before the model is made, which takes seconds: a file that cannot be read is told at once.
+    read = None if seed is not None else _read_file(Path(weights), named)
     with seeded(seed or 0), _no_warning_of_random_weights():
         model: nn.Module = open_clip.create_model(named.model, pretrained=None, precision="fp32", device="cpu")
-    identity = weights
-    if seed is None:
-        path = Path(weights)
-        identity = file_sha256(path)
-        load_strictly(model, _file_state(path, identity, model, named), weights, encoder)
+    if read is not None:
+        identity = read.sha256
+        load_strictly(model, _under_its_names(read, model), weights, encoder)
     else:
         identity = f"random:{seed}{CALIBRATED if is_calibrated(weights) else ''}"
     model.eval().requires_grad_(False)
@@ -221,14 +221,29 @@ def _can_calibrate(named: ImageModel) -> bool:
     return named.is_transformer and "timm_model_name" not in open_clip.get_model_config(named.model)["vision_cfg"]
 
 
-def _file_state(path: Path, sha256: str, model: nn.Module, named: ImageModel) -> dict[str, Tensor]:
-    """Read a weights file under open_clip's tensor names."""
+class _WeightsFile(NamedTuple):
+    """What a weights file holds: its ``sha256``, its tensors, and whether OpenAI named them, as open_clip does."""
+
+    sha256: str
+    state: dict[str, Tensor]
+    is_openais: bool
+
+
+def _read_file(path: Path, named: ImageModel) -> _WeightsFile:
+    sha256 = file_sha256(path)
     url = open_clip.get_pretrained_url(named.model, "openai") or ""
     if sha256 == OPENAI_SHA256 and named.model != ENCODER:
         raise InputError(f"weights {path}: are OpenAI's for {ENCODER}, not for {named.name}")
     if f"/{sha256}/" in url or sha256 == OPENAI_SHA256:
-        return _openai_state(path)
-    state: dict[str, Tensor] = open_clip.convert.convert_state_dict(model, read_state_dict(path))
+        return _WeightsFile(sha256, _openai_state(path), is_openais=True)
+    return _WeightsFile(sha256, read_state_dict(path), is_openais=False)
+
+
+def _under_its_names(read: _WeightsFile, model: nn.Module) -> dict[str, Tensor]:
+    """Give a file's tensors under the names that they have in open_clip's model."""
+    if read.is_openais:
+        return read.state
+    state: dict[str, Tensor] = open_clip.convert.convert_state_dict(model, read.state)
     if "positional_embedding" in state and hasattr(model, "text"):
         # As open_clip named the text tower's tensors before it stood apart.
         state = open_clip.model.convert_to_custom_text_state_dict(state)

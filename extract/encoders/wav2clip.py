@@ -99,6 +99,10 @@ def load_wav2clip(weights: str) -> tuple[Wav2Clip, str]:
     seed = random_seed(weights)
     if is_calibrated(weights):
         raise InputError(f"audio weights {weights!r}: is for frames; for sound write random:{seed}")
+    # Before the model is made, which takes a second: a file that cannot be read is told at once.
+    identity, state = f"random:{seed}", None
+    if seed is None:
+        identity, state = file_sha256(Path(weights)), read_state_dict(Path(weights))
     with seeded(seed or 0):
         model = Wav2Clip()
     with seeded(seed or 0):
@@ -106,13 +110,8 @@ def load_wav2clip(weights: str) -> tuple[Wav2Clip, str]:
         _initialise(model)
         if seed is not None:
             _calibrate(model)
-    if seed is None:
-        path = Path(weights)
-        identity = file_sha256(path)
-        state = read_state_dict(path)
+    if state is not None:
         load_strictly(model, {name: value for name, value in state.items() if _is_ours(name)}, weights)
-    else:
-        identity = f"random:{seed}"
     return model.eval().requires_grad_(False), identity
 
 

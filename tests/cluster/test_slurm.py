@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked_python
 from tests.cluster import slurm
 from tests.cluster.tiny import TABLE, commands, finished, has_plugin, start, tiny_project
 
@@ -35,7 +36,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, cluster: slurm.Cluster) ->
     folder = tiny_project(tmp_path_factory.mktemp("tiny"), device="cpu")
     # The cluster's GPUs are only claimed: with device auto, jobs that are given one would rightly end.
     gpus = ("--set-resources", *(f"{rule}:gpu=1" for rule in ("visual", "audio", "train", "score")))
-    process = start(folder, cluster.environment, *PROFILE, *gpus, "--latency-wait", "20", "--", TABLE)
+    words = (*PROFILE, *gpus, "--latency-wait", "20", "--", TABLE)
+    process = start(folder, cluster.environment, *words, python=forked_python.folder())
     cluster.ask("scancel", running_job(cluster, process, "rule_visual_wildcards_test_00000")["JobId"])
     code, said = finished(process)
     assert code == 0, said

@@ -59,10 +59,14 @@ def tiny_project(folder: Path, device: str) -> Path:
 
 
 def start(
-    folder: Path, environment: dict[str, str], *arguments: str, prefix: tuple[str, ...] = ()
+    folder: Path,
+    environment: dict[str, str],
+    *arguments: str,
+    prefix: tuple[str, ...] = (),
+    python: Path = Path(sys.executable).parent,
 ) -> subprocess.Popen[str]:
-    """Start Snakemake on the tiny configuration, with this interpreter first on the path for the rules."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    """Start Snakemake on the tiny configuration, with the ``python`` of a folder first on the path for the rules."""
+    path = f"{python}{os.pathsep}{environment['PATH']}"
     packages = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), str(APART)]))
     environment = environment | {"PATH": path, "PYTHONPATH": packages, "OMP_NUM_THREADS": "1"}
     command = [*prefix, sys.executable, "-m", "snakemake", "--configfile", "config/tiny.yaml", *arguments]

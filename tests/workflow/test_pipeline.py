@@ -20,7 +20,7 @@ TABLES = ("results/mine_table1.csv", "results/mine_table2.csv")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run over eight training and eight test videos, for two seeds."""
     folder = copy_project(tmp_path_factory.mktemp("project"))
-    made = run(folder, "extract.demo", "--out", "data", "--train", "8", "--test", "8", "--max-snippets", "140")
+    made = run(folder, "extract.demo", "--out", "data", "--train", "8", "--test", "8", "--max-snippets", "112")
     assert made.returncode == 0, made.stderr
     broken = broken_video(folder)
     broken.write_bytes(broken.read_bytes()[: broken.stat().st_size // 3])
