@@ -23,7 +23,7 @@ def finished_run(folder: Path, base: str, table: str) -> Path:
             method["recipe"]["judge_every"] = 1  # an epoch has two steps
     change = {
         "methods": config["methods"],
-        "videos": {"generate": {"train": 8, "test": 8, "seed": 1, "max_snippets": 160}},
+        "videos": {"generate": {"train": 8, "test": 8, "seed": 1}},
         "visual": config["visual"] | {"encoder": SMALL_ENCODER},
     }
     path = write_config(folder, change, base=base)
