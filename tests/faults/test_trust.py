@@ -67,7 +67,8 @@ def test_only_the_released_encoders_with_their_known_checksums_are_opened_as_pro
     assert users == ["clip.py"]
     text = (ROOT / "extract/encoders/clip.py").read_text(encoding="utf-8")
     assert text.count("_openai_state(") == 2
-    assert 'if f"/{sha256}/" in url or sha256 == OPENAI_SHA256:\n        return _openai_state(path)\n' in text
+    known = 'if f"/{sha256}/" in url or sha256 == OPENAI_SHA256:\n        return '
+    assert f"{known}_WeightsFile(sha256, _openai_state(path), is_openais=True)\n" in text
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
