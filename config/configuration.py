@@ -323,18 +323,17 @@ class Configuration:
     @property
     def causal_shards(self) -> list[str]:
         """Name the test shards whose sound is standardised by its past; without sound they are those of all."""
-        plain = self.shards_of("test")
-        return [path.replace(self.work, self.causal, 1) for path in plain] if self.audio else plain
+        return self.shards_of("test", self.causal if self.audio else "")
 
     def models_in(self, table: int) -> list[str]:
         """Name the models that have a row in a table."""
         return [name for name, model in self.models.items() if table in model.rows]
 
-    def shards_of(self, split: str) -> list[str]:
-        """Name the shards of a split; authors' checkpoints need no training shards."""
+    def shards_of(self, split: str, folder: str = "") -> list[str]:
+        """Name the shards of a split, in the work folder or another; authors' checkpoints need no training shards."""
         if split == "train" and not self.trained:
             return []
-        return [f"{self.work}/shards/{split}-{number:05d}.h5" for number in range(self.shards[split])]
+        return [f"{folder or self.work}/shards/{split}-{number:05d}.h5" for number in range(self.shards[split])]
 
     def runs_of(self, name: str) -> list[str]:
         """Name the runs of a model that tables show, as control/run: one for each seed, or the published one."""

@@ -17,6 +17,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -93,6 +94,7 @@ def folder() -> Path:
     )  # fmt: skip
     assert server.stdin is not None
     assert server.stdout is not None
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     atexit.register(server.stdin.close)
     ready, _, _ = select.select([server.stdout], [], [], SECONDS_TO_LOAD)
     if not ready or server.stdout.readline() != b"ready\n":

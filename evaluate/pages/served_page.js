@@ -64,10 +64,10 @@ function cell(row, text, kind) {
   return one;
 }
 
-function link(place, file, text) {
+function link(place, file, ...content) {
   const one = document.createElement("a");
   one.href = file;
-  one.append(text);
+  one.append(...content);
   place.replaceChildren(one);
 }
 
@@ -78,7 +78,11 @@ function event(site, told) {
     if (told.what === "clip") return; // of an event that is forgotten
     one = {row: body.insertRow(0), thumbnail: null};
     events.set(key, one);
-    while (body.rows.length > MOST_ROWS) body.rows[MOST_ROWS].remove();
+    one.row.dataset.key = key;
+    while (body.rows.length > MOST_ROWS) {
+      events.delete(body.rows[MOST_ROWS].dataset.key);
+      body.rows[MOST_ROWS].remove();
+    }
   }
   Object.assign(one, told.what === "clip" ? {clip: told.clip, page: told.page} : {
     ...told, thumbnail: told.thumbnail ?? one.thumbnail, clip: one.clip, page: told.page ?? one.page,
@@ -92,8 +96,7 @@ function event(site, told) {
     seen.src = `${folder}/${at(one.thumbnail)}`;
     began.prepend(seen);
   }
-  if (one.page) link(began, `${folder}/${at(one.page)}`, [...began.childNodes].reduce(
-    (all, node) => (all.append(node), all), document.createDocumentFragment()));
+  if (one.page) link(began, `${folder}/${at(one.page)}`, ...began.childNodes);
   cell(row, site.name);
   cell(row, one.class);
   cell(row, percent(one.confidence), "number");

@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluate.watch.camera import LOST, OPENED, SNIPPET
 from evaluate.watch.events import Moment
 from evaluate.watch.scorer import Scores
 
 # Some three minutes of snippets of 16 frames.
 MOST_SNIPPETS = 300
 MOST_EVENTS = 100
-OPENED, LOST, SNIPPET, CLOSED = "opened", "lost", "snippet", "closed"
+CLOSED = "closed"
 
 Numbered = tuple[int, str]
 

@@ -140,16 +140,17 @@ def application(board: Board, out: Path, threshold: float, hosts: list[str]) -> 
         )
 
     async def index(_: "Request") -> "Response":
-        return FileResponse(out / INDEX, headers=HEADERS)
+        return _sent(out / INDEX)
 
     async def file(request: "Request") -> "Response":
         source, name = request.path_params["source"], request.path_params["file"]
         path = out / source / name
         # Names are those of one folder, as a path's own last part is; a link might lead out of it.
         known = source in board.sources and path.name == name and not name.startswith(".")
-        if not known or path.is_symlink() or not path.is_file():
-            return _absent()
-        return FileResponse(path, headers=HEADERS)
+        return _sent(path) if known else _absent()
+
+    def _sent(path: Path) -> "Response":
+        return FileResponse(path, headers=HEADERS) if path.is_file() and not path.is_symlink() else _absent()
 
     def _absent() -> "Response":
         return PlainTextResponse("There is nothing of that name.\n", 404, headers=HEADERS)

@@ -262,9 +262,7 @@ class Watcher:
             self._tell_all(site, list(site.events.close()))
             site.feed.finish()
         until = monotonic() + ENDING_SECONDS
-        while (
-            self._pages.busy or any(site.feed.connection is not None for site in self._sites)
-        ) and monotonic() < until:
+        while self._unfinished() and monotonic() < until:
             self._hear(WAIT_SECONDS)
             self._pages.step()
         self._summarise()
