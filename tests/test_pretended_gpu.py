@@ -20,7 +20,7 @@ from tests.pretended_gpu import GPU, OnGpu, pretended_gpu
 from tests.shards import Made, make_shard
 from tests.train.narrow_clip import narrow_clip
 from tests.train.trajectory import MODELS, new_learner, new_teacher
-from train.baselines import dsanet
+from train.baselines import dsanet, tpwng, ur_dmu
 from train.loop import build_optimizer, train_step
 from train.model import losses
 from train.samples import Batch, Split, TrainingSamples
@@ -97,8 +97,9 @@ def _step_and_scores(name: str, folder: Path, device: torch.device) -> tuple[dic
 
 @pytest.fixture
 def nothing_computed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what DSANet would compute again for its gradients: that happens below the pretended GPU."""
-    monkeypatch.setattr(dsanet, "checkpoint", lambda function, *arguments, **settings: function(*arguments))
+    """Keep what some would compute again for their gradients: that happens below the pretended GPU."""
+    for method in (dsanet, tpwng, ur_dmu):
+        monkeypatch.setattr(method, "checkpoint", lambda function, *arguments, **settings: function(*arguments))
 
 
 @pytest.mark.usefixtures("nothing_computed_twice")

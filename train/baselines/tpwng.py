@@ -42,6 +42,7 @@ Ours:
 * A video of several classes takes, row by row, the highest S among them.
 * Terms are means over the videos they speak of, ``classification`` over all valid rows.
 * The blocks normalise first; a span is read from a normalised row; there are no positions.
+* Weights of pairs of rows are computed again on the way back rather than kept, which changes no figure.
 * The class map gives abnormal classes score * softmax(S / 0.07), S with the plain texts, and normal the rest; the
   paper tells no classes. ``class_logits`` are its logarithms.
 
@@ -56,8 +57,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
-from train.baselines.pieces import paired_halves, valid_rows
+from train.baselines.pieces import padded, paired_halves, valid_rows
 from train.model.branches import TEMPERATURE, Output
 from train.model.clip_text import ClipTextEncoder, prompt_tokens
 from train.samples import Batch
@@ -132,23 +134,50 @@ class SpanBlock(nn.Module):
         )
         self.dropout = nn.Dropout(DROPOUT)
 
-    def forward(self, x: Tensor, length: Tensor) -> Tensor:
-        """Map ``[B, T, D]`` to the same shape; ``length`` ``[B]`` is the rows that a span is a share of."""
+    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """Encode rows that are not padding.
+
+        Args:
+            x: Rows of all videos ``[N, D]``.
+            valid: Where they lie ``[B, T]`` bool; a span is a share of a video's rows.
+
+        Returns:
+            ``[N, D]``.
+        """
         rows = self.norm(x)
-        query, key, value = (
-            part.unflatten(-1, (HEADS, -1)).transpose(1, 2) for part in self.project(rows).chunk(3, dim=-1)
-        )  # [B, heads, T, d]
-        similarity = query @ key.mT / math.sqrt(query.shape[-1])  # [B, heads, T, T]
-        position = torch.arange(x.shape[1], device=x.device)
-        back = position[:, None] - position[None, :]  # [T, T]
-        span = (length[:, None, None] * self.span(rows).sigmoid()).transpose(1, 2)  # [B, heads, T]
-        # Not as a logarithm in a softmax, whose slope is infinite where the span ends.
-        similarity = similarity.masked_fill(back < 0, -math.inf)
-        weights = soft_span(span[..., None], back) * (similarity - similarity.amax(dim=-1, keepdim=True).detach()).exp()
-        weights = weights / weights.sum(dim=-1, keepdim=True)
-        x = x + self.dropout(self.out((weights @ value).transpose(1, 2).flatten(2)))
+        span = padded(self.span(rows).sigmoid(), valid) * valid.sum(dim=1)[:, None, None]  # [B, T, heads]
+        # Four heads of every pair of rows: to keep them for the way back takes more memory than all else.
+        attended = checkpoint(
+            span_attention,
+            padded(self.project(rows), valid),
+            span,
+            use_reentrant=False,
+            preserve_rng_state=False,
+        )
+        x = x + self.dropout(self.out(attended[valid]))
         output: Tensor = x + self.dropout(self.mlp(x))
         return output
+
+
+def span_attention(projected: Tensor, span: Tensor) -> Tensor:
+    """Let rows read earlier ones within their spans.
+
+    Args:
+        projected: Queries, keys and values ``[B, T, 3D]``.
+        span: Rows that each head of each row looks back ``[B, T, heads]``.
+
+    Returns:
+        ``[B, T, D]``.
+    """
+    batch, rows, heads = span.shape
+    query, key, value = projected.view(batch, rows, 3, heads, -1).permute(2, 0, 3, 1, 4)  # [B, heads, T, d] each
+    position = torch.arange(rows, device=projected.device)
+    back = position[:, None] - position[None, :]  # [T, T]
+    similarity = (query @ key.mT / math.sqrt(query.shape[-1])).masked_fill(back < 0, -math.inf)  # [B, heads, T, T]
+    # Not as a logarithm in a softmax, whose slope is infinite where the span ends.
+    weights = (similarity - similarity.amax(dim=-1, keepdim=True).detach()).exp() * soft_span(span.mT[..., None], back)
+    attended: Tensor = (weights / weights.sum(dim=-1, keepdim=True)) @ value
+    return attended.transpose(1, 2).reshape(batch, rows, -1)
 
 
 def soft_span(span: Tensor, back: Tensor, ramp: int = SPAN) -> Tensor:
@@ -186,9 +215,9 @@ class TPWNG(nn.Module):
 
         Returns:
             Anomaly logits ``[B, T]``, the logarithms of the class map ``[B, T, C]``, and what the classifier reads as
-            features ``[B, T, D]``.
+            features ``[B, T, D]``, zero past the length.
         """
-        features = self._encode(visual, length)
+        features = self._encode(visual, valid_rows(visual, length))
         logits = self.classifier(features).squeeze(-1)
         return Output(logits, log_class_map(logits, cosines(visual, text)), features, None)
 
@@ -212,7 +241,7 @@ class TPWNG(nn.Module):
         scaled = zero_to_one(of_class, held)
         labels = torch.zeros_like(to_texts[..., 0])
         labels[abnormal] = pseudo_labels(of_class.detach(), of_normal.detach(), held, self.threshold)
-        logits = self.classifier(self._encode(batch.visual, batch.length)).squeeze(-1)
+        logits = self.classifier(self._encode(batch.visual, valid)).squeeze(-1)
         losses = {
             "normal_rank": normal_rank(to_texts[normal], valid[normal]),
             "abnormal_rank": abnormal_rank(to_texts[abnormal], of_class, of_normal, batch.labels[abnormal], held),
@@ -238,11 +267,11 @@ class TPWNG(nn.Module):
         output: Tensor = self.evidence(torch.cat([normal.expand_as(evidence), evidence], dim=-1)) + normal
         return output
 
-    def _encode(self, visual: Tensor, length: Tensor) -> Tensor:
-        x = visual
+    def _encode(self, visual: Tensor, valid: Tensor) -> Tensor:
+        x = visual[valid]
         for block in self.blocks:
-            x = block(x, length)
-        return x
+            x = block(x, valid)
+        return padded(x, valid)
 
 
 def cosines(visual: Tensor, text: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from extract.base.errors import InputError
-from train.baselines.pieces import paired_halves, resample
+from train.baselines.pieces import padded, paired_halves, resample
 from train.windows import average_pieces
 
 
@@ -26,6 +26,18 @@ def test_pieces_cut_for_the_batch_are_kept_as_they_are() -> None:
     averaged = average_pieces(np.random.default_rng(0).standard_normal((90, 4), dtype=np.float32), 32)
     pieces = resample(torch.from_numpy(averaged)[None], torch.tensor([32]), 32)
     assert torch.equal(pieces[0], torch.from_numpy(averaged))
+
+
+def test_rows_taken_out_of_their_padding_go_back_to_their_places_with_their_gradients() -> None:
+    x = torch.randn(3, 5, 2, dtype=torch.float64, requires_grad=True)
+    valid = torch.arange(5) < torch.tensor([[5], [0], [2]])
+    back = padded(2 * x[valid], valid)
+    expected = torch.zeros(3, 5, 2, dtype=torch.float64)
+    for video, length in enumerate([5, 0, 2]):
+        expected[video, :length] = 2 * x[video, :length].detach()
+    assert torch.equal(back, expected)
+    back.sum().backward()
+    assert torch.equal(x.grad, 2.0 * valid[:, :, None].expand_as(x))
 
 
 def test_normal_and_abnormal_videos_are_found_wherever_they_stand() -> None:

@@ -174,10 +174,11 @@ def test_a_block_by_hand(ramp: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soft_span, "__defaults__", (ramp,))
     block = SpanBlock(DIM).eval()
     x = torch.randn(2, ROWS, DIM)
-    output = block(x, torch.tensor([9, 4])).detach().numpy()
+    valid = torch.arange(ROWS) < torch.tensor([[9], [4]])
+    output = block(x[valid], valid).detach().split([9, 4])
     for video, length in enumerate([9, 4]):
-        expected = plain_block(block, x[video].double().numpy(), length, ramp)
-        np.testing.assert_allclose(output[video], expected, rtol=1e-4, atol=1e-5)
+        expected = plain_block(block, x[video, :length].double().numpy(), length, ramp)
+        np.testing.assert_allclose(output[video].numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_span_of_all_rows_is_plain_causal_attention() -> None:
@@ -190,7 +191,8 @@ def test_a_span_of_all_rows_is_plain_causal_attention() -> None:
     query, key, value = (part.unflatten(-1, (4, -1)).transpose(1, 2) for part in block.project(rows).chunk(3, dim=-1))
     attended = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
     expected = x + block.out(attended.transpose(1, 2).flatten(2))
-    torch.testing.assert_close(block(x, torch.tensor([ROWS])), expected + block.mlp(expected), rtol=1e-4, atol=1e-5)
+    encoded = block(x[0], torch.ones(1, ROWS, dtype=torch.bool))
+    torch.testing.assert_close(encoded, (expected + block.mlp(expected))[0], rtol=1e-4, atol=1e-5)
 
 
 def plain_losses(network: TPWNG, batch: Batch, text: Tensor) -> dict[str, float]:
