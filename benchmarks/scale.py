@@ -25,7 +25,7 @@ from extract.base.precision import AUTO, PRECISIONS
 from train.methods import VADCLIP
 
 ROOT = Path(__file__).parent.parent
-VIDEOS = (8, 16, 32)
+VIDEOS = (4, 8, 16)
 SAMPLES = (64, 128, 256)
 FRAMES = (1_200_000, 2_400_000, 4_800_000)
 FRAMES_A_VIDEO = 3000

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-# As many test processes run as there are cores, and threads that wait for a core spin. Before torch is loaded, here
-# and in the commands that tests start.
+# More test processes run than there are cores, and threads that wait for one another spin on the cores of others unless
+# told not to: a step with two threads took three times as long. Before torch is loaded, here and in the commands that
+# tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # Folders of tests that run the pipeline whole, for minutes.
 LONG = ("workflow", "cluster", "faults")
