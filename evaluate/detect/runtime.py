@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from evaluate.detect.models import Tools
 from extract.base.errors import InputError
+from extract.base.packages import need_packages
 from extract.base.regular_file import check_regular
 from train.export import METADATA
 from train.export.session import open_session
@@ -102,8 +102,7 @@ def with_onnx(tools: Tools, scorer: Path, encoder: Path | None) -> Tools:
 
 
 def _open(path: Path, threads: int) -> tuple[Any, dict[str, Any]]:
-    if find_spec(RUNTIME) is None:
-        raise InputError(f"{path}: needs {RUNTIME}, which is not installed; pip install -r requirements-export.txt")
+    need_packages(str(path), [RUNTIME], "requirements-export.txt")
     try:
         check_regular(path)
         session = open_session(path, threads)

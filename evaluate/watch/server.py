@@ -12,7 +12,6 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from evaluate.pages import served_page
 from evaluate.pages.html import INDEX
 from evaluate.watch.board import Board
 from extract.base.errors import InputError
+from extract.base.packages import need_packages
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -52,9 +52,7 @@ def listen(address: str) -> socket.socket:
     Raises:
         InputError: If it is none, or cannot be taken, or a package is missing.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise InputError(f"--serve: needs {' and '.join(missing)}; pip install -r requirements-serve.txt")
+    need_packages("--serve", NEEDED, "requirements-serve.txt")
     found = ADDRESS.fullmatch(address)
     if found is None or int(found[2]) > 65535:
         raise InputError(f"--serve: {address!r} must be a port, 0 to 65535, or HOST:PORT")

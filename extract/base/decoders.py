@@ -1,8 +1,7 @@
 """What can decode the pictures of a video, by name; the pictures are the same to the bit."""
 
-from importlib.util import find_spec
-
 from extract.base.errors import InputError
+from extract.base.packages import need_packages
 
 LIBAV, DECORD = "libav", "decord"
 DECODERS = (LIBAV, DECORD)
@@ -19,5 +18,5 @@ def check_decoder(name: str) -> None:
     """
     if name not in DECODERS:
         raise InputError(f"decoder {name!r} must be one of {', '.join(DECODERS)}")
-    if name == DECORD and find_spec(DECORD) is None:
-        raise InputError(f"decoder {name}: the package decord2 is not installed; pip install -r requirements.txt")
+    if name == DECORD:
+        need_packages(f"decoder {name}", [DECORD], "requirements.txt")

@@ -17,7 +17,6 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from extract.base import command
 from extract.base.errors import InputError
 from extract.base.files import atomic_path
 from extract.base.help import command_parser
+from extract.base.packages import need_packages
 from train.export import METADATA
 from train.export.session import open_session
 
@@ -82,9 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(arguments.threads)
     checkpoint = load_for_scoring(arguments.checkpoint, torch.device("cpu"))
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise InputError(f"{', '.join(missing)}: not installed; pip install -r requirements-export.txt")
+    need_packages("--out", NEEDED, "requirements-export.txt")
     names, example = _windows(checkpoint)
     told = checkpoint.header.architecture.tells_classes
     outputs = ("anomaly", "classes") if told else ("anomaly",)

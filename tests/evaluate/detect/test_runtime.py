@@ -102,6 +102,6 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path, words: list[str], 
 def test_a_model_without_its_runtime_says_what_to_install(
     tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evaluate.detect.runtime.find_spec", lambda name: None)
+    monkeypatch.setattr("extract.base.packages.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"a\.onnx: needs onnxruntime, which is not installed; pip install -r req"):
         detect(checkpoint, tmp_path / "out", "--runtime", "onnx", "--onnx", str(tmp_path / "a.onnx"))

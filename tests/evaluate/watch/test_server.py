@@ -139,8 +139,10 @@ def test_an_address_that_cannot_be_served_is_named() -> None:
 
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evaluate.watch.server.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"needs starlette and uvicorn; pip install -r requirements-serve\.txt"):
+    monkeypatch.setattr("extract.base.packages.find_spec", lambda name: None)
+    with pytest.raises(
+        InputError, match=r"needs starlette, uvicorn, which are not installed; pip install -r requirements-se"
+    ):
         listen("0")
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from av.bitstream import BitStreamFilterContext
 
-from extract.base import decoders
 from extract.base.decoders import DECORD, check_decoder
 from extract.base.errors import InputError
 from extract.media import decode, decord_pictures
@@ -175,8 +174,8 @@ def test_decord_holds_every_picture_and_never_more_than_is_reckoned_with(tmp_pat
 
 def test_without_the_package_one_line_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     check_decoder(DECORD)
-    monkeypatch.setattr(decoders, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"decord2 is not installed; pip install -r requirements\.txt$"):
+    monkeypatch.setattr("extract.base.packages.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"decord, which is not installed; pip install -r requirements\.txt$"):
         check_decoder(DECORD)
     with pytest.raises(InputError, match="decoder 'opencv' must be one of libav, decord"):
         check_decoder("opencv")

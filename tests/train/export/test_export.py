@@ -46,8 +46,10 @@ def test_an_exported_model_scores_as_its_checkpoint_does(tmp_path: Path, model: 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_model(tmp_path / "model.safetensors", "vadclip")
-    monkeypatch.setattr("train.export.__main__.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"onnx, onnxscript, onnxruntime: not installed; pip install -r requirements-"):
+    monkeypatch.setattr("extract.base.packages.find_spec", lambda name: None)
+    with pytest.raises(
+        InputError, match=r"needs onnx, onnxscript, onnxruntime, which are not installed; pip install -r"
+    ):
         main([str(tmp_path / "model.safetensors"), "--out", str(tmp_path / "model.onnx")])
     with pytest.raises(InputError, match="--visual-weights and --encoder-out: give both or neither"):
         main(["c", "--out", "o", "--encoder-out", "e"])
