@@ -31,6 +31,7 @@ wildcard_constraints:
 
 
 onstart:
+    look_for_jobs_only_when_one_ends()
     # A scheduler may call a job finished that never ran: then no file of an earlier run may pass for its output.
     if not workflow.local_exec:
         refuse_auto_elsewhere()
