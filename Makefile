@@ -70,6 +70,7 @@ lint: .venv/.dev  ## style, types and the workflow, no test
 	mypy
 	snakefmt --check Snakefile config extract train evaluate
 	snakemake --lint
+	snakemake --lint --configfile config/demo.yaml
 
 # An environment of another Python, or one half made, is made anew; another is only brought to the pins.
 .venv/.complete: requirements.txt

@@ -108,6 +108,12 @@ def train_inputs(wildcards):
     )
 
 
+def study_inputs(wildcards):
+    """Give what a training run of the study reads."""
+    names = ("videos", "sound", "method", "control", "seed")
+    return spelling.sound_study_inputs(conf, *(wildcards[name] for name in names))
+
+
 def train_settings(inputs):
     """Give a function that spells how a training run is made that reads what ``inputs`` gives.
 

@@ -2,12 +2,6 @@
 STUDY = f"{WORK}/sound_study"
 
 
-def study_inputs(wildcards):
-    """Give what a training run of the study reads."""
-    names = ("videos", "sound", "method", "control", "seed")
-    return spelling.sound_study_inputs(conf, *(wildcards[name] for name in names))
-
-
 localrules:
     sound_study,
 
