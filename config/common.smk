@@ -63,12 +63,15 @@ def refuse_auto_elsewhere():
 
 
 def look_for_jobs_only_when_one_ends():
-    """Take away the limit of 100 started jobs a second that Snakemake has where none is asked for.
+    """Take away the limit of 100 started jobs a second that Snakemake has where no other is asked for.
 
-    To keep it, Snakemake 9 looks for jobs to start a second after every look. The end of a job is one more, so that
-    after 250 jobs it looks 250 times a second, and spends half a core on it. A limit that somebody asks for stays.
+    To keep it, Snakemake 9 looks for jobs to start a second after every look. The end of a job is one more look, so
+    that after 250 jobs it looks 250 times a second and spends half a core on it. With --immediate-submit no job ends,
+    and only the clock makes it look.
     """
-    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    asked, limit = workflow.scheduling_settings, workflow.scheduling_settings.max_jobs_per_timespan
+    if workflow.remote_execution_settings.immediate_submit or asked.max_jobs_per_second:
+        return
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
 

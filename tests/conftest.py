@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-# More test processes run than there are cores, and threads that wait for one another spin on the cores of others unless
-# told not to: a step with two threads took three times as long. Before torch is loaded, here and in the commands that
-# tests start.
+# Several test processes share the cores, and threads that wait for one another spin on the cores of others unless told
+# not to: a step with two threads took three times as long. Before torch is loaded, here and in the commands that tests
+# start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -20,7 +20,7 @@ LONG = ("workflow", "cluster", "faults")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest, so that of two test processes neither waits long for the other at the end."""
+    """Begin with the longest, so that no test process waits long for another at the end."""
     here = Path(__file__).parent
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONG)
 

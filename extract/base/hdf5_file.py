@@ -78,7 +78,7 @@ def member(group: h5py.Group, name: str, path: Path) -> h5py.Group | h5py.Datase
 
 
 def _storage_problem(dataset: h5py.Dataset, path: Path) -> str:
-    # A file of scores has thousands of data sets, and every property of h5py's asks the file once more.
+    # A file of scores has thousands of data sets, and h5py's properties fetch the settings of each anew every time.
     kind, shape, itemsize = dataset.id.get_create_plist(), dataset.shape, dataset.id.get_type().get_size()
     layout = kind.get_layout()
     if layout == h5py.h5d.VIRTUAL or kind.get_external_count():

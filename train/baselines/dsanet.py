@@ -52,9 +52,9 @@ Unknown: how many runs the reported figures are the mean of.
 
 Left out or changed:
 
-* ``consistency`` and the others are computed over the whole batch; only rows within a video's length are rebuilt, of
-  which ``consistency`` is the mean, and decoder blocks are computed again on the way back rather than kept. Neither
-  changes a figure.
+* All terms are computed over the whole batch.
+* Only rows within a video's length are rebuilt, since ``consistency`` reads no others; and to train, decoder blocks are
+  computed again on the way back rather than kept. No figure changes.
 * The cache of the released test, whose texts are those of its first call, is left out: texts are always fresh.
 * A weight that no output depends on (the distance graph's ``sigma``) does not exist.
 * Where e or b would be all zero, its sum is held above 1e-8 (ours).

@@ -36,7 +36,7 @@ def valid_rows(rows: Tensor, length: Tensor) -> Tensor:
 def padded(rows: Tensor, valid: Tensor) -> Tensor:
     """Put rows ``[N, D]``, taken out as ``x[valid]``, back to their places; gives ``[B, T, D]``, zero elsewhere.
 
-    Layers that look at one row at a time need no padding: of XD-Violence's rows two in five are.
+    Layers that look at one row at a time need no padding, which is two in five of XD-Violence's rows.
 
     Args:
         rows: ``[N, D]``, in the order of ``valid``.

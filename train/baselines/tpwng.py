@@ -42,7 +42,7 @@ Ours:
 * A video of several classes takes, row by row, the highest S among them.
 * Terms are means over the videos they speak of, ``classification`` over all valid rows.
 * The blocks normalise first; a span is read from a normalised row; there are no positions.
-* Weights of pairs of rows are computed again on the way back rather than kept, which changes no figure.
+* To train, weights of pairs of rows are computed again on the way back rather than kept, which changes no figure.
 * The class map gives abnormal classes score * softmax(S / 0.07), S with the plain texts, and normal the rest; the
   paper tells no classes. ``class_logits`` are its logarithms.
 
@@ -146,14 +146,12 @@ class SpanBlock(nn.Module):
         """
         rows = self.norm(x)
         span = padded(self.span(rows).sigmoid(), valid) * valid.sum(dim=1)[:, None, None]  # [B, T, heads]
-        # Four heads of every pair of rows: to keep them for the way back takes more memory than all else.
-        attended = checkpoint(
-            span_attention,
-            padded(self.project(rows), valid),
-            span,
-            use_reentrant=False,
-            preserve_rng_state=False,
-        )
+        projected = padded(self.project(rows), valid)  # [B, T, 3D]
+        if self.training:
+            # Four heads of every pair of rows: to keep them for the way back takes more memory than all else.
+            attended = checkpoint(span_attention, projected, span, use_reentrant=False, preserve_rng_state=False)
+        else:
+            attended = span_attention(projected, span)
         x = x + self.dropout(self.out(attended[valid]))
         output: Tensor = x + self.dropout(self.mlp(x))
         return output

@@ -35,7 +35,7 @@ Left out or changed:
 * Videos longer than the reader's window are averaged into its rows first, and those into the 200 pieces.
 * Every crop is a video of its own; the released code, given several crops, averages over them, as ``scoring_crop: all``
   does to score.
-* Both blocks are computed again on the way back rather than kept, which changes no figure.
+* To train, both blocks are computed again on the way back rather than kept, which changes no figure.
 * Long videos are scored in windows, the released code's as a whole. Rows past a window's length are zero before the
   convolution, and neither attention reads nor counts them.
 """
@@ -233,7 +233,7 @@ class URDMU(nn.Module):
         valid = valid_rows(rows, length)
         x = F.relu(self.embedding(rows.masked_fill(~valid[:, :, None], 0.0).mT)).mT  # [B, T, 512]
         for block in self.blocks:
-            x = checkpoint(block, x, valid, use_reentrant=False)
+            x = checkpoint(block, x, valid, use_reentrant=False) if self.training else block(x, valid)
         return x
 
     def _score(self, features: Tensor, code: Tensor) -> Tensor:

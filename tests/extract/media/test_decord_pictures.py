@@ -175,7 +175,7 @@ def test_decord_holds_every_picture_and_never_more_than_is_reckoned_with(tmp_pat
 def test_without_the_package_one_line_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     check_decoder(DECORD)
     monkeypatch.setattr("extract.base.packages.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"decord, which is not installed; pip install -r requirements\.txt$"):
+    with pytest.raises(InputError, match=r"decord2, which is not installed; pip install -r requirements\.txt$"):
         check_decoder(DECORD)
     with pytest.raises(InputError, match="decoder 'opencv' must be one of libav, decord"):
         check_decoder("opencv")

@@ -115,6 +115,25 @@ def test_the_settings_say_what_a_network_is(model: str) -> None:
     assert torch.equal(output.anomaly_logits, other.anomaly_logits) is not architecture.reads_audio
 
 
+@pytest.mark.parametrize("network_class", [dsanet.DSANet, tpwng.TPWNG, ur_dmu.URDMU])
+def test_what_is_computed_again_changes_neither_gradients_nor_draws(
+    network_class: type[nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, found = paired_batch([5, 40, 17, 33], 40), []
+    for kept in (False, True):
+        if kept:
+            module = sys.modules[network_class.__module__]
+            monkeypatch.setattr(module, "checkpoint", lambda function, *arguments, **settings: function(*arguments))
+        torch.manual_seed(1)
+        network = build(network_class).train()
+        losses_of(network, batch)["total"].backward()  # type: ignore[no-untyped-call]
+        found.append(([parameter.grad for parameter in network.parameters()], torch.get_rng_state()))
+    (again, state), (expected, expected_state) = found
+    assert torch.equal(state, expected_state)
+    for ours, theirs in zip(again, expected, strict=True):
+        assert (ours is None and theirs is None) or torch.equal(ours, theirs)
+
+
 @every_network
 def test_the_docstring_tells_the_number_of_parameters(network_class: type[nn.Module]) -> None:
     documented = re.search(r"^Parameters(.*?)^[A-Z]", sys.modules[network_class.__module__].__doc__ or "", re.M | re.S)
