@@ -69,10 +69,8 @@ def look_for_jobs_only_when_one_ends():
     that after 250 jobs it looks 250 times a second and spends half a core on it. With --immediate-submit no job ends,
     and only the clock makes it look.
     """
-    asked, limit = (
-        workflow.scheduling_settings,
-        workflow.scheduling_settings.max_jobs_per_timespan,
-    )
+    asked = workflow.scheduling_settings
+    limit = asked.max_jobs_per_timespan
     if workflow.remote_execution_settings.immediate_submit or asked.max_jobs_per_second:
         return
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
