@@ -349,12 +349,11 @@ class Configuration:
         return [f"{where}/metrics/{name}/{run}.json" for name in self.models_in(table) for run in self.runs_of(name)]
 
     def scores_of_controls(self) -> list[tuple[str, str, str]]:
-        """Name the scores of every trained model of Table 1, control and seed, as (model, control, file)."""
+        """Name the scores of every trained model of Tables 1 and 2, control and seed, as (model, control, file)."""
         return [
             (name, control, f"{self.work}/scores/{name}/{control}/seed{seed}.h5")
             for name in self.trained
-            if 1 in self.models[name].rows
-            if not self.models[name].untrained
+            if {1, 2} & self.models[name].rows.keys() and not self.models[name].untrained
             for control in CONTROLS
             for seed in self.learning_seeds
         ]
