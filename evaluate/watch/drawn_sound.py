@@ -69,7 +69,7 @@ class DrawnSound:
                 return
             self._given, self._waiting = self._waiting, deque()
             clips = [(clip.path, clip.seconds) for clip in self._given]
-            self._worker = Worker(Task(0, draw, (clips,)))
+            self._worker = Worker(Task(0, draw, (clips, NICENESS)))
             self._since = monotonic()
         while self._worker is not None and self._worker.connection.poll():
             message = self._worker.read()
@@ -102,9 +102,9 @@ class DrawnSound:
         self._given.clear()
 
 
-def draw(outbox: Outbox, clips: Sequence[tuple[Path, float]]) -> None:
+def draw(outbox: Outbox, clips: Sequence[tuple[Path, float]], niceness: int) -> None:
     """Say ``drawn`` (array of an address's letters, none where there is no sound) of each. Runs in a worker process."""
-    os.nice(NICENESS)
+    os.nice(niceness)
 
     from evaluate.pages.pictures import sound_of
 

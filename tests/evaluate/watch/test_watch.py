@@ -320,7 +320,8 @@ def test_three_cameras_for_a_minute_one_of_them_lost_and_found_again(
             _wait(lambda: len(events(out / "front", "ends")) >= 2, watch)
             grown = psutil.Process(watch.pid).memory_info().rss - memory
             drawn = out / "front" / f"{events(out / 'front', 'clip')[0]['event']}.html"
-            _wait(lambda: 'id="sound"' in drawn.read_text(encoding="utf-8"), watch)
+            # Librosa is compiled when it is first used.
+            _wait(lambda: 'id="sound"' in drawn.read_text(encoding="utf-8"), watch, seconds=300)
             watch.send_signal(signal.SIGTERM)
             assert watch.wait(120) == 0
     log.seek(0)
