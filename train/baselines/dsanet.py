@@ -52,9 +52,8 @@ Unknown: how many runs the reported figures are the mean of.
 
 Left out or changed:
 
-* All terms are computed over the whole batch.
-* Only rows within a video's length are rebuilt, since ``consistency`` reads no others; and to train, decoder blocks are
-  computed again on the way back rather than kept. No figure changes.
+* ``consistency`` and the others are computed over the whole batch; decoder blocks are computed again on the way back
+  rather than kept, which changes no figure.
 * The cache of the released test, whose texts are those of its first call, is left out: texts are always fresh.
 * A weight that no output depends on (the distance graph's ``sigma``) does not exist.
 * Where e or b would be all zero, its sum is held above 1e-8 (ours).
@@ -71,7 +70,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from train.baselines.pieces import padded, valid_rows
+from train.baselines.pieces import valid_rows
 from train.model.branches import TEMPERATURE, DualBranch, Output
 from train.model.clip_text import ClipTextEncoder, prompt_tokens
 from train.model.layers import QuickGeluMLP
@@ -243,12 +242,12 @@ class Rebuilding(nn.Module):
         self.scale = nn.Parameter(torch.ones(HEADS, 1, 1))
         self.mlp = _mlp(dim)
 
-    def forward(self, x: Tensor, prototypes: Tensor, valid: Tensor) -> Tensor:
-        """Map rows ``[N, D]``, those ``valid`` of ``[B, T]``, to the same shape by prototypes ``[B, P, D]``."""
-        query = F.normalize(_heads(padded(self.query(self.norm(x)), valid)), dim=-1)  # [B, heads, T, d]
+    def forward(self, x: Tensor, prototypes: Tensor) -> Tensor:
+        """Map ``[B, T, D]`` to the same shape by prototypes ``[B, P, D]``."""
+        query = F.normalize(_heads(self.query(self.norm(x))), dim=-1)  # [B, heads, T, d]
         key, value = (_heads(part) for part in self.key_value(self.norm(prototypes)).chunk(2, dim=-1))
         weights = F.relu(query @ F.normalize(key, dim=-1).mT * self.scale)  # [B, heads, T, P]
-        x = self.out((weights @ value).transpose(1, 2).flatten(2)[valid])
+        x = self.out((weights @ value).transpose(1, 2).flatten(2))
         output: Tensor = x + self.mlp(x)
         return output
 
@@ -268,23 +267,22 @@ class Normality(nn.Module):
         self.decoder = nn.ModuleList(Rebuilding(dim) for _ in range(BLOCKS))
         self.apply(_small_weights)
 
-    def forward(self, features: Tensor, chosen: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Rebuild a batch.
 
         Args:
             features: V ``[B, T, D]``.
             chosen: The rows held for normal ``[B, T]`` bool.
-            valid: The rows to rebuild ``[B, T]`` bool.
 
         Returns:
-            The rebuilt rows ``[N, D]``, and the cosine of every row, without its gradient, with the prototype nearest
-            to it ``[B, T]``.
+            The rebuilt rows ``[B, T, D]``, and the cosine of every row, without its gradient, with the prototype
+            nearest to it ``[B, T]``.
         """
         read = features.detach()
         prototypes = self.aggregation(self.prototypes.expand(len(features), -1, -1), read, chosen)  # [B, P, D]
-        x = self.bottleneck(features[valid])
+        x = self.bottleneck(features)
         for block in self.decoder:
-            x = checkpoint(block, x, prototypes, valid, use_reentrant=False)
+            x = checkpoint(block, x, prototypes, use_reentrant=False)
         nearest = (F.normalize(read, dim=-1) @ F.normalize(prototypes, dim=-1).mT).max(dim=-1).values
         return x, nearest
 
@@ -375,8 +373,8 @@ class DSANet(nn.Module):
             part_logits(features, weights, text) for weights in event_weights(scores, read, self.form)
         )  # [B, C] each
         chosen = least_suspicious(scores, read)
-        rebuilt, nearest = self.normality(features, chosen, valid)
-        deviation = (1 - F.cosine_similarity(features[valid], rebuilt, dim=-1)) / 2  # [N]
+        rebuilt, nearest = self.normality(features, chosen)
+        deviation = (1 - F.cosine_similarity(features, rebuilt, dim=-1)) / 2  # [B, T]
         labels = batch.labels / batch.labels.sum(dim=-1, keepdim=True)
         losses = {
             "classification": classification_loss(anomaly_logits, batch.labels, batch.length),
@@ -384,7 +382,7 @@ class DSANet(nn.Module):
             "text_separation": text_separation_loss(text),
             "event": mil_align(event, smooth(labels)),
             "background": mil_align(background, background_target(background)),
-            "consistency": (scores[valid] - deviation).square().mean(),
+            "consistency": _mean((scores - deviation).square(), valid),
             "compactness": _mean(1 - nearest, chosen),
         }
         total = sum(losses.values(), start=(self.preset.alignment_weight - 1) * losses["alignment"])

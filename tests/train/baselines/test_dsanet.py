@@ -307,7 +307,7 @@ def test_a_row_and_its_rebuilding_that_disagree_with_the_score_cost_their_square
         monkeypatch.setattr(
             net.branches, "forward", lambda *_, at=logit: (torch.full((1, ROWS), at), torch.zeros(1, ROWS, 3))
         )
-        monkeypatch.setattr(net.normality, "forward", lambda *_, made=rebuilt: (made[0], torch.zeros(1, ROWS)))
+        monkeypatch.setattr(net.normality, "forward", lambda *_, made=rebuilt: (made, torch.zeros(1, ROWS)))
         assert net.losses(batch, texts())["consistency"].item() == pytest.approx(loss, abs=1e-6)
 
 
@@ -319,8 +319,7 @@ def test_compactness_looks_at_the_nearest_prototype(monkeypatch: pytest.MonkeyPa
     at = [cosine * row + math.sqrt(1 - cosine**2) * across for cosine in (0.2, 0.9)]
     for prototypes, distance in ((torch.stack(at), 0.1), (torch.stack([at[0], 3 * row]), 0.0)):
         monkeypatch.setattr(branch.aggregation, "forward", lambda *_, made=prototypes: made[None])
-        whole = torch.ones(1, 1, dtype=torch.bool)
-        nearest = branch(row[None, None], whole, whole)[1]
+        nearest = branch(row[None, None], torch.ones(1, 1, dtype=torch.bool))[1]
         assert (1 - nearest).item() == pytest.approx(distance, abs=1e-6)
 
 
@@ -369,8 +368,7 @@ def test_a_decoder_that_asks_nothing_gives_the_same_row_everywhere() -> None:
     with torch.no_grad():
         for block in branch.decoder:
             block.query.weight.zero_()
-    whole = torch.ones(2, 6, dtype=torch.bool)
-    rebuilt = branch(torch.randn(2, 6, DIM), whole, whole)[0].unflatten(0, (2, 6))
+    rebuilt, _ = branch(torch.randn(2, 6, DIM), torch.ones(2, 6, dtype=torch.bool))
     torch.testing.assert_close(rebuilt, rebuilt[:, :1].expand_as(rebuilt))
 
 
