@@ -71,9 +71,12 @@ def look_for_jobs_only_when_one_ends():
     """
     asked = workflow.scheduling_settings
     limit = asked.max_jobs_per_timespan
-    if workflow.remote_execution_settings.immediate_submit or asked.max_jobs_per_second:
-        return
-    if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+    is_default = limit is not None and (limit.max_jobs, limit.timespan) == (100, 1)
+    if (
+        is_default
+        and not asked.max_jobs_per_second
+        and not workflow.remote_execution_settings.immediate_submit
+    ):
         workflow.scheduler.job_rate_limiter = None
 
 

@@ -99,7 +99,7 @@ class ClipImageEncoder:
 
     Args:
         model: From ``load_clip``; it is copied.
-        batch: Images a call. More fill a GPU better; a CPU is as fast with 2, of which short videos waste less.
+        batch: Images a call. More fill a GPU better; a CPU is nearly as fast with 2, of which short videos waste less.
         precision: ``fp32``, or ``bf16``: about three times as fast, with features off by about 1 percent.
         device: Where to compute.
         encoder: Name of the model.

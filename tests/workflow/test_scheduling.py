@@ -8,7 +8,7 @@ import pytest
 from tests.cluster.tiny import tiny_project
 from tests.workflow.project import snakemake
 
-# Jobs that take no time of their own, beside the pipeline's, and an account of the looks.
+# Jobs of a second each, beside the pipeline's, and an account of the looks.
 WATCHED = """
 include: "Snakefile"
 
