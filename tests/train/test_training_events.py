@@ -1,5 +1,6 @@
 """From TensorBoard's events to the CSV that drawings read."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,15 @@ from train.curves import main
 
 def report(folder: Path, first: int, losses: list[float], **others: float) -> None:
     """Report epochs from ``first`` on, as the trainer does after a start or a resumption."""
+    started = len(list(folder.glob("events.*")))
     with SummaryWriter(str(folder), purge_step=first) as writer:
         for epoch, loss in enumerate(losses, start=first):
             for name, value in {"total": loss, **others}.items():
                 writer.add_scalar(name, value, epoch)
+    # Event files are read in the order of their names: the second of the start, then a number that sorts 10 before 9.
+    # No two starts of a trainer fall in one second; here they do.
+    (fresh,) = folder.glob(f"events.*.{os.getpid()}.*")
+    fresh.rename(folder / f"events.out.tfevents.{1_700_000_000 + started}.started.one.by.one")
 
 
 def written(folder: Path) -> list[str]:
