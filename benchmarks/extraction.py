@@ -60,11 +60,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise InputError(f"--{name} must be at least 1")
     import torch
 
+    from extract.base.allocator import keep_freed_memory
     from extract.base.precision import AUTO, resolve
     from extract.encoders.clip import ClipImageEncoder, load_clip
     from extract.media.reading import read_timeline
 
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
     model, _ = load_clip("random:0")
     exact = ClipImageEncoder(model, batch=1, precision="fp32", device=torch.device("cpu"))
     precision = resolve(AUTO, "cpu")

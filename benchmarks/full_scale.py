@@ -53,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
+    from extract.base.allocator import keep_freed_memory
     from extract.base.device import exact_arithmetic, take_device
-    from train.allocator import keep_freed_memory
     from train.learner import build_learner
     from train.samples import Split
     from train.settings import Architecture, Recipe

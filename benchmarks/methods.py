@@ -104,9 +104,9 @@ def measure(architecture: Mapping[str, Any], settings: Recipe, shards: Path, ste
     """
     import torch
 
+    from extract.base.allocator import keep_freed_memory
     from extract.base.device import exact_arithmetic
     from extract.datasets import XD
-    from train.allocator import keep_freed_memory
     from train.learner import build_learner
     from train.loop import build_optimizer, train_step
     from train.samples import Split, TrainingSamples, paired_order, shuffled_order

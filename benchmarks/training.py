@@ -103,8 +103,8 @@ def measure_steps(task: Task) -> dict[str, Any]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    from extract.base.allocator import keep_freed_memory
     from extract.datasets import XD
-    from train.allocator import keep_freed_memory
     from train.learner import Learner, build_learner
     from train.settings import Recipe
 

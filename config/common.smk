@@ -115,6 +115,15 @@ def train_inputs(wildcards):
     )
 
 
+def in_a_chain(wildcards):
+    """Say whether a training waits for another or another for it: those begin first, since a chain takes longest."""
+    teachers = {method.teacher for method in conf.models.values()} - {None}
+    return int(
+        wildcards.method in teachers
+        or conf.models[wildcards.method].teacher is not None
+    )
+
+
 def study_inputs(wildcards):
     """Give what a training run of the study reads."""
     names = ("videos", "sound", "method", "control", "seed")

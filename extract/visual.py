@@ -95,12 +95,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     from extract import workfile
+    from extract.base.allocator import keep_freed_memory
     from extract.base.device import take_device
     from extract.base.progress import track
     from extract.encoders.clip import ClipImageEncoder, load_clip, picture_rule
     from extract.video_features import extract_videos
 
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
     device = take_device(arguments.device, arguments.threads)
     warn_if_emulated(settings.precision, device.type)
     rule = picture_rule(named.name, arguments.weights)

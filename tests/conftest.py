@@ -35,7 +35,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def memory_given_back() -> Iterator[None]:
-    """Give memory back after a file of tests, since training asks the C library to keep it (``train.allocator``)."""
+    """Give memory back after a file of tests: commands ask the C library to keep it (``extract.base.allocator``)."""
     yield
     gc.collect()
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):

@@ -17,6 +17,7 @@ rule train:
     wildcard_constraints:
         method=one_of(conf.trained),
         control="trained|untrained|shuffled",
+    priority: in_a_chain
     conda:
         "../envs/train.yaml"
     threads: conf.train_threads

@@ -117,8 +117,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     import torch
 
+    from extract.base.allocator import keep_freed_memory
     from extract.base.device import exact_arithmetic, take_device
-    from train.allocator import keep_freed_memory
     from train.checkpoint import Header, TrainedOn, save_checkpoint
     from train.learner import build_learner, checkpoint_tensors
     from train.loop import train

@@ -125,9 +125,11 @@ def ready_tools(arguments: argparse.Namespace, label: str, **more: Any) -> Tools
     import torch
 
     from evaluate.detect.models import Choice, load_tools
+    from extract.base.allocator import keep_freed_memory
     from extract.base.device import take_device
 
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
     choice = Choice(
         checkpoint=arguments.checkpoint,
         student=arguments.student,

@@ -99,6 +99,7 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
 
     from extract.audit.diagnosis import diagnose
     from extract.audit.features import Recomputer
+    from extract.base.allocator import keep_freed_memory
     from extract.base.device import take_device
     from extract.catalog import read_catalog
     from extract.encoders.clip import load_clip
@@ -106,6 +107,7 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
     from extract.image_models import ENCODER
 
     torch.set_num_threads(arguments.threads)
+    keep_freed_memory()
     paths = {
         video.video_id: Path(video.path)
         for video in read_catalog(arguments.catalog)

@@ -36,7 +36,7 @@ HALF = replace(FULL, precision="bf16")
 
 @pytest.fixture(autouse=True)
 def few_videos_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.step.VIDEOS_AT_ONCE", VIDEOS_AT_ONCE)
+    monkeypatch.setattr("train.step.ROWS_AT_ONCE", VIDEOS_AT_ONCE * SNIPPETS)
 
 
 def random_batch() -> Batch:

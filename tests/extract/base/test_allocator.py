@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import resource, sys
 import numpy as np
-from train.allocator import keep_freed_memory
+from extract.base.allocator import keep_freed_memory
 
 if sys.argv[1] == "kept":
     keep_freed_memory()
