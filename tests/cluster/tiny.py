@@ -51,7 +51,8 @@ def tiny_project(folder: Path, device: str) -> Path:
         "shards": {"train": 1, "test": 1},
         "device": device,
         # The jobs' machine may be another one than this, so that auto is refused.
-        "visual": demo["visual"] | {"encoder": SMALL_ENCODER, "precision": QUICK},
+        # Two threads, so that its second attempt asks for what no training does.
+        "visual": demo["visual"] | {"encoder": SMALL_ENCODER, "precision": QUICK, "threads": 2},
         "figure4": None,
     }
     write_config(folder, change, name="tiny")
