@@ -32,10 +32,10 @@ baselines: .venv/.complete  ## the same of the other authors' methods
 	python -m evaluate.show results/demo_baselines_table1.csv results/demo_baselines_table2.csv results/demo_baselines_learning.csv \
 		--next "your own videos: see README.md"
 
-# Whole files of tests to each of four processes, twice what the smallest machine has of cores: many wait for a clock, a
+# Whole files of tests to each of three processes, one more than the smallest machine has cores: many wait for a clock, a
 # camera or a subprocess.
 test: lint  ## lint, type checks and all tests (the slow suites only as a sample)
-	python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Every case of the matrices of which `make test` takes a sample.
 slow: .venv/.dev  ## the slow suites whole

@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("benchmarks.extraction", __doc__, writes="--out (JSON)")
     parser.add_argument("--videos", type=int, default=3, help="files to generate")
-    parser.add_argument("--seconds", type=int, default=40, help="length of each")
+    parser.add_argument("--seconds", type=int, default=24, help="length of each")
     parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--workers", type=int, default=2, help="decoding processes")

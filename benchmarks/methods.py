@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--configuration", type=Path, default=Path("config/config.yaml"), help="whose methods and recipes"
     )
-    parser.add_argument("--steps", type=int, default=2, help="steps to time, after one that is not")
+    parser.add_argument("--steps", type=int, default=1, help="steps to time, after one that is not")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument(
         "--only", nargs="*", default=[], metavar="NAME", help="these methods beside the teacher; else all"

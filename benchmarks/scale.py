@@ -25,8 +25,8 @@ from extract.base.precision import AUTO, PRECISIONS
 from train.methods import VADCLIP
 
 ROOT = Path(__file__).parent.parent
-VIDEOS = (4, 8, 16)
-SAMPLES = (64, 128, 256)
+VIDEOS = (3, 6, 12)
+SAMPLES = (48, 96, 192)
 FRAMES = (1_200_000, 2_400_000, 4_800_000)
 FRAMES_A_VIDEO = 3000
 # Half a minute of video gives more snippets than the network takes, so that all samples are of one size.

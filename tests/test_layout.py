@@ -1,6 +1,7 @@
 """The house: rooms of at most 25 modules, imports that run downwards, and no two modules that import each other."""
 
 import ast
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -52,6 +53,7 @@ BELOW = {
 }
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Name the modules of the packages; a package's ``__init__`` bears the package's name."""
     return {
