@@ -48,7 +48,7 @@ faults: .venv/.dev  ## kills, damaged files and broken media at full size
 	python -m tests.faults.media --count 1000 --seed 0 --out results/faults/media.json
 	python -m pytest tests/faults
 
-# How fast, against what the hardware reaches in the same run: some ten minutes on an otherwise idle machine.
+# How fast, against what the hardware reaches in the same run: some twenty minutes on an otherwise idle machine.
 bench: .venv/.dev  ## how fast, against what the hardware reaches
 	python -m benchmarks.startup --out $(BENCH)/startup.json
 	python -m benchmarks.evaluation --out $(BENCH)/evaluation.json
