@@ -1,7 +1,7 @@
 """``python -m benchmarks.methods``: what an epoch of every method costs at XD-Violence's size.
 
-Every method that a configuration trains takes a few steps by its own recipe, on simulated shards, in a process of its
-own; an epoch is extrapolated from the fastest of them. The target of each is what the teacher takes.
+Every method that a configuration trains takes two steps or more by its own recipe, on simulated shards, in a process of
+its own; an epoch is extrapolated from the fastest but the first. The target of each is what the teacher takes.
 """
 
 import argparse

@@ -117,11 +117,10 @@ def train_inputs(wildcards):
 
 def in_a_chain(wildcards):
     """Say whether a training waits for another or another for it: those begin first, since a chain takes longest."""
-    teachers = {method.teacher for method in conf.models.values()} - {None}
-    return int(
-        wildcards.method in teachers
-        or conf.models[wildcards.method].teacher is not None
-    )
+    chains = [
+        (name, method.teacher) for name, method in conf.models.items() if method.teacher
+    ]
+    return int(any(wildcards.method in chain for chain in chains))
 
 
 def study_inputs(wildcards):

@@ -15,25 +15,14 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# Folders of tests that run the pipeline whole, for minutes, and of which many wait more than they compute.
-LONG = ("cluster", "workflow", "faults")
+# Folders of tests that run the pipeline whole, for minutes.
+LONG = ("workflow", "cluster", "faults")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the files of long tests over the first half of the others.
-
-    Side by side they would leave the cores idle, and at the end the test processes would wait for the last of them.
-    """
+    """Begin with the longest, so that no test process waits long for another at the end."""
     here = Path(__file__).parent
-    files: dict[str, list[Path]] = {folder: [] for folder in (*LONG, "")}
-    for path in dict.fromkeys(item.path for item in items):
-        folder = path.relative_to(here).parts[0]
-        files[folder if folder in LONG else ""].append(path)
-    others, long = files[""], [path for folder in LONG for path in files[folder]]
-    # A file's place is its share of what there is of its kind.
-    place = {path: number / len(others) for number, path in enumerate(others)}
-    place |= {path: number / len(long) / 2 for number, path in enumerate(long)}
-    items.sort(key=lambda item: place[item.path])
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in LONG)
 
 
 @pytest.fixture(autouse=True)

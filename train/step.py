@@ -68,8 +68,7 @@ def add_gradients(learner: Learner, batch: Batch, recipe: Recipe, teacher: Check
     text = learner.text()  # [C, D]
     shared = text.detach().requires_grad_()
     sums: dict[str, Tensor] = {}
-    at_once = max(1, ROWS_AT_ONCE // batch.visual.shape[1]) if batch.visual.device.type == "cpu" else videos
-    for part in _parts(batch, at_once):
+    for part in _parts(batch):
         share = len(part.length) / videos
         losses = _video_losses(learner, part, shared, recipe, teacher)
         (share * losses["total"]).backward()  # type: ignore[no-untyped-call]
@@ -80,9 +79,11 @@ def add_gradients(learner: Learner, batch: Batch, recipe: Recipe, teacher: Check
     return sums | {"text_separation": separation.detach(), "total": sums["total"] + weighted.detach()}
 
 
-def _parts(batch: Batch, videos: int) -> Iterator[Batch]:
-    for start in range(0, len(batch.length), videos):
-        yield Batch(*(tensor[start : start + videos] for tensor in batch))
+def _parts(batch: Batch) -> Iterator[Batch]:
+    videos, rows = batch.visual.shape[:2]
+    at_once = max(1, ROWS_AT_ONCE // rows) if batch.visual.device.type == "cpu" else videos
+    for start in range(0, videos, at_once):
+        yield Batch(*(tensor[start : start + at_once] for tensor in batch))
 
 
 def _video_losses(

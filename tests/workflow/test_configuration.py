@@ -36,6 +36,9 @@ def test_the_demo_is_planned_from_generation_to_both_tables(project: Path) -> No
         "table": 2,
         "total": 44,
     }
+    # A student waits for its teacher; VadCLIP's trainings, for which nothing waits, come after both.
+    first = re.findall(r"method=(\w+), control=trained, seed=\d\n    priority: 1$", done.stdout, re.MULTILINE)
+    assert sorted(first) == ["student"] * 3 + ["teacher"] * 3
 
 
 def test_without_the_videos_one_message_says_what_where_and_how_else(project: Path) -> None:

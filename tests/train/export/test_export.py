@@ -46,7 +46,7 @@ def test_an_exported_model_scores_as_its_checkpoint_does(tmp_path: Path, model: 
         np.testing.assert_allclose(classes[valid], output.class_logits.softmax(-1).numpy()[valid], atol=1e-4)
 
 
-@pytest.mark.parametrize("model", ["tpwng", "ur_dmu"])
+@pytest.mark.parametrize("model", ["dsanet", "tpwng", "ur_dmu"])
 def test_what_is_computed_again_to_train_is_exported_as_it_scores(model: str) -> None:
     network = build_network(Architecture(model, max_snippets=16, window=16), 7).eval()
     given = torch.randn(2, 16, 512), torch.randn(2, 16, 512), torch.tensor([16, 9]), torch.randn(7, 512)
