@@ -11,7 +11,7 @@ import yaml
 
 from tests.extract.made_videos import click_track, numbered, write_video
 from tests.machine import QUICK
-from tests.workflow.project import SMALL_ENCODER, copy_project, write_config
+from tests.workflow.project import SMALLEST, copy_project, write_config
 
 TABLE = "results/tiny_table1.csv"
 # Slurm's plugin slows every `snakemake -n` where no controller answers, so .ci/run installs the plugins apart.
@@ -52,7 +52,7 @@ def tiny_project(folder: Path, device: str) -> Path:
         "device": device,
         # The jobs' machine may be another one than this, so that auto is refused.
         # Two threads, so that its second attempt asks for what no training does.
-        "visual": demo["visual"] | {"encoder": SMALL_ENCODER, "precision": QUICK, "threads": 2},
+        "visual": demo["visual"] | SMALLEST | {"precision": QUICK, "threads": 2},
         "figure4": None,
     }
     write_config(folder, change, name="tiny")

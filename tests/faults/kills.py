@@ -25,7 +25,7 @@ from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.check import check
 from extract.workfile import WorkFile, load_partial
-from tests.faults.small_run import TABLE, WORK, kill_group, make_project, make_videos, start, unlock_if_asked
+from tests.faults.small_run import REAL, TABLE, WORK, kill_group, make_project, make_videos, start, unlock_if_asked
 
 # In the order in which they come: what shows that a step has begun, and that it has finished a video or an epoch.
 BEGUN = {step: f"logs/{step}/*.log" for step in ("visual", "audio", "train", "score")}
@@ -103,26 +103,34 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(1)
 
 
-def run_lives(work: Path, out: Path, kills: int, seed: int) -> dict[str, Any]:
-    """Run the harness and give the report that it has written."""
-    whole = undisturbed(work)
+def run_lives(work: Path, out: Path, kills: int, seed: int, python: Path = REAL) -> dict[str, Any]:
+    """Run the harness and give the report that it has written.
+
+    Args:
+        work: Folder to run in.
+        out: JSON to write after every life.
+        kills: How many.
+        seed: Decides the moments.
+        python: Folder whose ``python`` the rules take.
+    """
+    whole = undisturbed(work, python)
     seconds = durations(whole)
     lives = _lived(out, seed)
     while (left := kills - sum(len(life.kills) for life in lives)) > 0:
         chance = random.Random(f"{seed}-{len(lives)}")
         plan = planned_kills(chance, min(left, KILLS_A_LIFE), seconds)
-        lives.append(live(work, whole, plan))
+        lives.append(live(work, whole, plan, python))
         _write(out, seed, lives)
     return _write(out, seed, lives)
 
 
-def undisturbed(work: Path) -> Path:
+def undisturbed(work: Path, python: Path = REAL) -> Path:
     """Give the project of the run that nothing disturbs, made when it is not there yet."""
     whole = work / "whole"
     if not (whole / TABLE).exists():
         shutil.rmtree(work, ignore_errors=True)
         data = make_videos(work / "videos")
-        process = start(make_project(whole, data))
+        process = start(make_project(whole, data), python)
         if process.wait(LONGEST_SECONDS):
             raise RuntimeError((whole / "run.log").read_text(encoding="utf-8"))
     return whole
@@ -151,7 +159,7 @@ def planned_kills(chance: random.Random, number: int, seconds: dict[str, float])
     return kills
 
 
-def live(work: Path, whole: Path, plan: Sequence[Kill]) -> Life:
+def live(work: Path, whole: Path, plan: Sequence[Kill], python: Path = REAL) -> Life:
     """Live one life; kills whose moment never came are not in it."""
     folder = work / "killed"
     shutil.rmtree(folder, ignore_errors=True)
@@ -159,10 +167,10 @@ def live(work: Path, whole: Path, plan: Sequence[Kill]) -> Life:
     life = Life([])
     previous: Progress | None = None
     for kill in plan:
-        process = start(folder)
+        process = start(folder, python)
         if not _wait_for(folder, process, kill):
             break
-        kill_group(process)
+        kill_group(process, folder)
         before = progress(folder)
         kill.videos, kill.epochs = len(before.videos), before.epochs
         kill.problems += broken_files(folder)
@@ -172,7 +180,7 @@ def live(work: Path, whole: Path, plan: Sequence[Kill]) -> Life:
         life.kills.append(kill)
         unlock_if_asked(folder)
     else:
-        process = start(folder)
+        process = start(folder, python)
     if process.wait(LONGEST_SECONDS):
         life.problems.append((folder / "run.log").read_text(encoding="utf-8")[-3000:])
     if previous:

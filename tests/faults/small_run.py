@@ -5,16 +5,18 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
 
-from tests.workflow.project import SMALL_ENCODER, copy_project, run, snakemake, write_config
+from tests.workflow.project import SMALLEST, copy_project, run, snakemake, write_config
 
 NAME = "small"
 TABLE = f"results/{NAME}_table1.csv"
 WORK = f"work/{NAME}"
 CONFIG = f"config/{NAME}.yaml"
+REAL = Path(sys.executable).parent
 COMMAND = ("snakemake", "--cores", "2", "--configfile", CONFIG, "--", TABLE)
 
 
@@ -42,7 +44,7 @@ def make_project(folder: Path, data: Path, *, epochs: int = 4) -> Path:
             "test": str(data / "test"),
             "annotations": str(data / "annotations_multiclasses.txt"),
         },
-        "visual": demo["visual"] | {"encoder": SMALL_ENCODER},
+        "visual": demo["visual"] | SMALLEST,
         "methods": {"vadclip": method},
         "seeds": [0],
         "shards": {"train": 1, "test": 1},
@@ -52,9 +54,14 @@ def make_project(folder: Path, data: Path, *, epochs: int = 4) -> Path:
     return folder
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    """Start the run in a process group of its own; what it says is appended to ``folder``/run.log."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def start(folder: Path, python: Path = REAL) -> subprocess.Popen[bytes]:
+    """Start the run in a process group of its own; what it says is appended to ``folder``/run.log.
+
+    Args:
+        folder: The project.
+        python: Folder whose ``python`` the rules take; Snakemake itself is started by the real one.
+    """
+    environment = os.environ | {"PATH": f"{python}{os.pathsep}{os.environ['PATH']}"}
     with (folder / "run.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", *COMMAND],
@@ -75,15 +82,26 @@ def unlock_if_asked(folder: Path) -> None:
             raise RuntimeError(done.stderr)
 
 
-def kill_group(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGKILL) -> None:
-    """Send a signal to the run and all it has started, and wait until none of them is left."""
-    os.killpg(process.pid, number)
+def kill_group(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Kill the run and all it has started, and wait until nothing works in its ``folder`` any more.
+
+    A forked command (``tests.forked_python``) is of another group: it is killed as soon as who asked for it is gone.
+    """
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
-        try:
-            os.killpg(process.pid, 0)
-        except ProcessLookupError:
+        if not _working_in(folder):
             return
         time.sleep(0.02)
-    raise TimeoutError(f"processes of group {process.pid} outlive {number.name}")
+    raise TimeoutError(f"processes {_working_in(folder)} outlive the kill of the run in {folder}")
+
+
+def _working_in(folder: Path) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        # It may have ended meanwhile, or be another user's; one that has ended and is not waited for has no folder.
+        with suppress(OSError):
+            if path.readlink() == folder.resolve():
+                found.append(int(path.parent.name))
+    return found

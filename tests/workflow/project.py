@@ -10,8 +10,10 @@ import yaml
 from tests import forked_python
 
 ROOT = Path(__file__).parents[2]
-# A seventh of the work of ViT-B/16 and a third of its start, for runs that are not about the encoder; as wide.
-SMALL_ENCODER = "ViT-M-32"
+# ``visual`` of runs that are not about the encoder. As wide as ViT-B/16, a seventh of its work, a third of its start.
+SMALL = {"encoder": "ViT-M-32", "batch": 8}
+# Half as wide, and so are the networks behind it: a fifteenth, a tenth.
+SMALLEST = {"encoder": "ViT-S-32-alt", "batch": 8}
 COPIED = ("config", "extract", "train", "evaluate", "profiles", "envs")
 
 

@@ -10,7 +10,7 @@ import yaml
 from extract.catalog import read_catalog
 from extract.check import check
 from extract.shard import Shard
-from tests.workflow.project import SMALL_ENCODER, copy_project, snakemake, write_config
+from tests.workflow.project import SMALLEST, copy_project, snakemake, write_config
 
 
 def finished_run(folder: Path, base: str, table: str) -> Path:
@@ -23,8 +23,8 @@ def finished_run(folder: Path, base: str, table: str) -> Path:
             method["recipe"]["judge_every"] = 1  # an epoch has two steps
     change = {
         "methods": config["methods"],
-        "videos": {"generate": {"train": 8, "test": 8, "seed": 1}},
-        "visual": config["visual"] | {"encoder": SMALL_ENCODER},
+        "videos": {"generate": {"train": 8, "test": 8, "max_snippets": 160, "seed": 1}},
+        "visual": config["visual"] | SMALLEST,
     }
     path = write_config(folder, change, base=base)
     done = snakemake(folder, "--cores", "2", "--configfile", path, "--", table)

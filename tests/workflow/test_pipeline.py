@@ -10,7 +10,7 @@ import yaml
 
 from extract.catalog import read_catalog
 from extract.check import check
-from tests.workflow.project import ROOT, SMALL_ENCODER, copy_project, run, snakemake, write_config
+from tests.workflow.project import ROOT, SMALL, copy_project, run, snakemake, write_config
 
 METHODS = {"vadclip": "VadCLIP", "teacher": "AVadCLIP", "student": "AVadCLIP*"}
 TABLES = ("results/mine_table1.csv", "results/mine_table2.csv")
@@ -32,7 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     change = {
         "name": "mine",
         "videos": {"train": "data/train", "test": "data/test", "annotations": "data/annotations_multiclasses.txt"},
-        "visual": demo["visual"] | {"encoder": SMALL_ENCODER},
+        "visual": demo["visual"] | SMALL,
         "methods": methods,
         "seeds": [0, 1],
         "shards": {"train": 2, "test": 1},
