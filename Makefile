@@ -9,7 +9,7 @@ BENCH := results/bench
 # One line that moves in place of Snakemake's account. The time left is told from an earlier run's benchmark files.
 follow = python -m snakemake --cores $(CORES) --configfile config/$(1).yaml --logger progress --logger-progress-earlier work/$(1)/benchmarks
 
-.PHONY: help demo test slow faults bench gpu lint learning baselines clean
+.PHONY: help demo test slow faults bench gpu lint .lint-types .lint-style learning baselines clean
 
 # The first target, so that `make` alone starts nothing that takes minutes.
 help:  ## this list
@@ -64,10 +64,16 @@ bench: .venv/.dev  ## how fast, against what the hardware reaches
 gpu: .venv/.dev  ## on a machine with a GPU: is it right there, and how fast
 	python -m benchmarks.gpu --out results/gpu.json
 
+# Side by side: the types take as long as all the rest.
 lint: .venv/.dev  ## style, types and the workflow, no test
+	@$(MAKE) --no-print-directory --jobs 2 .lint-types .lint-style
+
+.lint-types:
+	mypy
+
+.lint-style:
 	ruff check .
 	ruff format --check .
-	mypy
 	snakefmt --check Snakefile config extract train evaluate
 	snakemake --lint
 	snakemake --lint --configfile config/demo.yaml

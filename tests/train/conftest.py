@@ -2,7 +2,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import open_clip
 import pytest
 import torch
@@ -17,7 +16,7 @@ from train.released_names import IMAGE_TOWER, load_clip_weights, match_released
 
 def released_tensors(model: str) -> dict[str, Tensor]:
     """State dict of a released checkpoint as the golden values had it, without CLIP's image tower."""
-    return {name: torch.from_numpy(np.asarray(array)) for name, array in released_state_dict(model, "open").items()}
+    return {name: torch.tensor(array) for name, array in released_state_dict(model, "open").items()}
 
 
 @pytest.fixture

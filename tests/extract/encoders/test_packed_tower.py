@@ -37,7 +37,10 @@ def test_features_are_as_close_to_fp32_as_open_clips_own_in_bf16(clip: torch.nn.
 
 
 def test_an_image_gives_the_same_bits_whatever_its_neighbours(clip: torch.nn.Module, images: torch.Tensor) -> None:
-    packed = PackedTower(clip.get_submodule("visual"), BATCH)
+    tower = copy.deepcopy(clip.get_submodule("visual"))
+    # Twelve blocks of one shape: what holds for some holds for all.
+    del tower.get_submodule("transformer.resblocks")[3:]
+    packed = PackedTower(tower, BATCH)
     half = images.to(torch.bfloat16)
     with torch.inference_mode():
         together = packed(half)

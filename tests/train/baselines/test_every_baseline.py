@@ -65,7 +65,7 @@ def build(network_class: Callable[..., nn.Module]) -> nn.Module:
     if network_class is tpwng.TPWNG:
         return network_class(dim=DIM)
     if network_class is ur_dmu_audio_visual.URDMUAudioVisual:
-        return network_class(DIM, DIM, pieces=32)
+        return network_class(DIM, DIM, pieces=16)
     if network_class in (deep_mil_classes.DeepMILClasses, avvd.AVVD):
         return network_class(DIM, CLASSES)
     if network_class is ur_dmu.URDMU:
