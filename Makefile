@@ -9,7 +9,7 @@ BENCH := results/bench
 # One line that moves in place of Snakemake's account. The time left is told from an earlier run's benchmark files.
 follow = python -m snakemake --cores $(CORES) --configfile config/$(1).yaml --logger progress --logger-progress-earlier work/$(1)/benchmarks
 
-.PHONY: help demo test slow faults bench gpu lint .lint-types .lint-style learning baselines clean
+.PHONY: help demo test slow faults bench gpu lint learning baselines clean
 
 # The first target, so that `make` alone starts nothing that takes minutes.
 help:  ## this list

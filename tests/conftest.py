@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Several test processes share the cores, and threads that wait for one another spin on the cores of others unless told
 # not to: a step with two threads took three times as long. Before torch is loaded, here and in the commands that tests
@@ -15,8 +16,12 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-# Folders of tests that run the pipeline whole, for minutes.
-LONG = ("workflow", "cluster", "faults")
+# Folders of tests that take minutes: whole runs of the pipeline, and trainings.
+LONG = ("workflow", "cluster", "faults", "train")
+
+# How long an example takes, or to draw some, tells how fast and busy a machine is, not whether anything is wrong.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

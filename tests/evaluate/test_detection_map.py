@@ -126,7 +126,7 @@ def cases(draw: st.DrawFn) -> tuple[list[NDArray[np.float32]], list[list[Segment
     return classes, [draw(st.lists(segment, max_size=4)) for _ in snippets], stride
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(cases())
 def test_map_equals_a_plain_frame_by_frame_version(
     case: tuple[list[NDArray[np.float32]], list[list[Segment]], int],

@@ -46,7 +46,7 @@ def reported_row(method: str, figures: tuple[str, ...]) -> dict[str, str]:
 MAP = ("map_0.1", "map_0.2", "map_0.3", "map_0.4", "map_0.5", "avg")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     names=st.lists(NAMES, min_size=1, max_size=3),
     modality=NAMES,
@@ -64,7 +64,7 @@ def test_no_line_is_wider_than_asked_whatever_the_names(
     assert all(line.isprintable() for line in lines)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(names=st.lists(NAMES, min_size=1, max_size=3), columns=st.integers(1, 20), cell=NAMES)
 def test_any_other_table_fits_too(names: list[str], columns: int, cell: str) -> None:
     rows = [{"name": name, **{f"figure_{i}": cell for i in range(columns)}} for name in names]

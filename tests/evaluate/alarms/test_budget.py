@@ -81,7 +81,7 @@ def values(points: list[Point] | None) -> list[float]:
     return [value for point in points or [] for value in dataclasses.astuple(point)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(drawn_videos(), st.randoms(), st.sampled_from([0.0, 2.0]))
 def test_copies_and_the_order_of_videos_change_no_point(
     videos: list[Footage], chance: random.Random, merge: float

@@ -31,14 +31,14 @@ def counted_by_hand(one: Footage, threshold: float, merge: float) -> int:
     return false
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(drawn_videos(), st.sampled_from([0.0, 1.5, 4.0]))
 def test_all_thresholds_at_once_count_what_a_walk_at_each_does(videos: list[Footage], merge: float) -> None:
     expected = [sum(counted_by_hand(one, threshold, merge) for one in videos) for threshold in THRESHOLDS.tolist()]
     assert counts_of(false_alarm_steps(videos, merge), THRESHOLDS).tolist() == expected
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(drawn_videos(), st.data())
 def test_a_weight_counts_a_video_so_often(videos: list[Footage], data: st.DataObject) -> None:
     weights = data.draw(st.lists(st.integers(0, 3), min_size=len(videos), max_size=len(videos)))
@@ -47,7 +47,7 @@ def test_a_weight_counts_a_video_so_often(videos: list[Footage], data: st.DataOb
     assert found[0].tolist() == counts_of(false_alarm_steps(repeated), THRESHOLDS).tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(drawn_videos(), st.integers(0, 6))
 def test_the_least_threshold_keeps_the_budget_from_there_on_and_no_lower_one_does(
     videos: list[Footage], allowed: int

@@ -21,7 +21,7 @@ def by_hand(one: Footage, event: tuple[int, int], threshold: float) -> float:
     return math.inf
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(drawn_videos())
 def test_all_thresholds_at_once_give_the_delays_that_a_walk_at_each_does(videos: list[Footage]) -> None:
     found = delays_at(events_of(videos), THRESHOLDS)
@@ -64,7 +64,7 @@ def test_without_events_nothing_is_defined() -> None:
     assert math.isnan(found_share(np.zeros(0)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from([1.0, 2.0, 5.0, math.inf]), st.integers(0, 3)), min_size=1, max_size=8))
 def test_a_weight_counts_an_event_so_often(pairs: list[tuple[float, int]]) -> None:
     delays, weights = (np.array(values, float) for values in zip(*pairs, strict=True))

@@ -85,14 +85,14 @@ def of_one_stride(videos: list[Footage]) -> list[Footage]:
     return [one for one in videos if one.stride == videos[0].stride]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(drawn_videos())
 def test_a_copy_of_every_video_changes_nothing(videos: list[Footage]) -> None:
     videos = of_one_stride(videos)
     assert measured(videos) == pytest.approx(measured(videos * 2), nan_ok=True)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(drawn_videos(), st.randoms())
 def test_the_order_of_the_videos_changes_nothing(videos: list[Footage], chance: random.Random) -> None:
     videos = of_one_stride(videos)

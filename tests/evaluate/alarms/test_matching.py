@@ -59,7 +59,7 @@ spans = st.lists(st.tuples(st.integers(0, 20), st.integers(1, 10)), max_size=4).
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(spans, spans, st.sampled_from([0.1, 0.3, 0.5]))
 def test_optimal_pairs_are_as_many_as_any_assignment_and_never_fewer_than_released(
     found: list[tuple[int, int]], true: list[tuple[int, int]], overlap: float
@@ -77,7 +77,7 @@ def test_optimal_pairs_are_as_many_as_any_assignment_and_never_fewer_than_releas
     assert matched(table, overlap, RELEASED) <= most
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(spans, spans), min_size=1, max_size=4), st.sampled_from(MATCHINGS), st.randoms())
 def test_copies_and_the_order_of_videos_change_nothing(videos: Videos, matching: str, chance: random.Random) -> None:
     def scored(some: Videos) -> tuple[float, ...]:

@@ -37,7 +37,7 @@ def test_the_rules_count_what_the_repositories_do() -> None:
     }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     frames=st.lists(st.integers(1, 300), min_size=1, max_size=6),
     rule=st.sampled_from(RULES),
@@ -52,7 +52,7 @@ def test_what_was_joined_by_a_rule_is_parted_by_it(frames: list[int], rule: str)
         np.testing.assert_array_equal(parts[name][:, 0], values)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(frames=st.lists(st.integers(1, 300), min_size=1, max_size=6), rule=st.sampled_from(RULES))
 def test_without_a_rule_it_is_parted_alike_or_refused_never_otherwise(frames: list[int], rule: str) -> None:
     rows = rows_by(rule, np.array(frames), STRIDE).tolist()

@@ -44,7 +44,7 @@ def plain_ap(classes: Classes, segments: list[list[Segment]], times: list[int], 
 
 
 @given(st.integers(0, 200), st.lists(st.integers(0, 3), min_size=6, max_size=6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_resample_has_the_ap_of_its_videos_detections_worked_out_one_by_one(seed: int, times: list[int]) -> None:
     classes, segments = some_set(seed)
     matched = match_detections(classes, segments, CODES, STRIDE)
@@ -56,7 +56,7 @@ def test_a_resample_has_the_ap_of_its_videos_detections_worked_out_one_by_one(se
 
 
 @given(st.integers(0, 200), st.integers(1, 4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_whole_set_and_equal_copies_of_it_have_its_plain_value(seed: int, copies: int) -> None:
     classes, segments = some_set(seed)
     plain = detection_ap(classes, segments, CODES, STRIDE)

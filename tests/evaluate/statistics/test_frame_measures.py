@@ -42,7 +42,7 @@ def by_scikit_learn(videos: list[Entries], times: list[int]) -> list[float]:
 
 
 @given(sets, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_resample_measures_what_scikit_learn_does_on_its_repeated_videos(
     videos: list[Entries], data: st.DataObject
 ) -> None:
@@ -51,7 +51,6 @@ def test_a_resample_measures_what_scikit_learn_does_on_its_repeated_videos(
 
 
 @given(sets, st.data())
-@settings(deadline=None)
 def test_copies_of_every_video_and_their_order_change_nothing(videos: list[Entries], data: st.DataObject) -> None:
     plain = measured(videos, [1] * len(videos))
     other = data.draw(st.permutations(videos))

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluate.statistics.frame_measures import ap_and_auc, sort_frames
@@ -50,7 +50,6 @@ def test_drawn_swaps_never_give_p_zero() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.integers(1, 3)), min_size=1, max_size=20))
-@settings(deadline=None)
 def test_mid_ranks_are_those_of_all_frames_and_change_no_ap(rows: list[tuple[int, bool, int]]) -> None:
     scores, labels, counts = (np.array(column) for column in zip(*rows, strict=True))
     found = mid_ranks(scores.astype(float), counts.astype(float))
@@ -68,7 +67,6 @@ def test_holm_s_correction_worked_out_by_hand() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
-@settings(deadline=None)
 def test_holm_is_between_none_and_bonferroni_and_keeps_the_order(values: list[float]) -> None:
     found = holm(values)
     for value, corrected in zip(values, found, strict=True):

@@ -1,12 +1,11 @@
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluate.statistics.resampling import leave_one_out, resample
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 99))
-@settings(deadline=None)
 def test_a_resample_has_as_many_normal_and_as_many_abnormal_videos_as_the_set(normal: list[bool], seed: int) -> None:
     strata = np.array(normal)
     drawn = resample(strata, 20, seed)

@@ -197,7 +197,7 @@ def contents(draw: st.DrawFn) -> tuple[ShardHeader, list[dict[str, object]]]:
     return header, videos
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(content=contents(), dtype=st.sampled_from(["float16", "float32"]))
 def test_import_after_export_is_the_identity(
     tmp_path_factory: pytest.TempPathFactory, content: tuple[ShardHeader, list[dict[str, object]]], dtype: str

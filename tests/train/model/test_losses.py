@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -25,7 +25,6 @@ def top_k_mean_one_by_one(values: Tensor, length: list[int]) -> Tensor:
     return torch.stack(means)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 64), min_size=1, max_size=5), st.integers(0, 2**31))
 def test_the_batched_top_k_mean_equals_a_loop_over_videos(length: list[int], seed: int) -> None:
     values = torch.randn(len(length), 64, 3, generator=torch.Generator().manual_seed(seed))
