@@ -32,6 +32,8 @@ from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[1]
 FRESH = "FRESH_PYTHON"
+# Where the real one is.
+REAL = Path(sys.executable).parent
 # Of Python's own settings, the one that a fork can still take.
 SEARCHED = "PYTHONPATH"
 SECONDS_TO_LOAD = 300.0
@@ -78,7 +80,7 @@ os._exit(status)
 def folder() -> Path:
     """Start the server and give the folder with its ``python``; the real one's with ``FRESH_PYTHON``."""
     if os.environ.get(FRESH):
-        return Path(sys.executable).parent
+        return REAL
     place = Path(tempfile.mkdtemp(prefix="python-"))
     address = str(place / "server")
     settings = {name: value for name, value in os.environ.items() if name.startswith("PYTHON") and name != SEARCHED}

@@ -25,6 +25,10 @@ class Made:
     offset: float = 0.0
 
 
+# 1.6 MB.
+LARGE = (Made("a", ("A",), 300), Made("b", ("B1",), 100))
+
+
 def make_shard(
     path: Path,
     videos: Sequence[Made],

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from tests.extract.made_videos import click_track, numbered, write_video
+from tests.forked_python import REAL
 from tests.machine import QUICK
 from tests.workflow.project import SMALLEST, copy_project, write_config
 
@@ -64,7 +65,7 @@ def start(
     environment: dict[str, str],
     *arguments: str,
     prefix: tuple[str, ...] = (),
-    python: Path = Path(sys.executable).parent,
+    python: Path = REAL,
 ) -> subprocess.Popen[str]:
     """Start Snakemake on the tiny configuration, with the ``python`` of a folder first on the path for the rules."""
     path = f"{python}{os.pathsep}{environment['PATH']}"

@@ -25,7 +25,8 @@ from extract.base.errors import InputError
 from extract.base.files import write_text
 from extract.check import check
 from extract.workfile import WorkFile, load_partial
-from tests.faults.small_run import REAL, TABLE, WORK, kill_group, make_project, make_videos, start, unlock_if_asked
+from tests.faults.small_run import TABLE, WORK, kill_group, make_project, make_videos, start, unlock_if_asked
+from tests.forked_python import REAL
 
 # In the order in which they come: what shows that a step has begun, and that it has finished a video or an epoch.
 BEGUN = {step: f"logs/{step}/*.log" for step in ("visual", "audio", "train", "score")}
@@ -124,7 +125,7 @@ def run_lives(work: Path, out: Path, kills: int, seed: int, python: Path = REAL)
     return _write(out, seed, lives)
 
 
-def undisturbed(work: Path, python: Path = REAL) -> Path:
+def undisturbed(work: Path, python: Path) -> Path:
     """Give the project of the run that nothing disturbs, made when it is not there yet."""
     whole = work / "whole"
     if not (whole / TABLE).exists():
@@ -159,7 +160,7 @@ def planned_kills(chance: random.Random, number: int, seconds: dict[str, float])
     return kills
 
 
-def live(work: Path, whole: Path, plan: Sequence[Kill], python: Path = REAL) -> Life:
+def live(work: Path, whole: Path, plan: Sequence[Kill], python: Path) -> Life:
     """Live one life; kills whose moment never came are not in it."""
     folder = work / "killed"
     shutil.rmtree(folder, ignore_errors=True)

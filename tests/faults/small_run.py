@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import yaml
 
 from tests.workflow.project import SMALLEST, copy_project, run, snakemake, write_config
@@ -16,7 +17,6 @@ NAME = "small"
 TABLE = f"results/{NAME}_table1.csv"
 WORK = f"work/{NAME}"
 CONFIG = f"config/{NAME}.yaml"
-REAL = Path(sys.executable).parent
 COMMAND = ("snakemake", "--cores", "2", "--configfile", CONFIG, "--", TABLE)
 
 
@@ -54,7 +54,7 @@ def make_project(folder: Path, data: Path, *, epochs: int = 4) -> Path:
     return folder
 
 
-def start(folder: Path, python: Path = REAL) -> subprocess.Popen[bytes]:
+def start(folder: Path, python: Path) -> subprocess.Popen[bytes]:
     """Start the run in a process group of its own; what it says is appended to ``folder``/run.log.
 
     Args:
@@ -83,25 +83,23 @@ def unlock_if_asked(folder: Path) -> None:
 
 
 def kill_group(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Kill the run and all it has started, and wait until nothing works in its ``folder`` any more.
+    """Kill the run and all it has started, and wait until none of them is left.
 
-    A forked command (``tests.forked_python``) is of another group: it is killed as soon as who asked for it is gone.
+    A forked command (``tests.forked_python``) is of another group: it is killed as soon as who asked for it is gone,
+    and known by the ``folder`` that it works in.
     """
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
-        if not _working_in(folder):
+        if not _left(process.pid, str(folder.resolve())):
             return
         time.sleep(0.02)
-    raise TimeoutError(f"processes {_working_in(folder)} outlive the kill of the run in {folder}")
+    raise TimeoutError(f"processes outlive the kill of the run in {folder}")
 
 
-def _working_in(folder: Path) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cwd"):
-        # It may have ended meanwhile, or be another user's; one that has ended and is not waited for has no folder.
-        with suppress(OSError):
-            if path.readlink() == folder.resolve():
-                found.append(int(path.parent.name))
-    return found
+def _left(group: int, folder: str) -> bool:
+    with suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return any(process.info["cwd"] == folder for process in psutil.process_iter(["cwd"]))

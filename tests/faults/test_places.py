@@ -17,7 +17,7 @@ from extract.base.files import atomic_path, write_text
 from extract.check import check
 from extract.workfile import load_partial, save_partial
 from tests.faults.places import ENVIRONMENT, ROOT, grow, hidden_files, python, small_disk
-from tests.shards import Made, make_shard
+from tests.shards import LARGE, Made, make_shard
 from tests.train.test_checkpoint import HEADER
 from train.checkpoint import save_checkpoint
 
@@ -25,7 +25,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become
 
 
 def shard(path: Path) -> None:
-    make_shard(path, [Made("a", ("A",), 300), Made("b", ("B1",), 100)])
+    make_shard(path, LARGE)
 
 
 def scores(path: Path) -> None:
@@ -72,9 +72,8 @@ def test_wherever_the_disk_becomes_full_a_shard_is_refused_and_the_process_lives
     """HDF5 itself crashes after a failed write, sometimes much later."""
     with small_disk(tmp_path / "disk", kilobytes) as disk:
         # As `shard` does, without what this module loads for others.
-        code = "import sys, gc; from pathlib import Path; from tests.shards import Made, make_shard\n"
-        code += "videos = [Made('a', ('A',), 300), Made('b', ('B1',), 100)]\n"
-        code += "try: make_shard(Path(sys.argv[1]), videos)\nexcept Exception as error: print(type(error).__name__)\n"
+        code = "import sys, gc; from pathlib import Path; from tests.shards import LARGE, make_shard\n"
+        code += "try: make_shard(Path(sys.argv[1]), LARGE)\nexcept Exception as error: print(type(error).__name__)\n"
         done = python("-c", code + "gc.collect()", str(disk / "out.h5"))
         assert (done.returncode, done.stdout) == (0, "InputError\n")
 

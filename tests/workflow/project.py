@@ -10,9 +10,9 @@ import yaml
 from tests import forked_python
 
 ROOT = Path(__file__).parents[2]
-# ``visual`` of runs that are not about the encoder. As wide as ViT-B/16, a seventh of its work, a third of its start.
+# ``visual`` of runs that are not about the encoder. As wide as ViT-B/16, an eighth of its work.
 SMALL = {"encoder": "ViT-M-32", "batch": 8}
-# Half as wide, and so are the networks behind it: a fifteenth, a tenth.
+# Half as wide, and so are the networks behind it; a fourteenth.
 SMALLEST = {"encoder": "ViT-S-32-alt", "batch": 8}
 COPIED = ("config", "extract", "train", "evaluate", "profiles", "envs")
 

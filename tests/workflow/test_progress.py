@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from snakemake_logger_plugin_progress import status, tail
 from snakemake_logger_plugin_progress.time_left import Running, Steps, seconds_of, spoken
+from tests.forked_python import REAL
 from tests.workflow.project import ROOT
 
 # Tests that a shell runs in the background inherit that Ctrl-C is ignored.
@@ -146,7 +147,7 @@ def project(folder: Path, *, step: str) -> dict[str, str]:
         "rule slow:\n    output: '{x}.txt'\n    log: 'logs/{x}.log'\n"
         f"    shell: {step!r}\n"
     )
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{REAL}{os.pathsep}{os.environ['PATH']}"
     return os.environ | {"PYTHONPATH": str(ROOT), "PATH": path, "COLUMNS": "100"}
 
 

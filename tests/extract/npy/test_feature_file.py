@@ -61,7 +61,10 @@ def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Reading `.npy`:UserWarning", "ignore::SyntaxWarning", "ignore::DeprecationWarning")
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300,
+    suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.function_scoped_fixture],
+)
 @given(
     start=st.integers(0, 127),
     damage=st.binary(min_size=1, max_size=40) | st.text("(){}[]'\"-\\\n\t :,<f248OV#1", max_size=40).map(str.encode),
