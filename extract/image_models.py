@@ -79,6 +79,11 @@ def find_model(name: str) -> ImageModel:
     )
 
 
+def has_quickgelu(name: str) -> bool:
+    """Whether a name is that of an encoder with QuickGELU, as OpenAI trained it, which open_clip also has without."""
+    return name.partition("/")[0].endswith("-quickgelu")
+
+
 def normalisation(model: ImageModel, *, trained: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Give the mean and the deviation that open_clip normalises a model's pictures by, for red, green and blue.
 

@@ -20,6 +20,7 @@ What it cannot do:
   ``none of these``, unless they are as small as rounding; then they are not seen, or leave resize rules undecided.
 - Changing one cause after the other found every pair that was tried. More causes at once may hide each other; what is
   then found still has to explain the features, or the verdict is ``none of these``.
+- Other encoders than OpenAI's kind, with QuickGELU and pictures of 224 pixels, are compared but not diagnosed.
 - Sound is not audited, and lengths of features say only whether they were scaled.
 """
 
@@ -54,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", choices=("train", "test"), default="test", help="which shards")
     parser.add_argument("--catalog", type=Path, help="catalog with the paths of the videos; needed for a diagnosis")
     parser.add_argument(
-        "--weights", help="weights file of ViT-B-16-quickgelu, or random:<seed>; needed for a diagnosis"
+        "--weights", help="weights file of the encoder that OURS names, or random:<seed>; needed for a diagnosis"
     )
     parser.add_argument("--videos", type=int, default=3, help="videos to recompute, the shortest")
     parser.add_argument("--frames", type=int, default=4, help="rows of each to recompute, at least 2")
@@ -102,9 +103,10 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
     from extract.base.allocator import keep_freed_memory
     from extract.base.device import take_device
     from extract.catalog import read_catalog
-    from extract.encoders.clip import load_clip
+    from extract.encoders.clip import load_clip, picture_rule
+    from extract.encoders.preprocessing import CLIP_PICTURES
     from extract.encoders.weights import RANDOM
-    from extract.image_models import ENCODER
+    from extract.image_models import has_quickgelu
 
     torch.set_num_threads(arguments.threads)
     keep_freed_memory()
@@ -113,17 +115,19 @@ def _diagnose(arguments: argparse.Namespace, ours: ShardFolder, released: ShardF
         for video in read_catalog(arguments.catalog)
         if video.split == arguments.split and video.path
     }
-    embedded = ours.header.visual.encoder
-    if embedded != ENCODER:
+    encoder = ours.header.visual.encoder
+    if not has_quickgelu(encoder) or picture_rule(encoder, arguments.weights) != CLIP_PICTURES:
         raise InputError(
-            f"{ours.path}: was made with {embedded}; causes are known for {ENCODER} alone, leave --weights"
+            f"{ours.path}: was made with {encoder}; causes are known for encoders with QuickGELU and CLIP's pictures "
+            "of 224 pixels alone, such as ViT-B-16-quickgelu; leave --weights and --catalog"
         )
-    model, identity = load_clip(arguments.weights)
+    model, identity = load_clip(arguments.weights, encoder)
     if identity != ours.header.visual.weights:
         print(f"Note: {ours.path} was made with weights {ours.header.visual.weights}, the audit uses {identity}")
     if identity.startswith(RANDOM):
         print("Note: untrained weights show resize rules and GELU weakly; see python -m pydoc extract.audit")
-    recomputer = Recomputer(model, device=take_device(arguments.device, arguments.threads), threads=arguments.threads)
+    device = take_device(arguments.device, arguments.threads)
+    recomputer = Recomputer(model, encoder=encoder, device=device, threads=arguments.threads)
     return diagnose(ours, released, paths, recomputer, videos=arguments.videos, frames=arguments.frames)
 
 

@@ -16,6 +16,7 @@ from extract.base.errors import InputError
 from extract.base.progress import track
 from extract.encoders.clip import ClipImageEncoder
 from extract.encoders.preprocessing import CLIP_STD
+from extract.image_models import ENCODER
 from extract.media.decode import UnreadableVideo
 from extract.media.reading import read_frames
 
@@ -58,16 +59,18 @@ class Recomputer:
     """Embeds single frames, float32, and remembers what it has embedded.
 
     Args:
-        model: From ``load_clip``.
+        model: From ``load_clip``; an encoder with QuickGELU and CLIP's pictures of 224 pixels.
+        encoder: Its name.
         device: Where to compute.
         threads: Decoding threads.
     """
 
-    def __init__(self, model: nn.Module, *, device: torch.device, threads: int) -> None:
+    def __init__(self, model: nn.Module, *, encoder: str = ENCODER, device: torch.device, threads: int) -> None:
         batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+        variants = {"quickgelu": model, "gelu": with_plain_gelu(model)}
         self._encoders = {
-            "quickgelu": ClipImageEncoder(model, batch=batch, precision="fp32", device=device),
-            "gelu": ClipImageEncoder(with_plain_gelu(model), batch=batch, precision="fp32", device=device),
+            activation: ClipImageEncoder(variant, batch=batch, precision="fp32", device=device, encoder=encoder)
+            for activation, variant in variants.items()
         }
         self._batch = batch
         self._threads = threads
@@ -83,7 +86,7 @@ class Recomputer:
             settings: How to make the features.
 
         Returns:
-            For each setting [rows of all videos, 512] float32.
+            For each setting [rows of all videos, D] float32.
 
         Raises:
             InputError: If a video cannot be decoded.
@@ -122,7 +125,7 @@ class Recomputer:
 
 
 def with_plain_gelu(model: nn.Module) -> nn.Module:
-    """Copy CLIP with GELU in the place of QuickGELU, as open_clip's ``ViT-B-16`` has it."""
+    """Copy CLIP with GELU in the place of QuickGELU, as open_clip's models of that name without ``quickgelu`` have."""
     plain = copy.deepcopy(model)
     for module in list(plain.modules()):
         for name, child in module.named_children():

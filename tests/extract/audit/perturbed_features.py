@@ -57,7 +57,7 @@ class Maker:
     """Makes features by recipe and remembers each picture that it has encoded.
 
     Args:
-        weights: safetensors file of ViT-B-16.
+        weights: safetensors file of the models that recipes name.
     """
 
     def __init__(self, weights: Path) -> None:

@@ -1,28 +1,36 @@
 import csv
-import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import save_file
 
 from extract.audit import __main__ as audit
 from extract.base.errors import InputError
 from extract.catalog import Video, write_catalog
+from extract.encoders.clip import load_clip
 from extract.shard import Encoding, Shard, ShardHeader, new_shard
+from tests import forked_python
 from tests.extract.made_videos import write_video
 from tests.shards import VISUAL, Made, make_shard
 
 ENCODING = Encoding("ViT-B-16-quickgelu", "random:0", "fp32", "resize")
-SCRIPT = Path(__file__).with_name("perturbed_features.py")
+# Another encoder than the usual one, which costs three times as much.
+MODEL = "ViT-B-32-quickgelu"
 
 
-def write(folder: Path, features: dict[str, np.ndarray], crops: tuple[int, ...] = (0,), frames: int = -1) -> Path:
+def write(
+    folder: Path,
+    features: dict[str, np.ndarray],
+    crops: tuple[int, ...] = (0,),
+    frames: int = -1,
+    encoder: str = ENCODING.encoder,
+) -> Path:
     """Write features [T, crops, 512] as a test shard in ``folder``."""
-    header = ShardHeader("xd", "test", 16, crops, ENCODING, None)
+    header = ShardHeader("xd", "test", 16, crops, replace(ENCODING, encoder=encoder), None)
     with new_shard(folder / "test-00000.h5", header, "float32") as writer:
         for name, rows in features.items():
             writer.add(name, ("A",), rows, None, audio_sounding=0, frames=frames, fps=float("nan"))
@@ -115,6 +123,15 @@ def test_a_diagnosis_needs_the_videos(tmp_path: Path) -> None:
         audit.main([*command, "--weights", "random:0", "--device", "cpu", "--frames", "2"])
 
 
+@pytest.mark.parametrize("encoder", ["ViT-B-16", "ViT-L-14-336-quickgelu", "I3D"])
+def test_features_whose_causes_are_not_known_are_not_diagnosed(tmp_path: Path, encoder: str) -> None:
+    ours = write(tmp_path / "ours", {"a": np.ones((3, 1, 512))}, encoder=encoder)
+    write_catalog(tmp_path / "catalog.jsonl", [Video("a", "test", "", ("A",))])
+    command = [str(ours), str(ours), "--out", str(tmp_path), "--catalog", str(tmp_path / "catalog.jsonl")]
+    with pytest.raises(InputError, match=rf"{ours}: was made with {encoder}; causes are known for .*leave --weights"):
+        audit.main([*command, "--weights", "random:0", "--device", "cpu"])
+
+
 def test_comparing_needs_no_torch() -> None:
     code = "import sys, extract.audit, extract.audit.similarity, extract.audit.search; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
@@ -126,26 +143,26 @@ def test_help_is_quick() -> None:
     assert not [name for name in ("torch", "h5py", "numpy", "matplotlib", "av") if f"'{name}'" in modules]
 
 
-def test_from_npy_files_to_a_named_cause(
-    clip: torch.nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_from_npy_files_to_a_named_cause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The whole way on the command line: the script's files, imported as the authors' are, and audited."""
+    clip, _ = load_clip("random:0", MODEL)
     draw = np.random.default_rng(0)
     coarse = draw.integers(0, 255, (60, 24, 3)).repeat(12, 0).repeat(12, 1).astype(np.uint8)
     video = write_video(tmp_path / "v=1__#1_label_A.mp4", [coarse[10 * t : 10 * t + 280, :280] for t in range(19)])
     weights = tmp_path / "clip.safetensors"
     save_file({name: value.contiguous() for name, value in clip.state_dict().items()}, weights)
-    script = [sys.executable, str(SCRIPT), str(video), "--out", str(tmp_path / "npy"), "--weights", str(weights)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*script, "--bgr", "--last", "whole"], check=True, env=environment, capture_output=True)
+    python = forked_python.folder() / "python"
+    script = [python, "-m", "tests.extract.audit.perturbed_features", str(video), "--out", str(tmp_path / "npy")]
+    script += ["--weights", str(weights), "--model", MODEL, "--bgr", "--last", "whole"]
+    subprocess.run(script, check=True, capture_output=True)
     (tmp_path / "list.csv").write_text("path,label\n/home/x/v=1__#1_label_A__0.npy,A\n")
     released = ["--list", str(tmp_path / "list.csv"), "--root", str(tmp_path / "npy"), "--split", "test"]
-    released += ["--dataset", "xd", "--stride", "4", "--out", str(tmp_path / "released")]
-    subprocess.run([sys.executable, "-m", "extract.released", *released], check=True, capture_output=True)
+    released += ["--dataset", "xd", "--stride", "4", "--visual-encoder", MODEL, "--out", str(tmp_path / "released")]
+    subprocess.run([python, "-m", "extract.released", *released], check=True, capture_output=True)
 
     with Shard(tmp_path / "released" / "test-00000.h5") as shard:
         own = shard.visual(shard.videos[0], 0)[:, None]
-    header = ShardHeader("xd", "test", 4, (0,), VISUAL, None)
+    header = ShardHeader("xd", "test", 4, (0,), replace(VISUAL, encoder=MODEL), None)
     with new_shard(tmp_path / "ours" / "test-00000.h5", header, "float16") as writer:
         writer.add(video.stem, ("A",), own, None, audio_sounding=0, frames=-1, fps=float("nan"))
     write_catalog(tmp_path / "catalog.jsonl", [Video(video.stem, "test", str(video), ("A",))])

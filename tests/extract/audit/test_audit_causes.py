@@ -107,7 +107,8 @@ def auditor(clip: torch.nn.Module, weights: Path, tmp_path_factory: pytest.TempP
         videos[str(number)] = write_video(folder / f"{number}.mp4", scene(number, frames, shape))
     cases = folder / "cases"
     cases.mkdir()
-    return Auditor(cases, videos, Maker(weights), Recomputer(clip, device=torch.device("cpu"), threads=1))
+    recomputer = Recomputer(clip, encoder=MODEL, device=torch.device("cpu"), threads=1)
+    return Auditor(cases, videos, Maker(weights), recomputer)
 
 
 RIGHT = Recipe(model=MODEL)
