@@ -14,7 +14,7 @@ from extract.datasets import DATA_SETS
 from extract.shard import Shard
 from tests.extract.made_videos import write_numbered
 from tests.faults.places import python
-from tests.workflow.project import copy_project, snakemake, write_config
+from tests.workflow.project import SMALLEST, copy_project, snakemake, write_config
 
 # Each would leave a file named HACKED if a shell saw it.
 NAMES = (
@@ -43,7 +43,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         line = {"video": f"{name.lstrip('.')}.mp4", "split": split, "labels": label}
         lines.append(json.dumps(line | (events if split == "test" and label != "A" else {})))
     (videos / "li'st $(touch HACKED).jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    method = yaml.safe_load((folder / "config/demo.yaml").read_text(encoding="utf-8"))["methods"]["vadclip"]
+    demo = yaml.safe_load((folder / "config/demo.yaml").read_text(encoding="utf-8"))
+    method = demo["methods"]["vadclip"]
     method["rows"] = {"table1": "VadCLIP"}
     method["modality"] = "RGB$(touch HACKED)'\""
     method["architecture"] = {"model": "deep_mil", "max_snippets": 16}
@@ -51,6 +52,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     change: dict[str, object] = {
         "name": "named",
         "videos": {"videos": FOLDER, "list": f"{FOLDER}/li'st $(touch HACKED).jsonl"},
+        "visual": demo["visual"] | SMALLEST,
         "note": "note; touch HACKED $(touch HACKED) 'x' \"y\" {threads}",
         "methods": {"vadclip": method},
         "seeds": [0],

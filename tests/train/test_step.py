@@ -96,14 +96,15 @@ def test_losses_and_gradients_are_those_of_the_plain_implementation(clip: Any, n
 def test_half_precision_moves_no_loss_by_more_than_five_thousandths(clip: Any, name: str) -> None:
     learner, batch = new_learner(clip, name), random_batch()
     expected = plain_losses(learner, clip, LABELS.prompts, batch, FULL)
-    losses = add_gradients(learner, batch, HALF, None)
+    with torch.no_grad():  # a processor without bfloat16 is slow in it, most of all backwards
+        losses = learner_losses(learner, batch, HALF, None)
     for term, loss in losses.items():
         assert loss.item() == pytest.approx(expected[term].item(), rel=0, abs=5e-3), term
     assert losses["total"].item() != expected["total"].item()
 
 
 def test_half_precision_leaves_weights_gradients_and_logits_in_full_precision(clip: Any) -> None:
-    learner, batch = new_learner(clip, "teacher"), random_batch()
+    learner, batch = new_learner(clip, "teacher"), Batch(*(part[: VIDEOS_AT_ONCE + 1] for part in random_batch()))
     with torch.autocast("cpu", torch.bfloat16):
         output = learner.network(batch.visual, batch.audio, batch.length, learner.text())
     assert {output.anomaly_logits.dtype, output.class_logits.dtype} == {torch.float32}

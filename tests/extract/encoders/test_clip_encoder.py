@@ -147,15 +147,15 @@ def test_fp32_features_are_those_of_open_clip(clip: torch.nn.Module) -> None:
     torch.testing.assert_close(encoder.encode(batch), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_features_do_not_depend_on_what_comes_after(image_encoder: ClipImageEncoder) -> None:
-    batch = images(6)
-    together = image_encoder.encode(batch)
-    assert together.shape == (6, 512)
+def test_features_do_not_depend_on_what_comes_after(clip: torch.nn.Module) -> None:
+    encoder = ClipImageEncoder(clip, batch=2, precision="fp32", device=CPU)
+    batch = images(3)
+    together = encoder.encode(batch)
+    assert together.shape == (3, 512)
     assert together.dtype == torch.float32
-    assert torch.equal(image_encoder.encode(batch[:5]), together[:5])
-    assert torch.equal(image_encoder.encode(batch[:1]), together[:1])
-    changed = torch.cat([batch[:1], images(3, seed=9)])
-    assert torch.equal(image_encoder.encode(changed)[0], together[0])
+    assert torch.equal(encoder.encode(batch[:1]), together[:1])
+    changed = torch.cat([batch[:1], images(1, seed=9)])
+    assert torch.equal(encoder.encode(changed)[0], together[0])
 
 
 def test_bf16_is_close_to_fp32(clip: torch.nn.Module) -> None:
