@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,14 @@ from train.settings import Recipe
 from train.step import add_gradients, learner_losses
 
 STATE_FILE = "state.pt"
+# Of the time of training, what may go into saving its state, some hundred MB. A kill costs the epochs since the last
+# one saved: half a minute of training where saving takes half a second, or one epoch where that is longer.
+SAVING_SHARE = 0.02
 
 
 @dataclass
 class Progress:
-    """How far a run is; saved after every epoch.
+    """How far a run is.
 
     Attributes:
         epoch: Finished epochs.
@@ -81,8 +85,9 @@ def train(
         judge: Scores the network for selection: after each epoch, or only between its steps where
             ``recipe.judge_every`` says so; ``None`` keeps the last.
         device: Where to train.
-        partial: Folder of the training state, written after every epoch; a run that was killed goes on
-            from there and ends with the numbers it would have had.
+        partial: Folder of the training state, written after the first epoch, the last, and between them as often as
+            ``SAVING_SHARE`` allows; a run that was killed goes on from there and ends with the numbers it would have
+            had.
         identity: What the state must belong to; a state of anything else is set aside.
         curves: Folder of the TensorBoard scalars.
         label: Name of the run in progress lines.
@@ -100,6 +105,7 @@ def train(
     phased = learner.network if isinstance(learner.network, Phased) else None
 
     epochs = range(progress.epoch, recipe.epochs)
+    saved_at, saving_took = -math.inf, 0.0
     with SummaryWriter(str(curves), purge_step=progress.epoch + 1) as writer:
         for epoch in track(epochs, label=label, total=len(epochs), unit="epochs"):
             # Seeded anew each epoch, so that order and dropout do not depend on where a run was resumed.
@@ -139,7 +145,11 @@ def train(
                 learner.set_learned_state(progress.kept)
             progress.epoch = epoch + 1
 
-            _save(partial / STATE_FILE, identity, progress, learner, optimizer)
+            began = monotonic()
+            if progress.epoch == recipe.epochs or began - saved_at >= saving_took / SAVING_SHARE:
+                _save(partial / STATE_FILE, identity, progress, learner, optimizer)
+                saved_at = monotonic()
+                saving_took = saved_at - began
             values = {name: float(value) / len(order) for name, value in sums.items()}
             values |= {"selection_score": max(scores)} if judge else {}
             _report(writer, label, progress, values | {"learning_rate": optimizer.param_groups[0]["lr"]})
@@ -296,8 +306,8 @@ def _save(
         "learner": learned,
         "optimizer": optimizer.state_dict(),
     }
-    # Not flushed to the disk first, as results are: some hundred MB an epoch would make training wait, and all that
-    # a power cut can cost is this state. Through a file of ours, for torch's own does not say why it cannot write.
+    # Not flushed to the disk first, as results are: some hundred MB would make training wait, and all that a power cut
+    # can cost is this state. Through a file of ours, for torch's own does not say why it cannot write.
     with replaced_path(path) as temporary, temporary.open("wb") as file:
         torch.save(state, file)
 

@@ -16,7 +16,7 @@ from extract.base.lock import sole_run
 from extract.base.printable import printable
 from extract.base.storage import is_out_of_memory, storage_trouble
 
-GO_ON = "finished videos and epochs are kept, run the same command to go on"
+GO_ON = "finished videos and saved epochs are kept, run the same command to go on"
 
 
 class Terminated(BaseException):

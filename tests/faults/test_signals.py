@@ -44,7 +44,7 @@ def test_sigterm_ends_a_command_cleanly_with_its_workers(tmp_path: Path) -> None
     status, said = signalled(writer(tmp_path), (tmp_path / "pid").exists, signal.SIGTERM)
     assert status == 143
     assert said.splitlines() == [
-        "terminated (SIGTERM); finished videos and epochs are kept, run the same command to go on"
+        "terminated (SIGTERM); finished videos and saved epochs are kept, run the same command to go on"
     ]
     assert not Path("/proc", (tmp_path / "pid").read_text()).exists()
     assert hidden_files(tmp_path) == []
@@ -96,7 +96,7 @@ def test_training_that_is_terminated_or_killed_goes_on_to_the_checkpoint_of_one_
     again = tmp_path / "again"
     status, said = signalled(training(shards, again), (again / "p/state.pt").exists, signal.SIGTERM)
     assert status == 143
-    assert said.splitlines()[-1].startswith("terminated (SIGTERM); finished videos and epochs are kept")
+    assert said.splitlines()[-1].startswith("terminated (SIGTERM); finished videos and saved epochs are kept")
     assert not (again / "out.safetensors").exists()
     assert hidden_files(again) == []
 
@@ -117,7 +117,7 @@ def test_extraction_that_is_terminated_keeps_its_finished_videos_and_nothing_hal
     words = ["-m", "extract.visual", *visual_arguments(catalog, "--encoder", SMALLEST["encoder"])]
     status, said = signalled(words, lambda: any(partial.glob("*.npz")), signal.SIGTERM)
     assert status == 143
-    assert said.splitlines()[-1].startswith("terminated (SIGTERM); finished videos and epochs are kept")
+    assert said.splitlines()[-1].startswith("terminated (SIGTERM); finished videos and saved epochs are kept")
     assert not (tmp_path / "run/visual.h5").exists()
     assert not (tmp_path / "run/visual.csv").exists()
     assert hidden_files(tmp_path / "run") == []

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -30,6 +31,11 @@ LABELS = DATA_SETS["xd"]
 SNIPPETS = 8
 CPU = torch.device("cpu")
 VIDEOS = [Made(f"v{i}", ("A",) if i % 2 else ("B1",), 6, offset=0.0 if i % 2 else 0.5) for i in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def every_epoch_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SAVING_SHARE", math.inf)
 
 
 @pytest.fixture
@@ -131,6 +137,31 @@ def test_a_killed_run_resumes_to_the_numbers_it_would_have_had(
     resumed = new_learner(clip, "teacher", seed=99)
     progress = run(resumed, samples, tmp_path / "b", recipe)
     assert progress.epoch == 3
+    assert_same_state(undisturbed, resumed)
+
+
+def test_saving_takes_no_more_than_its_share_and_a_kill_costs_no_number(
+    samples: TrainingSamples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MACIL-SD with three epochs that are not saved, of which the second is the best."""
+    monkeypatch.setattr(loop, "SAVING_SHARE", 1e-9)
+    saved: list[int] = []
+    save = loop._save
+
+    def noted(path: Path, identity: str, progress: Progress, *rest: Any) -> None:
+        saved.append(progress.epoch)
+        save(path, identity, progress, *rest)
+
+    monkeypatch.setattr(loop, "_save", noted)
+    recipe, scores = replace(MIXED, epochs=5, selection="validation"), [0.2, 0.5, 0.9, 0.4, 0.7]
+    undisturbed, resumed = new_baseline("macil_sd"), new_baseline("macil_sd", seed=99)
+    run(undisturbed, samples, tmp_path / "a", recipe, judge_that_kills(scores))
+    assert saved == [1, 5]
+    with pytest.raises(KeyboardInterrupt):
+        run(new_baseline("macil_sd"), samples, tmp_path / "b", recipe, judge_that_kills(scores[:4]))
+    progress = run(resumed, samples, tmp_path / "b", recipe, judge_that_kills(scores[1:]))
+    assert saved == [1, 5, 1, 2, 5]
+    assert progress.kept_epoch == 3
     assert_same_state(undisturbed, resumed)
 
 
