@@ -140,8 +140,8 @@ class ClipImageEncoder:
         self._dtype = DTYPES[precision]
         tower = model.get_submodule("visual")
         self._tower: Callable[[Tensor], Tensor]
-        if self._dtype == torch.bfloat16 and named.model == ENCODER and can_pack(device):
-            self._tower = PackedTower(tower, batch)
+        if can_pack(tower, device, self._dtype):
+            self._tower = PackedTower(tower, batch, self._dtype)
         else:
             # Whole in bfloat16: autocast converts the weights on every call.
             self._tower = copy.deepcopy(tower).to(device, self._dtype).eval()
