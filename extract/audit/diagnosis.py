@@ -1,8 +1,9 @@
 """Names the known causes for which given features differ from ours, from a few recomputed rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,7 @@ def diagnose(
     causes, undecided = _told_apart(found, own)
     if len(released.header.crops) > 1 and "crop" not in undecided and found.best.misfit <= limit:
         causes["crop"] = _crop_order(_assignment(released, chosen, found.best.setting, recomputer, limit))
-    names = list(dict.fromkeys(rule.name for rule in rules))
+    names = _best_first(rules[0].name, (rule.name for rule in rules[1:]))
     if len(names) > 1:
         undecided["rows"] = f"rows {' or '.join(names)}"
     else:
@@ -185,15 +186,20 @@ def _lengths_of_rows(given: NDArray[np.float32], recomputed: NDArray[np.float32]
 
 
 def _told_apart(found: Found, own: Setting) -> tuple[dict[str, str], dict[str, str]]:
-    candidates = [tried.setting for tried in (found.best, *found.rivals)]
-    causes = differences(found.best.setting, own)
+    best, rivals = found.best.setting, [tried.setting for tried in found.rivals]
+    causes = differences(best, own)
     undecided = {}
     for field in vars(own):
-        values = list(dict.fromkeys(getattr(setting, field) for setting in candidates))
+        values = _best_first(getattr(best, field), (getattr(setting, field) for setting in rivals))
         if len(values) > 1:
             causes.pop(field, None)
             undecided[field] = f"{field} {' or '.join(map(str, values))}"
     return causes, undecided
+
+
+def _best_first(best: Any, others: Iterable[Any]) -> list[Any]:
+    # Among those that cannot be told apart the misfits' order is rounding, another on every processor.
+    return [best, *sorted(set(others) - {best})]
 
 
 def _assignment(
