@@ -29,8 +29,8 @@ def can_pack(tower: nn.Module, device: torch.device, dtype: torch.dtype) -> bool
     Args:
         tower: An image tower of open_clip's.
         device: Where it is to compute: packing is for processors.
-        dtype: In what. In float32 this was measured on x86 alone (8 to 15% less time an image, with AVX2 and AVX-512);
-            without units for bfloat16 it gains nothing there.
+        dtype: In what. In float32 it takes 3 to 15% less time an image (x86 with AVX2 and AVX-512; not measured on
+            others, so not used there). In bfloat16 it gains where the processor computes that itself.
     """
     if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
