@@ -16,7 +16,6 @@ from extract.base.errors import InputError
 from extract.base.progress import track
 from extract.encoders.clip import ClipImageEncoder
 from extract.encoders.preprocessing import CLIP_STD
-from extract.image_models import ENCODER
 from extract.media.decode import UnreadableVideo
 from extract.media.reading import read_frames
 
@@ -65,7 +64,7 @@ class Recomputer:
         threads: Decoding threads.
     """
 
-    def __init__(self, model: nn.Module, *, encoder: str = ENCODER, device: torch.device, threads: int) -> None:
+    def __init__(self, model: nn.Module, *, encoder: str, device: torch.device, threads: int) -> None:
         batch = CPU_BATCH if device.type == "cpu" else GPU_BATCH
         variants = {"quickgelu": model, "gelu": with_plain_gelu(model)}
         self._encoders = {
