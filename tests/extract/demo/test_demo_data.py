@@ -29,7 +29,7 @@ from extract.demo.videos import write_video
 NAME = re.compile(
     r"(?P<source>.+)__#\d\d-\d\d-\d\d_\d\d-\d\d-\d\d_label_(?P<label>A|(?:B[12456]|G)(?:-(?:0|B[12456]|G)){2})"
 )
-PLANS = plan_data_set(seed=0, train=88, test=36, max_snippets=1020)
+PLANS = plan_data_set(seed=0, train=88, test=36, max_snippets=868)
 CHANCE_MARGIN = 0.1
 
 
@@ -111,12 +111,12 @@ def read_annotations(path: Path) -> dict[str, list[str]]:
 # --- files, names and lists
 
 
-def test_the_default_is_88_train_and_36_test_videos_of_at_most_1020_snippets(
+def test_the_default_is_88_train_and_36_test_videos_of_at_most_868_snippets(
     folder: Path, decoded: dict[str, Decoded]
 ) -> None:
     assert len(list((folder / "train").glob("*.mp4"))) == 88
     assert len(list((folder / "test").glob("*.mp4"))) == 36
-    assert sum(-(-video.frames // 16) for video in decoded.values()) <= 1020
+    assert sum(-(-video.frames // 16) for video in decoded.values()) <= 868
 
 
 def test_every_file_is_h264_and_aac(folder: Path) -> None:
@@ -337,7 +337,7 @@ def test_any_one_video_can_be_made_again_alone_and_comes_out_the_same(folder: Pa
 
 
 def test_another_seed_makes_other_videos(folder: Path, tmp_path: Path) -> None:
-    other = write_video(tmp_path, plan_data_set(seed=1, train=88, test=36, max_snippets=1020)[17])
+    other = write_video(tmp_path, plan_data_set(seed=1, train=88, test=36, max_snippets=868)[17])
     assert other.read_bytes() != demo_data.video_path(folder, PLANS[17]).read_bytes()
 
 
