@@ -321,7 +321,7 @@ def drawn(configuration: Configuration) -> str:
     """Spell what Figure 4 draws."""
     words: list[str] = []
     for name, path in figure_scores(configuration).items():
-        words += ["--scores", f"{next(iter(configuration.models[name].rows.values()))}={path}"]
+        words += ["--scores", f"{next(iter(configuration.models[name].rows.values()), name)}={path}"]
     videos: Sequence[str] = configuration.figure4.videos if configuration.figure4 else ()
     return shlex.join([*words, "--branch", configuration.frame_level.branch, "--video", *videos])
 

@@ -106,9 +106,9 @@ def test_keys_that_do_not_go_together_are_named(base: str, change: dict[str, obj
     ("method", "change", "message"),
     [
         ("vadclip", {"architecture": {"fusion": "addition"}}, "vadclip.architecture.fusion: a vadclip has none"),
-        ("vadclip", {"architecture": {"window": 5}}, "vadclip.architecture.window: 5 must divide max_snippets (16)"),
+        ("vadclip", {"architecture": {"window": 5}}, "vadclip.architecture.window: 5 must divide max_snippets (8)"),
         ("teacher", {"architecture": {"stream": "audio"}}, "teacher.architecture.stream: a teacher has none"),
-        ("teacher", {"scoring_window": 6}, "key methods.teacher.scoring_window: must divide max_snippets (16)"),
+        ("teacher", {"scoring_window": 6}, "key methods.teacher.scoring_window: must divide max_snippets (8)"),
         ("teacher", {"recipe": {"distillation": "mse"}}, "only a student is distilled, not a teacher"),
         ("teacher", {"recipe": {"learning_rate": 0}}, "key methods.teacher.recipe.learning_rate: 0 is less than or"),
         ("student", {"recipe": {"distillation": "none"}}, "student.teacher: a distilled student needs"),
@@ -227,7 +227,8 @@ def test_an_encoder_is_named_to_the_step_that_embeds_only_where_it_is_not_the_pa
 ) -> None:
     monkeypatch.setattr("extract.base.precision.processor_computes_bf16", lambda: True)
     visual = content("demo")["visual"]
-    assert "--encoder" not in embedding(configured({}), "visual")
+    papers = {key: value for key, value in visual.items() if key != "encoder"}
+    assert "--encoder" not in embedding(configured({"visual": papers}), "visual")
     named = configured({"visual": visual | {"encoder": "ViT-L-14/openai"}})
     assert "--encoder ViT-L-14/openai --weights" in embedding(named, "visual")
     assert "--encoder" not in embedding(named, "audio")
@@ -243,6 +244,16 @@ def test_a_decoder_is_named_to_the_step_that_embeds_only_where_it_is_not_the_usu
     assert "--decoder decord" in embedding(configured({"visual": visual | {"decoder": "decord"}}), "visual")
     message = refusal({"visual": visual | {"decoder": "opencv"}})
     assert "key visual.decoder: 'opencv' is not one of ['libav', 'decord']" in message
+
+
+def test_methods_that_stand_in_no_table_are_trained_for_the_sound_study_alone() -> None:
+    configuration = configured({})
+    study = configuration.sound_study
+    assert study is not None
+    assert all(not configuration.models[name].rows for name in study.methods)
+    assert {name for _, _, name, _ in configuration.sound_study_runs()} == set(study.methods)
+    assert not set(study.methods) & {name for table in configuration.tables for name in configuration.models_in(table)}
+    assert not set(study.methods) & {name for name, _, _ in configuration.scores_of_controls()}
 
 
 OWN = {"dataset": None, "videos": {"videos": "data", "list": "list.csv"}, "figure4": None, "sound_study": None}
