@@ -7,13 +7,12 @@ their scores break into many more predictions than those of a trained model.
 import argparse
 import resource
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.measurements import Measurement, publish
+from benchmarks.measurements import Measurement, fastest, publish
 from benchmarks.shards import write_catalog
 from extract.base import command
 from extract.base.help import command_parser
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 STRIDE = 16
 CODES = XD.codes
-REPEATS = 3
+REPEATS = 2
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scores = Path(folder) / "scores.h5"
         write_scores(scores, ScoresHeader(STRIDE, CODES), videos.items())
-        from_memory = best(lambda: summarise(videos))
-        from_file = best(lambda: summarise(read_scores(scores)[1]))
+        from_memory = _seconds(lambda: summarise(videos))
+        from_file = _seconds(lambda: summarise(read_scores(scores)[1]))
     size = f"{arguments.videos} videos, {arguments.frames:,} frames, {len(CODES)} classes, 5 thresholds"
     times = time_resamples(videos, events)
     measurements = [
@@ -88,8 +87,8 @@ def time_resamples(videos: "dict[str, ScoredVideo]", events: "Sequence[Sequence[
     joined = [join_frames([video.anomaly], [one], normal=CODES[0], stride=STRIDE) for video, one in pairs]
     matched = match_detections([video.classes for video, _ in pairs], events, CODES, STRIDE)
     return {
-        "frames": best(lambda: ap_and_auc(sort_frames(joined), times)),
-        "map": best(lambda: resampled_ap(sort_detections(matched, len(pairs), len(CODES)), times)),
+        "frames": _seconds(lambda: ap_and_auc(sort_frames(joined), times)),
+        "map": _seconds(lambda: resampled_ap(sort_detections(matched, len(pairs), len(CODES)), times)),
     }
 
 
@@ -107,17 +106,7 @@ def time_metrics(videos: "dict[str, ScoredVideo]", events: "Sequence[Sequence[Se
         scores = Path(folder) / "scores.h5"
         write_scores(scores, ScoresHeader(STRIDE, CODES), videos.items())
         catalog = write_catalog(Path(folder) / "catalog.jsonl", _entries(videos, events))
-        return best(lambda: measure(scores, catalog))
-
-
-def best(work: Callable[[], object]) -> float:
-    """Time the quickest of a few runs, in seconds; what other programs cost is left out that way."""
-    seconds = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+        return _seconds(lambda: measure(scores, catalog))
 
 
 def random_set(videos: int, frames: int, seed: int) -> "tuple[dict[str, ScoredVideo], list[list[Segment]]]":
@@ -162,6 +151,10 @@ def _entries(videos: "dict[str, ScoredVideo]", events: "Sequence[Sequence[Segmen
         }
         for video_id, segments in zip(videos, events, strict=True)
     ]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    return fastest(work, REPEATS).seconds
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from benchmarks.measurements import Measurement, publish
+from benchmarks.measurements import Measurement, fastest, publish
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 GFLOP_AN_IMAGE = 35.1
 CEILING_SIZE = 4096
 TRIES = 5
+# Seconds that a try and its likes may take, in each round.
+PATIENCE = 6.0
 ROUNDS = 3
 WIDTH, HEIGHT, FPS, SOUND_RATE = 640, 360, 30, 16_000
 STRIDE = 16
@@ -44,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = command_parser("benchmarks.extraction", __doc__, writes="--out (JSON)")
     parser.add_argument("--videos", type=int, default=3, help="files to generate")
-    parser.add_argument("--seconds", type=int, default=24, help="length of each")
+    parser.add_argument("--seconds", type=int, default=16, help="length of each")
     parser.add_argument("--batch", type=int, default=8, help="images a call of the encoder")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--workers", type=int, default=2, help="decoding processes")
@@ -123,26 +125,19 @@ def _ceiling() -> float:
     for dtype in dtypes:
         one, other = (torch.randn(CEILING_SIZE, CEILING_SIZE, generator=generator).to(dtype) for _ in range(2))
         with torch.inference_mode():
-            rates.append(2 * CEILING_SIZE**3 / _fastest(partial(torch.matmul, one, other)) / 1e9)
+            rates.append(2 * CEILING_SIZE**3 / _seconds(partial(torch.matmul, one, other)) / 1e9)
     return max(rates)
 
 
-def _fastest(work: Callable[[], Any]) -> float:
-    """Give the fastest of some tries in seconds; other work on the machine can only add to them."""
-    work()
-    seconds = []
-    for _ in range(TRIES):
-        started = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
+def _seconds(work: Callable[[], object]) -> float:
+    return fastest(work, TRIES, PATIENCE).seconds
 
 
 def _encoder_alone(encoder: "ClipImageEncoder") -> float:
     import torch
 
     images = torch.randn(encoder.batch, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    return encoder.batch / _fastest(lambda: encoder.encode(images))
+    return encoder.batch / _seconds(lambda: encoder.encode(images))
 
 
 def _plain_loop(video: Path, encoder: "ClipImageEncoder") -> tuple["Tensor", float]:

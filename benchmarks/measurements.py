@@ -4,14 +4,44 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from extract.base.files import write_text
 
 FORMAT = "avadclip-benchmark"
+# Seconds after which a work is not repeated once more: on a slow machine the first time is long beside its set-up.
+PATIENCE = 15.0
+
+
+class Times(NamedTuple):
+    """How long a work took: ``seconds`` by the clock, ``processor_seconds`` over all threads."""
+
+    seconds: float
+    processor_seconds: float
+
+
+def fastest(work: Callable[[], object], repeats: int, patience: float = PATIENCE) -> Times:
+    """Time a work and give the least of each, because other work on the machine can only add to them.
+
+    Args:
+        work: What to time.
+        repeats: How often at the most, after a first time that only counts where no other follows.
+        patience: Seconds after which it is not repeated.
+    """
+    found: list[Times] = []
+    begun = time.perf_counter()
+    while len(found) <= repeats:
+        started, started_processor = time.perf_counter(), time.process_time()
+        work()
+        found.append(Times(time.perf_counter() - started, time.process_time() - started_processor))
+        if time.perf_counter() - begun > patience:
+            break
+    timed = found[1:] or found
+    return Times(min(one.seconds for one in timed), min(one.processor_seconds for one in timed))
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,22 @@
 """``python -m benchmarks.methods``: what an epoch of every method costs at XD-Violence's size.
 
-Every method that a configuration trains takes two steps or more by its own recipe, on simulated shards, in a process of
-its own; an epoch is extrapolated from the fastest but the first. The target of each is what the teacher takes.
+Every method that a configuration trains takes a step or two by its own recipe, on simulated shards, in a process of its
+own; an epoch is extrapolated from the second, or from the first where that takes long. The target of each is what the
+teacher takes.
 """
 
 import argparse
 import multiprocessing
 import resource
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.measurements import Measurement, publish
+from benchmarks.measurements import Measurement, fastest, publish
 from benchmarks.shards import XD_CROPS, XD_NORMAL, XD_VIOLENT
 from config.configuration import Configuration, Model
 from config.reading import read
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--configuration", type=Path, default=Path("config/config.yaml"), help="whose methods and recipes"
     )
-    parser.add_argument("--steps", type=int, default=1, help="steps to time, after one that is not")
+    parser.add_argument("--steps", type=int, default=1, help="most steps to time, after one that is not")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument(
         "--only", nargs="*", default=[], metavar="NAME", help="these methods beside the teacher; else all"
@@ -57,9 +58,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Not through Snakemake, so that keys under __use_yte__ are no programs here.
     models = methods_of(read(read_mapping(arguments.configuration), str(arguments.configuration)), arguments.only)
     found = {}
+    # A fresh process each, so that the memory of one does not count for the next; the slow imports are shared.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "open_clip", "train.learner"])
     for name, model in models.items():
-        # A fresh process each, so that the memory of one does not count for the next.
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        with ProcessPoolExecutor(1, context) as process:
             given = (model.architecture, recipe_of(model), arguments.shards, arguments.steps, arguments.threads)
             found[name] = process.submit(measure, *given).result()
         print(f"{name}: {found[name]}", file=sys.stderr)
@@ -77,7 +80,7 @@ def methods_of(configuration: Configuration, only: Sequence[str]) -> dict[str, M
     shown = {
         name: configuration.models[name]
         for name in configuration.trained
-        if not configuration.models[name].untrained and min(configuration.models[name].rows) <= 3
+        if not configuration.models[name].untrained and min(configuration.models[name].rows, default=4) <= 3
     }
     unknown = [name for name in only if name not in shown]
     if unknown:
@@ -99,7 +102,7 @@ def measure(architecture: Mapping[str, Any], settings: Recipe, shards: Path, ste
         architecture: Settings of `train.settings.Architecture`.
         settings: How it is trained.
         shards: Folder of the training shards.
-        steps: Steps to time, after one that is not.
+        steps: Most steps to time, after one that is not.
         threads: CPU threads.
     """
     import torch
@@ -121,13 +124,11 @@ def measure(architecture: Mapping[str, Any], settings: Recipe, shards: Path, ste
         optimizer = build_optimizer(learner, settings)
         samples = TrainingSamples(split.entries, XD.model_codes, shape.max_snippets)
         order = paired_order if settings.sampling == "paired" else shuffled_order
-        seconds = []
-        for chosen in order(samples, settings.batch, torch.Generator().manual_seed(0))[: steps + 1]:
-            started = time.perf_counter()
-            train_step(learner, samples.batch(chosen), settings, optimizer, None)
-            seconds.append(time.perf_counter() - started)
+        chosen = order(samples, settings.batch, torch.Generator().manual_seed(0))
+        turns = cycle(chosen)
+        took = fastest(lambda: train_step(learner, samples.batch(next(turns)), settings, optimizer, None), steps)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return Cost(min(seconds[1:] or seconds), len(chosen), memory)
+    return Cost(took.seconds, len(chosen[0]), memory)
 
 
 def compare(found: Mapping[str, Cost], samplings: Mapping[str, str]) -> list[Measurement]:

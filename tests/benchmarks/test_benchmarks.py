@@ -3,14 +3,15 @@
 import json
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import yaml
 
-from benchmarks import gpu, methods, startup
+from benchmarks import gpu, measurements, methods, startup
 from benchmarks.estimate import Rates, Set, estimate, main
-from benchmarks.measurements import Measurement, publish
+from benchmarks.measurements import Measurement, fastest, publish
 from benchmarks.scale import growth
 from config.reading import read
 from extract.base.errors import InputError
@@ -83,6 +84,30 @@ def test_a_target_is_printed_with_its_verdict_and_written(tmp_path: Path, capsys
     assert written["settings"] == {"threads": "2"}
     verdicts = ["MISSED" in line for line in capsys.readouterr().out.splitlines()[1:]]
     assert verdicts == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "patience", "least", "runs"),
+    [
+        ([1.0, 3.0, 2.0], 60.0, 2.0, 3),  # the first does not count where others follow
+        ([4.0, 1.0, 1.0], 3.0, 4.0, 1),  # it does where it took too long for others
+        ([1.0, 3.0, 2.0], 3.0, 3.0, 2),
+    ],
+)
+def test_the_fastest_time_is_of_as_many_runs_as_patience_allows(
+    monkeypatch: pytest.MonkeyPatch, seconds: list[float], patience: float, least: float, runs: int
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(
+        measurements, "time", SimpleNamespace(perf_counter=lambda: clock[0], process_time=lambda: clock[0] / 2)
+    )
+    left = list(seconds)
+
+    def work() -> None:
+        clock[0] += left.pop(0)
+
+    assert fastest(work, 2, patience) == (least, least / 2)
+    assert len(seconds) - len(left) == runs
 
 
 @pytest.mark.parametrize(("error", "ends"), [(2e-4, True), (5e-5, False)])
