@@ -31,7 +31,7 @@ CEILING_SIZE = 4096
 TRIES = 5
 # Seconds that a try and its likes may take, in each round.
 PATIENCE = 6.0
-ROUNDS = 3
+ROUNDS = 2
 WIDTH, HEIGHT, FPS, SOUND_RATE = 640, 360, 30, 16_000
 STRIDE = 16
 PLAIN_IMAGES = 24

@@ -26,8 +26,8 @@ from train.methods import VADCLIP
 
 ROOT = Path(__file__).parent.parent
 VIDEOS = (3, 6, 12)
-SAMPLES = (48, 96, 192)
-FRAMES = (1_200_000, 2_400_000, 4_800_000)
+SAMPLES = (32, 64, 128)
+FRAMES = (600_000, 1_200_000, 2_400_000)
 FRAMES_A_VIDEO = 3000
 # Half a minute of video gives more snippets than the network takes, so that all samples are of one size.
 HOURS_A_SAMPLE = 0.03
