@@ -11,12 +11,11 @@ import argparse
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measurements import Measurement, fastest, publish
+from benchmarks.measurements import PRODUCT_SIZE, Measurement, fastest, product_rates, publish
 from extract.base import command
 from extract.base.errors import InputError
 from extract.base.help import command_parser
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
     from extract.encoders.clip import ClipImageEncoder
 
 GFLOP_AN_IMAGE = 35.1
-CEILING_SIZE = 4096
+# Of the encoder alone, in each round: most calls, and the seconds after which no other is made.
 TRIES = 5
-# Seconds that a try and its likes may take, in each round.
 PATIENCE = 6.0
 ROUNDS = 2
 WIDTH, HEIGHT, FPS, SOUND_RATE = 640, 360, 30, 16_000
@@ -93,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cosine = torch.nn.functional.cosine_similarity(encoder.encode(pictures), exact.encode(pictures)).min().item()
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     measurements = [
-        Measurement("matmul", max(ceilings), "GFLOP/s", how=f"{CEILING_SIZE} squared, the better of fp32 and bf16"),
+        Measurement("matmul", max(ceilings), "GFLOP/s", how=f"{PRODUCT_SIZE} squared, the better of fp32 and bf16"),
         Measurement("ceiling", best, "images/s", how=f"at {GFLOP_AN_IMAGE} GFLOP an image"),
         Measurement(
             "ceiling's spread", 100 * (1 - min(ceilings) / max(ceilings)), "%", how="other work on the machine"
@@ -114,30 +112,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _ceiling() -> float:
-    """Give the rate of a large matrix product in GFLOP/s, in fp32 or, where the hardware computes it, in bf16."""
-    import torch
-
-    from extract.base.precision import AUTO, resolve
-
-    generator = torch.Generator().manual_seed(0)
-    dtypes = [torch.float32, *([torch.bfloat16] if resolve(AUTO, "cpu") == "bf16" else [])]
-    rates = []
-    for dtype in dtypes:
-        one, other = (torch.randn(CEILING_SIZE, CEILING_SIZE, generator=generator).to(dtype) for _ in range(2))
-        with torch.inference_mode():
-            rates.append(2 * CEILING_SIZE**3 / _seconds(partial(torch.matmul, one, other)) / 1e9)
-    return max(rates)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    return fastest(work, TRIES, PATIENCE).seconds
+    """Give the better of the rates of a large matrix product in GFLOP/s."""
+    return max(rates.clock for rates in product_rates().values())
 
 
 def _encoder_alone(encoder: "ClipImageEncoder") -> float:
     import torch
 
     images = torch.randn(encoder.batch, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    return encoder.batch / _seconds(lambda: encoder.encode(images))
+    return encoder.batch / fastest(lambda: encoder.encode(images), TRIES, PATIENCE).seconds
 
 
 def _plain_loop(video: Path, encoder: "ClipImageEncoder") -> tuple["Tensor", float]:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,9 @@ from extract.base.files import write_text
 FORMAT = "avadclip-benchmark"
 # Seconds after which a work is not repeated once more: on a slow machine the first time is long beside its set-up.
 PATIENCE = 15.0
+PRODUCT_SIZE = 4096
+PRODUCT_TRIES = 5
+PRODUCT_PATIENCE = 6.0
 
 
 class Times(NamedTuple):
@@ -42,6 +46,30 @@ def fastest(work: Callable[[], object], repeats: int, patience: float = PATIENCE
             break
     timed = found[1:] or found
     return Times(min(one.seconds for one in timed), min(one.processor_seconds for one in timed))
+
+
+class Rates(NamedTuple):
+    """GFLOP/s by the clock and by the processor's seconds."""
+
+    clock: float
+    processor: float
+
+
+def product_rates() -> dict[str, Rates]:
+    """Give what a large matrix product reaches, in fp32 and, where the hardware computes it, in bf16."""
+    import torch
+
+    from extract.base.precision import AUTO, resolve
+
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    matrix = torch.randn(PRODUCT_SIZE, PRODUCT_SIZE, generator=torch.Generator().manual_seed(0))
+    gflop = 2 * PRODUCT_SIZE**3 / 1e9
+    rates = {}
+    for precision in dict.fromkeys(("fp32", resolve(AUTO, "cpu"))):
+        operand = matrix.to(dtypes[precision])
+        took = fastest(partial(torch.matmul, operand, operand), PRODUCT_TRIES, PRODUCT_PATIENCE)
+        rates[precision] = Rates(gflop / took.seconds, gflop / took.processor_seconds)
+    return rates
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def methods_of(configuration: Configuration, only: Sequence[str]) -> dict[str, M
     shown = {
         name: configuration.models[name]
         for name in configuration.trained
-        if not configuration.models[name].untrained and min(configuration.models[name].rows, default=4) <= 3
+        if not configuration.models[name].untrained and any(table <= 3 for table in configuration.models[name].rows)
     }
     unknown = [name for name in only if name not in shown]
     if unknown:

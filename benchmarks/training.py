@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.measurements import PATIENCE, Measurement, fastest, publish
+from benchmarks.measurements import PATIENCE, Measurement, fastest, product_rates, publish
 from benchmarks.shards import XD_CROPS, XD_NORMAL, XD_VIOLENT
 from extract.base import command
 from extract.base.help import command_parser
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from train.samples import Batch
     from train.settings import Architecture, Recipe
 
-CEILING_SIZE = 4096
-CEILING_TRIES = 5
-CEILING_PATIENCE = 6.0
 LOADER_BATCHES = 10
 EPOCH = XD_CROPS * (XD_NORMAL + XD_VIOLENT)
 LEAST_SHARE = 60.0
@@ -270,19 +266,11 @@ def _our_forms(learner: "Learner", batch: "Batch", recipe: "Recipe") -> tuple[St
 
 
 def _ceilings() -> dict[str, float]:
-    """Give the rate that a large matrix product reaches, GFLOP/s by the clock and by the processor's seconds."""
-    import torch
-
-    rates = {}
-    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    for name in dict.fromkeys(("fp32", resolve(AUTO, "cpu"))):
-        dtype = dtypes[name]
-        matrix = torch.randn(CEILING_SIZE, CEILING_SIZE, dtype=dtype)
-        took = fastest(partial(torch.matmul, matrix, matrix), CEILING_TRIES, CEILING_PATIENCE)
-        gflop = 2 * CEILING_SIZE**3 / 1e9
-        rates[f"ceiling_{name}"] = gflop / took.seconds
-        rates[f"ceiling_{name}_processor"] = gflop / took.processor_seconds
-    return rates
+    """Give the rates of a large matrix product by the names under which they are measured."""
+    found = product_rates()
+    return {f"ceiling_{precision}": rates.clock for precision, rates in found.items()} | {
+        f"ceiling_{precision}_processor": rates.processor for precision, rates in found.items()
+    }
 
 
 if __name__ == "__main__":
